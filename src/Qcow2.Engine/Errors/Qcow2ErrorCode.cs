@@ -1,0 +1,47 @@
+namespace Qcow2.Engine;
+
+/// <summary>Why an operation on a disk image failed. The names are stable: scripts match on them.</summary>
+public enum Qcow2ErrorCode
+{
+    /// <summary>The file does not begin with the QCOW magic number.</summary>
+    NotQcow2,
+
+    /// <summary>A structure of the image contradicts the format or the file it lies in.</summary>
+    ImageCorrupt,
+
+    /// <summary>The image uses a feature, version or codec that this engine does not know.</summary>
+    UnsupportedFeature,
+
+    /// <summary>A number in the image passes a limit that QEMU and this engine share.</summary>
+    LimitExceeded,
+
+    /// <summary>Another program holds the image in a way that excludes this use.</summary>
+    ImageLocked,
+
+    /// <summary>A backing file named by the image does not exist or cannot be opened.</summary>
+    BackingFileUnavailable,
+
+    /// <summary>The image names a backing file but not its format, and probing is refused.</summary>
+    BackingFormatMissing,
+
+    /// <summary>The backing chain leads back to a file that is already part of it.</summary>
+    BackingChainLoop,
+
+    /// <summary>The backing chain is longer than the caller allows.</summary>
+    BackingChainTooDeep,
+
+    /// <summary>The image refers to another file and the caller's <see cref="ReferencePolicy"/> refuses it.</summary>
+    ReferenceForbidden,
+
+    /// <summary>The external data file is missing, unnamed or cannot be opened.</summary>
+    DataFileUnavailable,
+
+    /// <summary>The image is encrypted and no passphrase was given.</summary>
+    PassphraseRequired,
+
+    /// <summary>No key slot opens with the passphrase that was given.</summary>
+    PassphraseIncorrect,
+
+    /// <summary>No internal snapshot has the id or name that was asked for, or more than one has it.</summary>
+    SnapshotNotFound,
+}
