@@ -1,0 +1,155 @@
+namespace Qcow2.Engine.Format;
+
+/// <summary>
+/// The header of an image: every field, the header extensions and the backing file's name (spec: "Header"). Reading
+/// checks each field against the specification and QEMU's limits, but not against the file, whose length the header
+/// does not know.
+/// </summary>
+public sealed record Qcow2Header
+{
+    /// <summary>The first four bytes of every image: "QFI" and 0xfb.</summary>
+    public const uint Magic = 0x5146_49fb;
+
+    /// <summary>Length of the header of version 2, in bytes.</summary>
+    public const int Version2Length = 72;
+
+    /// <summary>Least length of the header of version 3, in bytes.</summary>
+    public const int Version3MinLength = 104;
+
+    /// <summary>2 or 3.</summary>
+    public int Version { get; init; } = 3;
+
+    /// <summary>Where the backing file's name lies, in bytes from the start of the file; 0 for none.</summary>
+    public int BackingFileOffset { get; init; }
+
+    /// <summary>The backing file's name as stored, or null for none. It is a text: nothing says that it is a safe path.</summary>
+    public string? BackingFile => BackingFileOffset == 0 ? null : FormatText.Decode(BackingFileBytes.Span);
+
+    /// <summary>The cluster size as a power of two; 9 to 21.</summary>
+    public int ClusterBits { get; init; } = 16;
+
+    /// <summary>Size of the virtual disk, in bytes.</summary>
+    public long Size { get; init; }
+
+    /// <summary>How guest data is encrypted.</summary>
+    public EncryptionMethod EncryptionMethod { get; init; }
+
+    /// <summary>Number of entries in the active L1 table.</summary>
+    public int L1Size { get; init; }
+
+    /// <summary>Host offset of the active L1 table, in bytes.</summary>
+    public long L1TableOffset { get; init; }
+
+    /// <summary>Host offset of the refcount table, in bytes.</summary>
+    public long RefcountTableOffset { get; init; }
+
+    /// <summary>Clusters that the refcount table takes.</summary>
+    public int RefcountTableClusters { get; init; }
+
+    /// <summary>Number of internal snapshots (<c>nb_snapshots</c>).</summary>
+    public int SnapshotCount { get; init; }
+
+    /// <summary>Host offset of the snapshot table, in bytes.</summary>
+    public long SnapshotsOffset { get; init; }
+
+    /// <summary>Features needed to understand the image, unknown bits included.</summary>
+    public IncompatibleFeatures IncompatibleFeatures { get; init; }
+
+    /// <summary>Features that may be ignored, unknown bits included.</summary>
+    public CompatibleFeatures CompatibleFeatures { get; init; }
+
+    /// <summary>Features that a writer which does not know them clears, unknown bits included.</summary>
+    public AutoclearFeatures AutoclearFeatures { get; init; }
+
+    /// <summary>Width of refcounts; always 16 bits in version 2.</summary>
+    public RefcountOrder RefcountOrder { get; init; } = RefcountOrder.Default;
+
+    /// <summary>Length of the header before its extensions, in bytes: 72 in version 2, else at least 104.</summary>
+    public int HeaderLength { get; init; } = 112;
+
+    /// <summary>How compressed clusters are compressed: byte 104 of the header, deflate where that is absent.</summary>
+    public CompressionType CompressionType
+        => AdditionalFields.IsEmpty ? CompressionType.Deflate : (CompressionType)AdditionalFields.Span[0];
+
+    /// <summary>
+    /// The bytes of the header from 104 to <see cref="HeaderLength"/> as they are in the file: the compression type, and
+    /// fields that this engine does not know.
+    /// </summary>
+    public ReadOnlyMemory<byte> AdditionalFields { get; init; }
+
+    /// <summary>The header extensions in their order, without the end marker.</summary>
+    public IReadOnlyList<HeaderExtension> Extensions { get; init; } = [];
+
+    /// <summary>Bytes in a cluster.</summary>
+    public int ClusterSize => 1 << ClusterBits;
+
+    /// <summary>The sizes that follow from the header.</summary>
+    public ClusterGeometry Geometry => new(ClusterBits, Has(IncompatibleFeatures.ExtendedL2));
+
+    /// <summary>The bytes of the backing file's name, which need not be UTF-8.</summary>
+    internal ReadOnlyMemory<byte> BackingFileBytes { get; init; }
+
+    /// <summary>The field as stored; the specification leaves it undefined where there is no backing file.</summary>
+    internal uint BackingFileSize { get; init; }
+
+    /// <summary>Whether an incompatible feature bit is set.</summary>
+    public bool Has(IncompatibleFeatures feature) => (IncompatibleFeatures & feature) != 0;
+
+    /// <summary>Whether a compatible feature bit is set.</summary>
+    public bool Has(CompatibleFeatures feature) => (CompatibleFeatures & feature) != 0;
+
+    /// <summary>Whether an autoclear feature bit is set.</summary>
+    public bool Has(AutoclearFeatures feature) => (AutoclearFeatures & feature) != 0;
+
+    /// <summary>The first extension of a kind, or null.</summary>
+    public T? Extension<T>()
+        where T : HeaderExtension
+    {
+        foreach (HeaderExtension extension in Extensions)
+        {
+            if (extension is T found)
+            {
+                return found;
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>Reads a header.</summary>
+    /// <param name="firstCluster">The file's first cluster, or the whole file where that is shorter.</param>
+    /// <exception cref="Qcow2Exception">The bytes are no QCOW2 header, or one that breaks the specification or a limit.</exception>
+    public static Qcow2Header Parse(ReadOnlySpan<byte> firstCluster) => Qcow2HeaderReader.Read(firstCluster);
+
+    /// <summary>Writes the header, its extensions, the end marker and the backing file's name where they belong.</summary>
+    /// <param name="firstCluster">The file's first cluster; bytes that belong to none of these are left as they are.</param>
+    public void Write(Span<byte> firstCluster) => Qcow2HeaderWriter.Write(this, firstCluster);
+
+    /// <summary>Refuses an image that uses a feature this engine does not know, and names it.</summary>
+    /// <exception cref="Qcow2Exception">An unknown incompatible feature bit is set.</exception>
+    public void EnsureSupported()
+    {
+        const IncompatibleFeatures Known = IncompatibleFeatures.Dirty | IncompatibleFeatures.Corrupt
+            | IncompatibleFeatures.ExternalDataFile | IncompatibleFeatures.CompressionType | IncompatibleFeatures.ExtendedL2;
+
+        ulong unknown = (ulong)(IncompatibleFeatures & ~Known);
+        if (unknown == 0)
+        {
+            return;
+        }
+
+        FeatureNameTableExtension? names = Extension<FeatureNameTableExtension>();
+        var features = new List<string>();
+        for (int bit = 0; bit < 64; bit++)
+        {
+            if ((unknown & (1UL << bit)) != 0)
+            {
+                string? name = names?.Find(FeatureKind.Incompatible, bit);
+                features.Add(string.IsNullOrEmpty(name) ? $"bit {bit}" : $"'{FormatText.Printable(name!)}' (bit {bit})");
+            }
+        }
+
+        throw Qcow2Errors.Unsupported(
+            $"The image uses incompatible features that this version does not know: {string.Join(", ", features)}. A newer version may.");
+    }
+}

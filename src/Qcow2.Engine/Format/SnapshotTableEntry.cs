@@ -1,0 +1,163 @@
+using System.Buffers.Binary;
+
+namespace Qcow2.Engine.Format;
+
+/// <summary>One entry of the snapshot table (spec: "Snapshots"). Extra data is kept as it was.</summary>
+public sealed record SnapshotTableEntry
+{
+    /// <summary>Bytes of an entry before its extra data, id and name.</summary>
+    public const int FixedLength = 40;
+
+    /// <summary>Extra data that version 3 requires: the 64-bit VM state size and the disk size.</summary>
+    public const int Version3ExtraDataLength = 16;
+
+    private const int DiskSizeOffset = 8;
+    private const int InstructionCountOffset = 16;
+
+    /// <summary>Host offset of the snapshot's L1 table, in bytes.</summary>
+    public long L1TableOffset { get; init; }
+
+    /// <summary>Number of entries in the snapshot's L1 table.</summary>
+    public int L1Size { get; init; }
+
+    /// <summary>When the snapshot was taken: seconds since 1970-01-01 UTC.</summary>
+    public uint DateSeconds { get; init; }
+
+    /// <summary>The rest of the time, in nanoseconds.</summary>
+    public uint DateNanoseconds { get; init; }
+
+    /// <summary>How long the guest had been running, in nanoseconds.</summary>
+    public ulong VmClockNanoseconds { get; init; }
+
+    /// <summary>The 32-bit VM state size, which counts only where the extra data has no 64-bit one.</summary>
+    public uint VmStateSize32 { get; init; }
+
+    /// <summary>The extra data, unknown fields included.</summary>
+    public ReadOnlyMemory<byte> ExtraData { get; init; }
+
+    /// <summary>The unique id.</summary>
+    public string Id => FormatText.Decode(IdBytes.Span);
+
+    /// <summary>The name, which need not be unique.</summary>
+    public string Name => FormatText.Decode(NameBytes.Span);
+
+    /// <summary>Size of the VM state, in bytes; 0 when there is none.</summary>
+    public ulong VmStateSize
+        => ExtraData.Length >= DiskSizeOffset ? BinaryPrimitives.ReadUInt64BigEndian(ExtraData.Span) : VmStateSize32;
+
+    /// <summary>Size of the disk when the snapshot was taken, in bytes; null where the entry does not say.</summary>
+    public ulong? DiskSize => ExtraData.Length >= InstructionCountOffset
+        ? BinaryPrimitives.ReadUInt64BigEndian(ExtraData.Span.Slice(DiskSizeOffset))
+        : null;
+
+    /// <summary>Record/replay instruction count; null where the entry has none or recording was off.</summary>
+    public ulong? InstructionCount
+        => ExtraData.Length >= InstructionCountOffset + 8
+            && BinaryPrimitives.ReadUInt64BigEndian(ExtraData.Span.Slice(InstructionCountOffset)) is not ulong.MaxValue and ulong count
+        ? count
+        : null;
+
+    /// <summary>Bytes the entry takes, padding included.</summary>
+    public int TotalLength => (FixedLength + ExtraData.Length + IdBytes.Length + NameBytes.Length + 7) & ~7;
+
+    /// <summary>The id's bytes.</summary>
+    internal ReadOnlyMemory<byte> IdBytes { get; init; }
+
+    /// <summary>The name's bytes, which need not be UTF-8.</summary>
+    internal ReadOnlyMemory<byte> NameBytes { get; init; }
+
+    /// <summary>
+    /// Reads how long the entry at the start of a span is, padding included, so that a caller can fetch it whole.
+    /// </summary>
+    /// <param name="fixedPart">The first 40 bytes of the entry.</param>
+    /// <exception cref="Qcow2Exception">The extra data is longer than the limit.</exception>
+    public static int ReadTotalLength(ReadOnlySpan<byte> fixedPart)
+    {
+        int idLength = BinaryPrimitives.ReadUInt16BigEndian(fixedPart.Slice(12));
+        int nameLength = BinaryPrimitives.ReadUInt16BigEndian(fixedPart.Slice(14));
+        uint extraLength = BinaryPrimitives.ReadUInt32BigEndian(fixedPart.Slice(36));
+        if (extraLength > Qcow2Limits.MaxSnapshotExtraDataBytes)
+        {
+            throw Qcow2Errors.Limit("A snapshot's extra data size", extraLength, Qcow2Limits.MaxSnapshotExtraDataBytes, "bytes");
+        }
+
+        return (FixedLength + (int)extraLength + idLength + nameLength + 7) & ~7;
+    }
+
+    /// <summary>Reads the entry at the start of a span.</summary>
+    /// <param name="table">The table, from this entry on. The padding of the last entry may be missing.</param>
+    /// <param name="geometry">The image's cluster sizes.</param>
+    /// <exception cref="Qcow2Exception">A field breaks the specification or a limit, or the entry runs past the span.</exception>
+    public static SnapshotTableEntry Parse(ReadOnlySpan<byte> table, ClusterGeometry geometry)
+    {
+        if (table.Length < FixedLength)
+        {
+            throw Qcow2Errors.Corrupt($"The snapshot table ends {table.Length} bytes into an entry, which takes at least {FixedLength}.");
+        }
+
+        _ = ReadTotalLength(table);
+        int idLength = BinaryPrimitives.ReadUInt16BigEndian(table.Slice(12));
+        int nameLength = BinaryPrimitives.ReadUInt16BigEndian(table.Slice(14));
+        int extraLength = BinaryPrimitives.ReadInt32BigEndian(table.Slice(36));
+        if (table.Length < FixedLength + extraLength + idLength + nameLength)
+        {
+            throw Qcow2Errors.Corrupt(
+                $"A snapshot table entry with {extraLength} bytes of extra data, an id of {idLength} and a name of {nameLength} bytes "
+                + "runs past the table's end.");
+        }
+
+        ReadOnlySpan<byte> strings = table.Slice(FixedLength + extraLength);
+        byte[] id = strings.Slice(0, idLength).ToArray();
+        byte[] name = strings.Slice(idLength, nameLength).ToArray();
+
+        ulong l1Offset = BinaryPrimitives.ReadUInt64BigEndian(table);
+        ulong l1Size = BinaryPrimitives.ReadUInt32BigEndian(table.Slice(8));
+        ulong maxL1Size = (ulong)Qcow2Limits.MaxL1TableBytes / L1Entry.Length;
+        string shown = FormatText.Printable(FormatText.Decode(id));
+
+        if (l1Size > maxL1Size)
+        {
+            throw Qcow2Errors.Limit($"l1_size of snapshot '{shown}'", l1Size, maxL1Size, "entries");
+        }
+
+        if (l1Offset >= (ulong)Qcow2Limits.HostOffsetEnd || !geometry.IsClusterAligned((long)l1Offset))
+        {
+            throw Qcow2Errors.Misaligned($"l1_table_offset of snapshot '{shown}'", l1Offset, geometry.ClusterSize);
+        }
+
+        return new SnapshotTableEntry
+        {
+            L1TableOffset = (long)l1Offset,
+            L1Size = (int)l1Size,
+            DateSeconds = BinaryPrimitives.ReadUInt32BigEndian(table.Slice(16)),
+            DateNanoseconds = BinaryPrimitives.ReadUInt32BigEndian(table.Slice(20)),
+            VmClockNanoseconds = BinaryPrimitives.ReadUInt64BigEndian(table.Slice(24)),
+            VmStateSize32 = BinaryPrimitives.ReadUInt32BigEndian(table.Slice(32)),
+            ExtraData = table.Slice(FixedLength, extraLength).ToArray(),
+            IdBytes = id,
+            NameBytes = name,
+        };
+    }
+
+    /// <summary>Writes the entry with its padding.</summary>
+    /// <param name="destination">At least <see cref="TotalLength"/> bytes.</param>
+    public void Write(Span<byte> destination)
+    {
+        destination = destination.Slice(0, TotalLength);
+        BinaryPrimitives.WriteInt64BigEndian(destination, L1TableOffset);
+        BinaryPrimitives.WriteInt32BigEndian(destination.Slice(8), L1Size);
+        BinaryPrimitives.WriteUInt16BigEndian(destination.Slice(12), (ushort)IdBytes.Length);
+        BinaryPrimitives.WriteUInt16BigEndian(destination.Slice(14), (ushort)NameBytes.Length);
+        BinaryPrimitives.WriteUInt32BigEndian(destination.Slice(16), DateSeconds);
+        BinaryPrimitives.WriteUInt32BigEndian(destination.Slice(20), DateNanoseconds);
+        BinaryPrimitives.WriteUInt64BigEndian(destination.Slice(24), VmClockNanoseconds);
+        BinaryPrimitives.WriteUInt32BigEndian(destination.Slice(32), VmStateSize32);
+        BinaryPrimitives.WriteInt32BigEndian(destination.Slice(36), ExtraData.Length);
+        ExtraData.Span.CopyTo(destination.Slice(FixedLength));
+
+        Span<byte> strings = destination.Slice(FixedLength + ExtraData.Length);
+        IdBytes.Span.CopyTo(strings);
+        NameBytes.Span.CopyTo(strings.Slice(IdBytes.Length));
+        strings.Slice(IdBytes.Length + NameBytes.Length).Clear();
+    }
+}

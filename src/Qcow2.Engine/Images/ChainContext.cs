@@ -1,0 +1,45 @@
+using Qcow2.Engine.Storage;
+
+namespace Qcow2.Engine;
+
+/// <summary>The files of a backing chain from its top down to the one that is being opened.</summary>
+internal sealed class ChainContext
+{
+    private readonly ChainContext? _above;
+    private readonly FileIdentity _file;
+    private readonly int _length;
+
+    private ChainContext(Qcow2OpenOptions options, ChainContext? above, FileIdentity file)
+    {
+        Options = options;
+        _above = above;
+        _file = file;
+        _length = above is null ? 1 : above._length + 1;
+    }
+
+    internal Qcow2OpenOptions Options { get; }
+
+    /// <summary>Begins a chain at the file that the caller asked for.</summary>
+    internal static ChainContext Begin(BlockStorage top, Qcow2OpenOptions options) => new(options, null, top.Identity);
+
+    /// <summary>Goes one file down.</summary>
+    /// <exception cref="Qcow2Exception">The file is in the chain already, or the chain gets too long.</exception>
+    internal ChainContext Enter(BlockStorage file, string imagePath)
+    {
+        for (ChainContext? link = this; link is not null; link = link._above)
+        {
+            if (link._file == file.Identity)
+            {
+                throw new Qcow2Exception(
+                    Qcow2ErrorCode.BackingChainLoop,
+                    $"The backing chain is a loop: the backing file {file.Path} is already part of it.").At(imagePath);
+            }
+        }
+
+        return _length < Options.MaxChainLength
+            ? new ChainContext(Options, this, file.Identity)
+            : throw new Qcow2Exception(
+                Qcow2ErrorCode.BackingChainTooDeep,
+                $"The backing chain is longer than {Options.MaxChainLength} images, the most that are allowed here.").At(imagePath);
+    }
+}

@@ -1,0 +1,97 @@
+using Qcow2.Engine.Codecs;
+using Qcow2.Engine.Format;
+using Qcow2.Engine.Metadata;
+using Qcow2.Engine.Storage;
+
+namespace Qcow2.Engine;
+
+/// <summary>Fills <see cref="Qcow2ImageInfo"/> from a file's header, snapshot table and bitmap directory.</summary>
+internal static class ImageInfoReader
+{
+    internal static Qcow2ImageInfo Read(string path)
+    {
+        using LocalFile file = LocalFile.OpenRead(path);
+        return ReadQcow2(file, 0);
+    }
+
+    internal static IEnumerable<Qcow2ImageInfo> ReadChain(string path, Qcow2OpenOptions options)
+    {
+        Qcow2ImageInfo info;
+        ChainContext chain;
+        using (LocalFile file = LocalFile.OpenRead(path))
+        {
+            info = ReadQcow2(file, 0);
+            chain = ChainContext.Begin(file, options);
+        }
+
+        yield return info;
+        while (info.BackingFile is not null)
+        {
+            (info, chain) = ReadParent(info, chain);
+            yield return info;
+        }
+    }
+
+    private static (Qcow2ImageInfo Info, ChainContext Chain) ReadParent(Qcow2ImageInfo child, ChainContext chain)
+    {
+        (LocalFile file, BackingFormat format) = BackingFile.OpenForInformation(child.Header!, child.Path, chain.Options);
+        using (file)
+        {
+            ChainContext below = chain.Enter(file, child.Path);
+            int depth = child.Depth + 1;
+            return (format == BackingFormat.Raw ? ReadRaw(file, depth) : ReadQcow2(file, depth), below);
+        }
+    }
+
+    private static Qcow2ImageInfo ReadRaw(LocalFile file, int depth) => WithFile(
+        new Qcow2ImageInfo { Format = "raw", Size = file.Length, Depth = depth }, file);
+
+    private static Qcow2ImageInfo ReadQcow2(LocalFile file, int depth)
+    {
+        try
+        {
+            Qcow2Header header = HeaderCluster.Load(file);
+            header.EnsureSupported();
+            return WithFile(FromHeader(header, file, depth), file);
+        }
+        catch (Qcow2Exception e)
+        {
+            e.At(file.Path);
+            throw;
+        }
+    }
+
+    private static Qcow2ImageInfo FromHeader(Qcow2Header header, LocalFile file, int depth) => new()
+    {
+        Depth = depth,
+        Version = header.Version,
+        Size = header.Size,
+        ClusterSize = header.ClusterSize,
+        BackingFile = header.BackingFile,
+        ParentPath = header.BackingFile is string name ? ImageReference.TryResolve(name, file.Path) : null,
+        BackingFormat = header.Extension<BackingFormatExtension>()?.Format,
+        DataFile = header.Has(IncompatibleFeatures.ExternalDataFile) ? header.Extension<DataFileNameExtension>()?.FileName : null,
+        IsDataFileRaw = header.Has(AutoclearFeatures.RawExternalData),
+        CompressionType = header.CompressionType,
+        EncryptionMethod = header.EncryptionMethod,
+        Luks = ImageEncryption.ReadLuksHeader(file, header)?.ToInfo(),
+        RefcountBits = header.RefcountOrder.Bits,
+        HasLazyRefcounts = header.Has(CompatibleFeatures.LazyRefcounts),
+        IsDirty = header.Has(IncompatibleFeatures.Dirty),
+        IsCorrupt = header.Has(IncompatibleFeatures.Corrupt),
+        IsExtendedL2 = header.Has(IncompatibleFeatures.ExtendedL2),
+        Snapshots = [.. SnapshotTable.Load(file, header).Select(entry => Qcow2Snapshot.From(entry, header, file.Path))],
+        Bitmaps = [.. BitmapDirectory.Load(file, header).Select(entry => Qcow2Bitmap.From(entry, file.Path))],
+        Header = header,
+    };
+
+    private static Qcow2ImageInfo WithFile(Qcow2ImageInfo info, LocalFile file)
+    {
+        info.Path = file.Path;
+        info.FileSize = file.Length;
+        info.AllocatedSize = file.AllocatedLength;
+        info.LockState = ImageLock.Probe(file);
+        info.IsLocked = info.LockState != ImageLockState.Unlocked;
+        return info;
+    }
+}

@@ -1,0 +1,38 @@
+namespace Qcow2.Engine;
+
+/// <summary>How to open an image.</summary>
+public sealed record Qcow2OpenOptions
+{
+    /// <summary>The defaults: follow references, respect locks, no passphrase.</summary>
+    public static Qcow2OpenOptions Default { get; } = new();
+
+    /// <summary>What may be opened because the image names it. <see cref="ReferencePolicy.Follow"/> by default.</summary>
+    public ReferencePolicy References { get; init; } = ReferencePolicy.Follow;
+
+    /// <summary>Most images in the backing chain, the first included. 64 by default.</summary>
+    public int MaxChainLength { get; init; } = 64;
+
+    /// <summary>
+    /// Format of a backing file where the image does not record it: <c>qcow2</c> or <c>raw</c>. The file is never probed,
+    /// because the guest that wrote a raw disk could have planted a header in it.
+    /// </summary>
+    public string? BackingFormat { get; init; }
+
+    /// <summary>The external data file, in place of the one that the image names; null to take that.</summary>
+    public string? DataFile { get; init; }
+
+    /// <summary>
+    /// The passphrase of every encrypted image in the chain. Without one an encrypted image opens, and its metadata can be
+    /// read; its data cannot. It must stay undisposed until the image is open.
+    /// </summary>
+    public Passphrase? Passphrase { get; init; }
+
+    /// <summary>
+    /// Open the image although another program may be writing it, and take no locks, as <c>qemu-img -U</c> does. What is
+    /// read may then be inconsistent.
+    /// </summary>
+    public bool ForceShare { get; init; }
+
+    /// <summary>Most memory for L2 tables, in bytes, for each image of the chain. 32 MiB by default.</summary>
+    public long L2CacheSize { get; init; } = 32L << 20;
+}

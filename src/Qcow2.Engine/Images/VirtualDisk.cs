@@ -1,0 +1,114 @@
+namespace Qcow2.Engine;
+
+/// <summary>
+/// A disk as a guest sees it: bytes from 0 to <see cref="Length"/>, whatever file format they come from. Reading is safe
+/// from many threads at once.
+/// </summary>
+public abstract class VirtualDisk : IDisposable
+{
+    /// <summary>Full path of the file that was opened.</summary>
+    public abstract string Path { get; }
+
+    /// <summary>Size of the disk, in bytes.</summary>
+    public abstract long Length { get; }
+
+    /// <summary>The disk that shows through where this one has nothing; null at the end of a chain.</summary>
+    public virtual VirtualDisk? Backing => null;
+
+    /// <summary>Reads at a position.</summary>
+    /// <param name="offset">Where to start, in bytes; 0 or more.</param>
+    /// <param name="buffer">Where the bytes go.</param>
+    /// <returns>Number of bytes read: all that were asked for, or as many as there are before the end of the disk.</returns>
+    /// <exception cref="Qcow2Exception">The image is damaged here, or needs a passphrase.</exception>
+    /// <exception cref="IOException">The host could not read.</exception>
+    public int Read(long offset, Span<byte> buffer)
+    {
+        if (offset < 0)
+        {
+            throw new ArgumentOutOfRangeException(nameof(offset), offset, "An offset is 0 or more.");
+        }
+
+        int count = (int)Math.Min(buffer.Length, Math.Max(0, Length - offset));
+        if (count > 0)
+        {
+            ReadCore(offset, buffer.Slice(0, count));
+        }
+
+        return count;
+    }
+
+    /// <summary>What lies where, in order and without gaps, adjacent extents of one kind joined.</summary>
+    public IEnumerable<DiskExtent> GetExtents() => GetExtents(0, Length);
+
+    /// <summary>What lies where in a part of the disk, in order and without gaps, adjacent extents of one kind joined.</summary>
+    /// <param name="offset">Where to start, in bytes; 0 or more.</param>
+    /// <param name="length">Bytes; what passes the end of the disk is left out.</param>
+    /// <exception cref="Qcow2Exception">The image's tables are damaged (when the extents are enumerated).</exception>
+    public IEnumerable<DiskExtent> GetExtents(long offset, long length)
+    {
+        if (offset < 0)
+        {
+            throw new ArgumentOutOfRangeException(nameof(offset), offset, "An offset is 0 or more.");
+        }
+
+        if (length < 0)
+        {
+            throw new ArgumentOutOfRangeException(nameof(length), length, "A length is 0 or more.");
+        }
+
+        return Join(offset, Math.Min(length, Math.Max(0, Length - offset)));
+    }
+
+    /// <summary>A read-only, seekable stream over the disk. Disposing of it leaves the disk open.</summary>
+    public Stream AsStream() => new DiskStream(this);
+
+    /// <summary>Closes the disk and every file it opened.</summary>
+    public void Dispose()
+    {
+        Dispose(true);
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Fills a buffer from inside the disk.</summary>
+    /// <param name="offset">Where to start; with the buffer's length it lies inside the disk.</param>
+    /// <param name="buffer">Never empty.</param>
+    protected internal abstract void ReadCore(long offset, Span<byte> buffer);
+
+    /// <summary>Enumerates extents in order and without gaps; they need not be joined.</summary>
+    /// <param name="offset">Where to start.</param>
+    /// <param name="length">Bytes; inside the disk.</param>
+    /// <param name="depth">How far down the chain this disk is.</param>
+    protected internal abstract IEnumerable<DiskExtent> EnumerateExtents(long offset, long length, int depth);
+
+    /// <summary>Closes the disk.</summary>
+    /// <param name="disposing">False when called by the finaliser.</param>
+    protected virtual void Dispose(bool disposing)
+    {
+    }
+
+    private IEnumerable<DiskExtent> Join(long offset, long length)
+    {
+        DiskExtent pending = default;
+        foreach (DiskExtent extent in EnumerateExtents(offset, length, 0))
+        {
+            if (pending.Length == 0)
+            {
+                pending = extent;
+            }
+            else if (pending.IsContinuedBy(extent))
+            {
+                pending = pending with { Length = pending.Length + extent.Length };
+            }
+            else
+            {
+                yield return pending;
+                pending = extent;
+            }
+        }
+
+        if (pending.Length > 0)
+        {
+            yield return pending;
+        }
+    }
+}

@@ -1,0 +1,78 @@
+namespace Qcow2.Engine.Storage;
+
+/// <summary>
+/// The bytes of one file, by position. Every read and write of the engine goes through this seam, which is where tests
+/// inject faults. Safe to use from many threads at once.
+/// </summary>
+public abstract class BlockStorage : IDisposable
+{
+    /// <summary>Full path of the file, or a name for people where there is no file.</summary>
+    public abstract string Path { get; }
+
+    /// <summary>Length in bytes.</summary>
+    public abstract long Length { get; }
+
+    /// <summary>Bytes the file takes on its disk: less than <see cref="Length"/> where it has holes.</summary>
+    public abstract long AllocatedLength { get; }
+
+    /// <summary>What tells this file from every other on the host, whatever it is called.</summary>
+    public abstract FileIdentity Identity { get; }
+
+    /// <summary>Reads until the buffer is full or the file ends.</summary>
+    /// <param name="offset">Where to start, in bytes; may lie past the end.</param>
+    /// <param name="buffer">Where the bytes go.</param>
+    /// <returns>Number of bytes read; less than asked for only at the end of the file.</returns>
+    /// <exception cref="IOException">The host could not read.</exception>
+    public abstract int Read(long offset, Span<byte> buffer);
+
+    /// <summary>Writes all of the buffer.</summary>
+    /// <param name="offset">Where to start, in bytes; the file grows as needed.</param>
+    /// <param name="buffer">The bytes.</param>
+    /// <exception cref="IOException">The host could not write.</exception>
+    public abstract void Write(long offset, ReadOnlySpan<byte> buffer);
+
+    /// <summary>Sets the length. What is added reads as zeros and takes no space where the file system has holes.</summary>
+    /// <param name="length">The new length, in bytes.</param>
+    public abstract void SetLength(long length);
+
+    /// <summary>Returns when all that was written lies on the disk.</summary>
+    public abstract void Flush();
+
+    /// <summary>
+    /// Finds the run of data or hole that an offset lies in. A file system without holes gives one run of data.
+    /// </summary>
+    /// <param name="offset">An offset inside the file.</param>
+    /// <returns>Whether it is data, and where the run ends.</returns>
+    public abstract StorageRun RunAt(long offset);
+
+    /// <summary>Reads exactly; bytes past the end of the file are zeros.</summary>
+    internal void ReadZeroPadded(long offset, Span<byte> buffer)
+    {
+        int read = Read(offset, buffer);
+        if (read < buffer.Length)
+        {
+            buffer.Slice(read).Clear();
+        }
+    }
+
+    /// <summary>Closes the file.</summary>
+    public void Dispose()
+    {
+        Dispose(true);
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Closes the file.</summary>
+    /// <param name="disposing">False when called by the finaliser.</param>
+    protected abstract void Dispose(bool disposing);
+}
+
+/// <summary>A run of a file that is either data or a hole.</summary>
+/// <param name="IsData">Whether it is data; a hole reads as zeros.</param>
+/// <param name="End">Where the run ends, in bytes from the start of the file.</param>
+public readonly record struct StorageRun(bool IsData, long End);
+
+/// <summary>A file's identity on its host: equal exactly when two paths lead to the same file.</summary>
+/// <param name="Device">The volume or device.</param>
+/// <param name="File">The file on it.</param>
+public readonly record struct FileIdentity(ulong Device, ulong File);

@@ -1,0 +1,79 @@
+using System.Runtime.InteropServices;
+using System.Text;
+using Microsoft.Win32.SafeHandles;
+
+namespace Qcow2.Engine.Storage;
+
+/// <summary>The path of a file or folder with every symbolic link resolved.</summary>
+internal static class CanonicalPath
+{
+    /// <summary>Resolves a path; null if it does not lead to anything.</summary>
+    internal static string? TryOf(string path) => OperatingSystemInfo.IsWindows ? OnWindows(path) : OnUnix(path);
+
+    private static string? OnUnix(string path)
+    {
+        IntPtr resolved = RealPath(Encoding.UTF8.GetBytes(path + "\0"), IntPtr.Zero);
+        if (resolved == IntPtr.Zero)
+        {
+            return null;
+        }
+
+        try
+        {
+            int length = 0;
+            while (Marshal.ReadByte(resolved, length) != 0)
+            {
+                length++;
+            }
+
+            byte[] bytes = new byte[length];
+            Marshal.Copy(resolved, bytes, 0, length);
+            return Encoding.UTF8.GetString(bytes);
+        }
+        finally
+        {
+            Free(resolved);
+        }
+    }
+
+    private static string? OnWindows(string path)
+    {
+        const int ShareAll = 7;
+        const int OpenExisting = 3;
+        const int AlsoFolders = 0x02000000; // FILE_FLAG_BACKUP_SEMANTICS
+        using SafeFileHandle handle = CreateFile(path, 0, ShareAll, IntPtr.Zero, OpenExisting, AlsoFolders, IntPtr.Zero);
+        if (handle.IsInvalid)
+        {
+            return null;
+        }
+
+        char[] buffer = new char[32 * 1024];
+        uint length = GetFinalPathNameByHandle(handle, buffer, (uint)buffer.Length, 0);
+        if (length == 0 || length >= buffer.Length)
+        {
+            return null;
+        }
+
+        string final = new(buffer, 0, (int)length);
+        return final.StartsWith(@"\\?\UNC\", StringComparison.Ordinal) ? $@"\\{final.Substring(8)}"
+            : final.StartsWith(@"\\?\", StringComparison.Ordinal) ? final.Substring(4)
+            : final;
+    }
+
+    [DllImport("libc", EntryPoint = "realpath", SetLastError = true)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static extern IntPtr RealPath(byte[] path, IntPtr buffer);
+
+    [DllImport("libc", EntryPoint = "free")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static extern void Free(IntPtr memory);
+
+    [DllImport("kernel32", EntryPoint = "CreateFileW", CharSet = CharSet.Unicode, SetLastError = true)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]
+    private static extern SafeFileHandle CreateFile(
+        string name, int access, int share, IntPtr security, int disposition, int flags, IntPtr template);
+
+    [DllImport("kernel32", EntryPoint = "GetFinalPathNameByHandleW", CharSet = CharSet.Unicode, SetLastError = true)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]
+    private static extern uint GetFinalPathNameByHandle(SafeFileHandle file, [Out] char[] path, uint length, uint flags);
+}

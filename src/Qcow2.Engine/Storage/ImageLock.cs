@@ -1,0 +1,115 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace Qcow2.Engine.Storage;
+
+/// <summary>How other programs hold an image.</summary>
+public enum ImageLockState
+{
+    /// <summary>No other program holds it, or the host cannot tell.</summary>
+    Unlocked,
+
+    /// <summary>Others read it and rely on nobody writing it.</summary>
+    HeldForReading,
+
+    /// <summary>Another program, such as a running virtual machine, writes it.</summary>
+    HeldForWriting,
+}
+
+/// <summary>
+/// QEMU's image locks, so that QEMU and this engine respect each other: open file description locks on single bytes of
+/// the file. A shared lock on byte 100 + p says "I use permission p"; one on 200 + p says "nobody else may use p".
+/// The locks end when the file is closed, also when the process dies. Linux only; elsewhere the host's own share modes
+/// have to do.
+/// </summary>
+internal static class ImageLock
+{
+    private const int UsedBase = 100;
+    private const int UnsharedBase = 200;
+
+    // Permissions that matter, numbered as QEMU numbers them.
+    private const int ConsistentRead = 0;
+    private const int Write = 1;
+    private const int Resize = 3;
+
+    private static readonly int[] ReaderUses = [ConsistentRead];
+    private static readonly int[] ReaderForbids = [Write, Resize];
+
+    /// <summary>Says how others hold the file, and takes nothing.</summary>
+    internal static ImageLockState Probe(LocalFile file)
+    {
+        if (!IsAvailable)
+        {
+            return ImageLockState.Unlocked;
+        }
+
+        if (IsHeld(file.Handle, UsedBase + Write) || IsHeld(file.Handle, UsedBase + Resize))
+        {
+            return ImageLockState.HeldForWriting;
+        }
+
+        return IsHeld(file.Handle, UnsharedBase + Write) ? ImageLockState.HeldForReading : ImageLockState.Unlocked;
+    }
+
+    /// <summary>Takes the locks of a reader for as long as the file is open.</summary>
+    /// <exception cref="Qcow2Exception">Another program writes the file.</exception>
+    internal static void AcquireForReading(LocalFile file)
+    {
+        if (!IsAvailable)
+        {
+            return;
+        }
+
+        // Locks first, questions after: of two programs that do both at once, at least one sees the other.
+        foreach (int permission in ReaderUses)
+        {
+            if (!TrySet(file.Handle, UsedBase + permission, LibC.ReadLock))
+            {
+                return; // A file system without locks has nothing to tell.
+            }
+        }
+
+        foreach (int permission in ReaderForbids)
+        {
+            TrySet(file.Handle, UnsharedBase + permission, LibC.ReadLock);
+        }
+
+        bool isWritten = ReaderForbids.Any(permission => IsHeld(file.Handle, UsedBase + permission));
+        bool isRefused = ReaderUses.Any(permission => IsHeld(file.Handle, UnsharedBase + permission));
+        if (isWritten || isRefused)
+        {
+            Release(file);
+            throw new Qcow2Exception(
+                Qcow2ErrorCode.ImageLocked,
+                "Another program has this image open for writing, probably a running virtual machine. "
+                + "Stop it, or read the image all the same with -ForceShare, in which case what is read may be inconsistent.").At(file.Path);
+        }
+    }
+
+    private static bool IsAvailable => LibC.IsLinux && Environment.Is64BitProcess;
+
+    private static void Release(LocalFile file)
+    {
+        foreach (int permission in ReaderUses)
+        {
+            TrySet(file.Handle, UsedBase + permission, LibC.Unlock);
+        }
+
+        foreach (int permission in ReaderForbids)
+        {
+            TrySet(file.Handle, UnsharedBase + permission, LibC.Unlock);
+        }
+    }
+
+    private static bool TrySet(SafeFileHandle handle, int position, short type)
+    {
+        var request = new LibC.FileLock { Type = type, Start = position, Length = 1 };
+        return LibC.FileControl(handle, LibC.OfdSetLock, ref request) == 0;
+    }
+
+    private static bool IsHeld(SafeFileHandle handle, int position)
+    {
+        var request = new LibC.FileLock { Type = LibC.WriteLock, Start = position, Length = 1 };
+        return LibC.FileControl(handle, LibC.OfdGetLock, ref request) == 0 && request.Type != LibC.Unlock;
+    }
+}

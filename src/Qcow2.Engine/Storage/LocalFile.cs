@@ -1,0 +1,153 @@
+using Microsoft.Win32.SafeHandles;
+
+namespace Qcow2.Engine.Storage;
+
+/// <summary>A file or block device of the host.</summary>
+public sealed class LocalFile : BlockStorage
+{
+    private readonly SafeFileHandle _handle;
+    private readonly PositionalFile _file;
+    private readonly FileKind _kind;
+
+    private LocalFile(string path, PositionalFile file, FileIdentity identity, FileKind kind)
+    {
+        Path = path;
+        _file = file;
+        _handle = file.Handle;
+        Identity = identity;
+        _kind = kind;
+    }
+
+    /// <inheritdoc/>
+    public override string Path { get; }
+
+    /// <inheritdoc/>
+    public override FileIdentity Identity { get; }
+
+    /// <inheritdoc/>
+    public override long Length
+        => _kind == FileKind.BlockDevice ? LibC.Seek(_handle, 0, LibC.SeekEnd) : _file.Length;
+
+    /// <inheritdoc/>
+    public override long AllocatedLength
+        => (OperatingSystemInfo.IsWindows ? FileStatus.OfHandle(_handle) : FileStatus.OfPath(Path))?.AllocatedLength ?? Length;
+
+    /// <summary>The open file, for locks.</summary>
+    internal SafeFileHandle Handle => _handle;
+
+    /// <summary>Opens a file that exists, for reading. Other programs may go on reading and writing it.</summary>
+    /// <param name="path">The file; a relative path is taken from the process's current directory.</param>
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
+    /// <exception cref="UnauthorizedAccessException">It may not be read.</exception>
+    /// <exception cref="IOException">It is no regular file or block device, or could not be opened.</exception>
+    public static LocalFile OpenRead(string path)
+    {
+        string fullPath = System.IO.Path.GetFullPath(path);
+        FileStatus? status = FileStatus.OfPath(fullPath);
+        RequireFile(fullPath, status);
+        return Finish(fullPath, PositionalFile.Open(fullPath, FileMode.Open, FileAccess.Read), status);
+    }
+
+    /// <summary>Creates a file that must not exist yet, for reading and writing.</summary>
+    /// <param name="path">The file; a relative path is taken from the process's current directory.</param>
+    /// <exception cref="IOException">It exists, or could not be created.</exception>
+    public static LocalFile CreateNew(string path)
+    {
+        string fullPath = System.IO.Path.GetFullPath(path);
+        PositionalFile file = PositionalFile.Open(fullPath, FileMode.CreateNew, FileAccess.ReadWrite);
+        WindowsSparseFile.TryMakeSparse(file.Handle);
+        return Finish(fullPath, file, FileStatus.OfPath(fullPath));
+    }
+
+    /// <inheritdoc/>
+    public override int Read(long offset, Span<byte> buffer)
+    {
+        int total = 0;
+        while (total < buffer.Length)
+        {
+            int read = _file.Read(offset + total, buffer.Slice(total));
+            if (read == 0)
+            {
+                break;
+            }
+
+            total += read;
+        }
+
+        return total;
+    }
+
+    /// <inheritdoc/>
+    public override void Write(long offset, ReadOnlySpan<byte> buffer) => _file.Write(offset, buffer);
+
+    /// <inheritdoc/>
+    public override void SetLength(long length) => _file.SetLength(length);
+
+    /// <inheritdoc/>
+    public override void Flush() => _file.Flush();
+
+    /// <inheritdoc/>
+    public override StorageRun RunAt(long offset)
+    {
+        long length = Length;
+        if (OperatingSystemInfo.IsWindows)
+        {
+            return WindowsSparseFile.RunAt(_handle, offset, length);
+        }
+
+        // The seek position is shared by threads, but nothing else uses it: all reads and writes are positional.
+        long data = LibC.Seek(_handle, offset, LibC.SeekData);
+        if (data < 0)
+        {
+            bool onlyHole = System.Runtime.InteropServices.Marshal.GetLastWin32Error() == LibC.ErrorNoSuchAddress;
+            return new StorageRun(!onlyHole, length);
+        }
+
+        if (data > offset)
+        {
+            return new StorageRun(false, Math.Min(data, length));
+        }
+
+        long hole = LibC.Seek(_handle, offset, LibC.SeekHole);
+        return new StorageRun(true, hole <= offset ? length : Math.Min(hole, length));
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            _file.Dispose();
+        }
+    }
+
+    private static LocalFile Finish(string path, PositionalFile file, FileStatus? status)
+    {
+        try
+        {
+            FileStatus known = status ?? (OperatingSystemInfo.IsWindows
+                ? FileStatus.OfHandle(file.Handle)
+                : throw new IOException($"{path}: the host does not say which file this is."));
+            return new LocalFile(path, file, known.Identity, known.Kind);
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
+    private static void RequireFile(string path, FileStatus? status)
+    {
+        if (Directory.Exists(path))
+        {
+            throw new IOException($"{path}: this is a folder, not a disk image.");
+        }
+
+        if (status is { Kind: FileKind.Other })
+        {
+            throw new IOException($"{path}: a disk image is a regular file or a block device, and this is neither.");
+        }
+    }
+}

@@ -1,0 +1,97 @@
+using Microsoft.Win32.SafeHandles;
+
+namespace Qcow2.Engine.Storage;
+
+/// <summary>Reads and writes by position, from many threads at once, on every framework.</summary>
+internal sealed class PositionalFile : IDisposable
+{
+    private const FileShare ShareAll = FileShare.ReadWrite | FileShare.Delete;
+
+#if NET
+    private PositionalFile(SafeFileHandle handle) => Handle = handle;
+
+    internal SafeFileHandle Handle { get; }
+
+    internal long Length => RandomAccess.GetLength(Handle);
+
+    internal static PositionalFile Open(string path, FileMode mode, FileAccess access)
+        => new(File.OpenHandle(path, mode, access, ShareAll));
+
+    internal int Read(long offset, Span<byte> buffer) => RandomAccess.Read(Handle, buffer, offset);
+
+    internal void Write(long offset, ReadOnlySpan<byte> buffer) => RandomAccess.Write(Handle, buffer, offset);
+
+    internal void SetLength(long length) => RandomAccess.SetLength(Handle, length);
+
+    internal void Flush() => RandomAccess.FlushToDisk(Handle);
+
+    public void Dispose() => Handle.Dispose();
+#else
+    private readonly FileStream _stream;
+    private readonly object _gate = new();
+    private readonly byte[] _buffer = new byte[128 * 1024];
+
+    private PositionalFile(FileStream stream) => _stream = stream;
+
+    internal SafeFileHandle Handle => _stream.SafeFileHandle;
+
+    internal long Length
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _stream.Length;
+            }
+        }
+    }
+
+    // A buffer size of 1 turns FileStream's own buffering off: what is written is at once in the file.
+    internal static PositionalFile Open(string path, FileMode mode, FileAccess access)
+        => new(new FileStream(path, mode, access, ShareAll, 1));
+
+    internal int Read(long offset, Span<byte> buffer)
+    {
+        lock (_gate)
+        {
+            _stream.Position = offset;
+            int read = _stream.Read(_buffer, 0, Math.Min(buffer.Length, _buffer.Length));
+            _buffer.AsSpan(0, read).CopyTo(buffer);
+            return read;
+        }
+    }
+
+    internal void Write(long offset, ReadOnlySpan<byte> buffer)
+    {
+        lock (_gate)
+        {
+            _stream.Position = offset;
+            while (!buffer.IsEmpty)
+            {
+                int count = Math.Min(buffer.Length, _buffer.Length);
+                buffer.Slice(0, count).CopyTo(_buffer);
+                _stream.Write(_buffer, 0, count);
+                buffer = buffer.Slice(count);
+            }
+        }
+    }
+
+    internal void SetLength(long length)
+    {
+        lock (_gate)
+        {
+            _stream.SetLength(length);
+        }
+    }
+
+    internal void Flush()
+    {
+        lock (_gate)
+        {
+            _stream.Flush(flushToDisk: true);
+        }
+    }
+
+    public void Dispose() => _stream.Dispose();
+#endif
+}

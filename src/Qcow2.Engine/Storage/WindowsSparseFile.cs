@@ -1,0 +1,55 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace Qcow2.Engine.Storage;
+
+/// <summary>Holes on Windows, which a file has only after it was asked to.</summary>
+internal static unsafe class WindowsSparseFile
+{
+    private const uint SetSparse = 0x000900c4; // FSCTL_SET_SPARSE
+    private const uint QueryAllocatedRanges = 0x000940cf; // FSCTL_QUERY_ALLOCATED_RANGES
+
+    /// <summary>Lets the file have holes where the file system can; where it cannot, the file is merely larger.</summary>
+    internal static void TryMakeSparse(SafeFileHandle handle)
+    {
+        if (OperatingSystemInfo.IsWindows)
+        {
+            _ = DeviceIoControl(handle, SetSparse, null, 0, null, 0, out _, IntPtr.Zero);
+        }
+    }
+
+    internal static StorageRun RunAt(SafeFileHandle handle, long offset, long length)
+    {
+        Range query = new() { Offset = offset, Length = length - offset };
+        Range first;
+        bool complete = DeviceIoControl(handle, QueryAllocatedRanges, &query, sizeof(Range), &first, sizeof(Range), out int returned, IntPtr.Zero);
+
+        // ERROR_MORE_DATA: there are further ranges, and the first one is enough.
+        if (!complete && Marshal.GetLastWin32Error() != 234)
+        {
+            return new StorageRun(true, length);
+        }
+
+        if (returned < sizeof(Range))
+        {
+            return new StorageRun(false, length);
+        }
+
+        return first.Offset > offset
+            ? new StorageRun(false, Math.Min(first.Offset, length))
+            : new StorageRun(true, Math.Min(first.Offset + first.Length, length));
+    }
+
+    [DllImport("kernel32", SetLastError = true)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]
+    [return: MarshalAs(UnmanagedType.Bool)]
+    private static extern bool DeviceIoControl(
+        SafeFileHandle device, uint code, void* input, int inputSize, void* output, int outputSize, out int returned, IntPtr overlapped);
+
+    [StructLayout(LayoutKind.Sequential)]
+    private struct Range
+    {
+        internal long Offset;
+        internal long Length;
+    }
+}
