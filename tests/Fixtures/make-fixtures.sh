@@ -519,6 +519,9 @@ the script, not the files. Files longer than 64 KiB are stored as `.gz`; the tes
 - `fixtures.tsv`: name, file, passphrases (with commas between), `error` (the `Qcow2ErrorCode` with which the image must be refused) and `reference` (the code with
   which opening the files it refers to must be refused; the image alone is sound).
 
+qemu takes the name of a data file from the current folder, not from the image's; the data file fixtures lie beside their image, so that both
+readings agree inside `images/`.
+
 Every sector of `../data/a` to `e` names its file and its index; `noise` does not compress, `rough` does by half; `disk.raw` (1 MiB) and `big.raw` (8 MiB and
 1,536 bytes) mix them with holes. Guest content is the same in every run; LUKS keys and VM state are not.
 
