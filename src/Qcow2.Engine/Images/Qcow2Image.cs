@@ -176,6 +176,9 @@ public sealed class Qcow2Image : VirtualDisk
         => _active.EnumerateExtents(offset, length, depth);
 
     /// <inheritdoc/>
+    protected internal override bool ReadsFrom(FileIdentity file) => _active.ReadsFrom(file);
+
+    /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
         if (disposing)
