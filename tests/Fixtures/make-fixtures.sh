@@ -311,10 +311,10 @@ fixture backing-loop.qcow2 'Its backing file is `backing-loop-other.qcow2`, whos
 run qemu-img create -f qcow2 -o cluster_size=4k -u -b backing-loop-other.qcow2 -F qcow2 backing-loop.qcow2 128k
 fixture backing-loop-other.qcow2 'The other half of the loop.' reference=BackingChainLoop qemu=no
 run qemu-img create -f qcow2 -o cluster_size=4k -u -b backing-loop.qcow2 -F qcow2 backing-loop-other.qcow2 128k
-fixture backing-json.qcow2 'The backing file is a `json:` name: text, never opened.' reference=BackingFileUnavailable qemu=no
+fixture backing-json.qcow2 'The backing file is a `json:` name: text, never opened.' reference=ReferenceForbidden qemu=no
 run qemu-img create -f qcow2 -o cluster_size=4k backing-json.qcow2 128k
 run qemu-img rebase -u -f qcow2 -b 'json:{"driver":"qcow2","file":{"driver":"file","filename":"chain-base.qcow2"}}' -F qcow2 backing-json.qcow2
-fixture backing-nbd.qcow2 'The backing file is an `nbd:` name: text, never opened.' reference=BackingFileUnavailable qemu=no
+fixture backing-nbd.qcow2 'The backing file is an `nbd:` name: text, never opened.' reference=ReferenceForbidden qemu=no
 run qemu-img create -f qcow2 -o cluster_size=4k backing-nbd.qcow2 128k
 run qemu-img rebase -u -f qcow2 -b nbd://192.0.2.1:10809/disk -F raw backing-nbd.qcow2
 
