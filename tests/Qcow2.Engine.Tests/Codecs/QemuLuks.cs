@@ -1,6 +1,6 @@
 using System.Text.Json;
 using Qcow2.Engine.Codecs;
-using Qcow2.Engine.Tests.Infrastructure;
+using Qcow2.Tests;
 
 namespace Qcow2.Engine.Tests.Codecs;
 

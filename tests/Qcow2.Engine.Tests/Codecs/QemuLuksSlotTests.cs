@@ -1,5 +1,5 @@
 using Qcow2.Engine.Codecs;
-using Qcow2.Engine.Tests.Infrastructure;
+using Qcow2.Tests;
 
 namespace Qcow2.Engine.Tests.Codecs;
 

@@ -1,8 +1,0 @@
-namespace Qcow2.Engine.Tests.Infrastructure;
-
-/// <summary>A theory that needs qemu-img and qemu-io; skipped, with the reason, where they are not installed.</summary>
-[AttributeUsage(AttributeTargets.Method)]
-public sealed class QemuTheoryAttribute : TheoryAttribute
-{
-    public QemuTheoryAttribute() => Skip = QemuImg.IsAvailable ? null : "qemu-img and qemu-io are not installed.";
-}
