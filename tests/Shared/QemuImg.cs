@@ -37,8 +37,16 @@ public static class QemuImg
     /// <summary>Runs qemu-img, whose failure the caller expects or judges.</summary>
     public static ProgramResult TryRun(params string[] args) => Start("qemu-img", args);
 
+    /// <inheritdoc cref="TryRun"/>
+    /// <remarks>Runs in a folder; see <see cref="RunIn"/>.</remarks>
+    public static ProgramResult TryRunIn(string folder, params string[] args) => Start("qemu-img", args, folder);
+
     /// <summary>Runs qemu-io, whose failure the caller expects or judges.</summary>
     public static ProgramResult TryRunIo(params string[] args) => Start("qemu-io", args);
+
+    /// <inheritdoc cref="TryRunIo"/>
+    /// <remarks>Runs in a folder; see <see cref="RunIn"/>.</remarks>
+    public static ProgramResult TryRunIoIn(string folder, params string[] args) => Start("qemu-io", args, folder);
 
     private static string Require(string program, string[] args, string folder = "")
     {
