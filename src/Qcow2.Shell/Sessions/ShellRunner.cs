@@ -13,9 +13,8 @@ internal static class ShellRunner
     {
         Terminal terminal = new();
         ShellHostUserInterface ui = new(terminal, options.NonInteractive, Console.Out, Console.Error);
-        AddToModulePath(ModuleLocator.ModulesFolder);
-        using ShellSession session = new(new ShellHost(ui));
-        if (!LoadModule(session, options.ModulePath, ui))
+        using ShellSession? session = Open(ui, options.ModulePath);
+        if (session is null)
         {
             return ExitCode.Failure;
         }
@@ -32,17 +31,23 @@ internal static class ShellRunner
         return session.RequestedExitCode ?? (session.WasInterrupted ? ExitCode.Interrupted : code);
     }
 
-    private static bool LoadModule(ShellSession session, string? modulePath, ShellHostUserInterface ui)
+    // Null: the module could not be loaded, and the user has been told why.
+    private static ShellSession? Open(ShellHostUserInterface ui, string? modulePath)
     {
+        ShellSession? session = null;
         try
         {
-            session.ImportModule(ModuleLocator.Find(modulePath));
-            return true;
+            string manifest = ModuleLocator.Find(modulePath);
+            ModuleLocator.AddToModulePath(manifest);
+            session = new ShellSession(new ShellHost(ui));
+            session.ImportModule(manifest);
+            return session;
         }
         catch (Exception e) when (e is FileNotFoundException or RuntimeException)
         {
             ui.WriteErrorLine($"qcow2sh: the Qcow2 module could not be loaded. {e.Message}");
-            return false;
+            session?.Dispose();
+            return null;
         }
     }
 
@@ -66,12 +71,5 @@ internal static class ShellRunner
 
         IEnumerable<CommandParameter> arguments = ScriptArguments.Parse(options.ScriptArguments);
         return session.RunFile(path, arguments) ? ExitCode.Success : ExitCode.Failure;
-    }
-
-    private static void AddToModulePath(string folder)
-    {
-        const string Variable = "PSModulePath";
-        string? others = Environment.GetEnvironmentVariable(Variable);
-        Environment.SetEnvironmentVariable(Variable, string.IsNullOrEmpty(others) ? folder : folder + Path.PathSeparator + others);
     }
 }

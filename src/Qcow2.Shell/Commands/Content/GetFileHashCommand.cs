@@ -24,7 +24,11 @@ internal sealed class GetFileHashCommand : PathCommand
                 hash.AppendData(buffer, 0, n);
             }
 
-            WriteObject(new FileHash(Algorithm, Convert.ToHexString(hash.GetHashAndReset()), file));
+            WriteObject(EngineViews.Describe(
+                "Microsoft.PowerShell.Commands.FileHashInfo",
+                ("Algorithm", Algorithm),
+                ("Hash", Convert.ToHexString(hash.GetHashAndReset())),
+                ("Path", file)));
         }
     }
 }

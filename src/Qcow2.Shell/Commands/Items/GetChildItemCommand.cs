@@ -6,6 +6,8 @@ namespace Qcow2.Shell.Commands.Items;
 [Cmdlet(VerbsCommon.Get, "ChildItem", DefaultParameterSetName = "Path")]
 internal sealed class GetChildItemCommand : PathCommand
 {
+    // The engine does not look at an overridden property's attributes.
+    [Parameter(Position = 0, ParameterSetName = "Path", ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     public override string[] Path { get; set; } = ["."];
 
     [Parameter(Position = 1)]
@@ -56,6 +58,12 @@ internal sealed class GetChildItemCommand : PathCommand
             NameFilter last = new(SessionState.Path.ParseChildName(path), [], []);
             return InvokeProvider.ChildItem.Get([parent.Length > 0 ? parent : "."], true, Depth ?? uint.MaxValue, Force, literalPath: false)
                 .Where(i => last.Accepts(NameOf(i)));
+        }
+
+        if (Literal || !WildcardPattern.ContainsWildcardCharacters(path))
+        {
+            // The children of what is not there are no error to the provider; the item is, with its own error.
+            InvokeProvider.Item.Get([path], Force, Literal);
         }
 
         return InvokeProvider.ChildItem.Get([path], recurse, Depth ?? uint.MaxValue, Force, Literal);
