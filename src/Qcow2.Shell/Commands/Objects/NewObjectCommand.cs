@@ -7,7 +7,7 @@ namespace Qcow2.Shell.Commands.Objects;
 [Cmdlet(VerbsCommon.New, "Object")]
 internal sealed class NewObjectCommand : PSCmdlet
 {
-    private const string Construct = "param($Type, $Arguments) , $Type::new.Invoke($Arguments)";
+    private const string ConvertAndConstruct = "param($Type, $Arguments) $Type::new.Invoke($Arguments)";
 
     [Parameter(Mandatory = true, Position = 0)]
     public string TypeName { get; set; } = "";
@@ -47,11 +47,24 @@ internal sealed class NewObjectCommand : PSCmdlet
 
         if (LanguagePrimitives.TryConvertTo(name, out Type type))
         {
-            return InvokeCommand.InvokeScript(Construct, type, ArgumentList)[0];
+            return Construct(type, [.. ArgumentList.Select(a => a is PSObject wrapped ? wrapped.BaseObject : a)]);
         }
 
         PSArgumentException reason = new($"Cannot find type [{name}]: verify that the assembly containing this type is loaded.");
         ThrowTerminatingError(new ErrorRecord(reason, "TypeNotFound", ErrorCategory.InvalidType, name));
         return null!;
+    }
+
+    // The arguments as they are, if a constructor takes them so; else as the language would convert them.
+    private PSObject Construct(Type type, object[] arguments)
+    {
+        try
+        {
+            return new PSObject(Activator.CreateInstance(type, arguments)!);
+        }
+        catch (MissingMethodException)
+        {
+            return InvokeCommand.InvokeScript(ConvertAndConstruct, type, arguments)[0];
+        }
     }
 }
