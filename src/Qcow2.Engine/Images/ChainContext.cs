@@ -19,6 +19,9 @@ internal sealed class ChainContext
 
     internal Qcow2OpenOptions Options { get; }
 
+    /// <summary>Whether this is the file that the caller asked for.</summary>
+    internal bool IsTop => _above is null;
+
     /// <summary>Begins a chain at the file that the caller asked for.</summary>
     internal static ChainContext Begin(BlockStorage top, Qcow2OpenOptions options) => new(options, null, top.Identity);
 

@@ -6,13 +6,18 @@ namespace Qcow2.Engine;
 internal static class ImageFile
 {
     internal static LocalFile Open(string path, Qcow2OpenOptions options)
+        => Open(LocalFile.OpenRead(path), options, ImageLock.AcquireForReading);
+
+    internal static LocalFile OpenForWriting(string path, Qcow2OpenOptions options)
+        => Open(LocalFile.OpenReadWrite(path), options, ImageLock.AcquireForWriting);
+
+    private static LocalFile Open(LocalFile file, Qcow2OpenOptions options, Action<LocalFile> acquireLocks)
     {
-        LocalFile file = LocalFile.OpenRead(path);
         try
         {
             if (!options.ForceShare)
             {
-                ImageLock.AcquireForReading(file);
+                acquireLocks(file);
             }
 
             return file;

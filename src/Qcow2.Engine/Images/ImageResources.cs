@@ -10,9 +10,12 @@ namespace Qcow2.Engine;
 internal sealed class ImageResources : IDisposable
 {
     private readonly ClusterDecoder _decoder;
+    private readonly ReaderWriterLockSlim? _clusterUse;
 
-    internal ImageResources(Qcow2Header header, BlockStorage image, BlockStorage data, VirtualDisk? backing, SectorCipher? cipher, long l2CacheSize)
+    internal ImageResources(
+        Qcow2Header header, BlockStorage image, BlockStorage data, VirtualDisk? backing, SectorCipher? cipher, long l2CacheSize, bool isWritable)
     {
+        _clusterUse = isWritable ? new ReaderWriterLockSlim() : null;
         Header = header;
         Image = image;
         Data = data;
@@ -24,6 +27,8 @@ internal sealed class ImageResources : IDisposable
     }
 
     internal Qcow2Header Header { get; }
+
+    internal bool IsWritable => _clusterUse is not null;
 
     /// <summary>The image file: all metadata, and the data where there is no external data file.</summary>
     internal BlockStorage Image { get; }
@@ -40,6 +45,33 @@ internal sealed class ImageResources : IDisposable
 
     internal DecodedClusterCache DecodedClusters { get; }
 
+    /// <summary>
+    /// Keeps host clusters from being given to somebody else between looking up where they are and reading or writing
+    /// them. Costs nothing while the image is open for reading only.
+    /// </summary>
+    internal ClusterUse UseClusters() => new(_clusterUse);
+
+    /// <summary>Runs an action while nobody reads or writes clusters.</summary>
+    internal void Exclusively(Action action)
+    {
+        _clusterUse!.EnterWriteLock();
+        try
+        {
+            action();
+        }
+        finally
+        {
+            _clusterUse.ExitWriteLock();
+        }
+    }
+
+    /// <summary>Encrypts whole sectors in place and writes them.</summary>
+    internal void WriteSectors(long hostOffset, long guestOffset, Span<byte> sectors)
+    {
+        RequireCipher().Encrypt((ulong)CountedFrom(hostOffset, guestOffset) / SectorCipher.SectorSize, sectors);
+        Data.Write(hostOffset, sectors);
+    }
+
     /// <summary>Reads, and where needed decrypts, standard clusters.</summary>
     /// <param name="hostOffset">Where the bytes lie in the data file.</param>
     /// <param name="guestOffset">Where they lie on the disk.</param>
@@ -52,10 +84,7 @@ internal sealed class ImageResources : IDisposable
             return;
         }
 
-        if (Cipher is null)
-        {
-            throw new Qcow2Exception(Qcow2ErrorCode.PassphraseRequired, "The image is encrypted; give its passphrase (-Passphrase).").At(Image.Path);
-        }
+        RequireCipher();
 
         // Sectors are decrypted whole. Guest and host offsets agree below the cluster size, so one lead serves both.
         int lead = (int)(hostOffset & (SectorCipher.SectorSize - 1));
@@ -112,16 +141,21 @@ internal sealed class ImageResources : IDisposable
         }
 
         Image.Dispose();
+        _clusterUse?.Dispose();
     }
 
     private void ReadSectors(long hostOffset, long guestOffset, Span<byte> sectors)
     {
         ReadHost(hostOffset, sectors);
-
-        // The legacy method counts sectors of the guest, LUKS those of the host (spec: "Data encryption").
-        long first = Header.EncryptionMethod == EncryptionMethod.Luks ? hostOffset : guestOffset;
-        Cipher!.Decrypt((ulong)first / SectorCipher.SectorSize, sectors);
+        RequireCipher().Decrypt((ulong)CountedFrom(hostOffset, guestOffset) / SectorCipher.SectorSize, sectors);
     }
+
+    /// <summary>The legacy method counts sectors of the guest, LUKS those of the host (spec: "Data encryption").</summary>
+    private long CountedFrom(long hostOffset, long guestOffset)
+        => Header.EncryptionMethod == EncryptionMethod.Luks ? hostOffset : guestOffset;
+
+    private SectorCipher RequireCipher() => Cipher
+        ?? throw new Qcow2Exception(Qcow2ErrorCode.PassphraseRequired, "The image is encrypted; give its passphrase (-Passphrase).").At(Image.Path);
 
     /// <summary>Reads standard clusters. The file may end inside the last one, whose rest is zeros, but not before it.</summary>
     private void ReadHost(long hostOffset, Span<byte> buffer)

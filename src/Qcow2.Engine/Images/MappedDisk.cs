@@ -13,14 +13,16 @@ namespace Qcow2.Engine;
 internal sealed class MappedDisk : VirtualDisk
 {
     private readonly ImageResources _resources;
-    private readonly ClusterMap _map;
 
     internal MappedDisk(ImageResources resources, L1Table l1, long length)
     {
         _resources = resources;
-        _map = new ClusterMap(resources.Header, l1, resources.L2Cache);
+        Map = new ClusterMap(resources.Header, l1, resources.L2Cache);
         Length = length;
     }
+
+    /// <summary>Where the disk's clusters are.</summary>
+    internal ClusterMap Map { get; }
 
     /// <inheritdoc/>
     public override string Path => _resources.Image.Path;
@@ -41,7 +43,8 @@ internal sealed class MappedDisk : VirtualDisk
         {
             while (!buffer.IsEmpty)
             {
-                ClusterRun run = _map.Find(offset, buffer.Length);
+                using ClusterUse use = _resources.UseClusters();
+                ClusterRun run = Map.Find(offset, buffer.Length);
                 ReadRun(run, offset, buffer.Slice(0, (int)run.Length));
                 offset += run.Length;
                 buffer = buffer.Slice((int)run.Length);
@@ -90,7 +93,7 @@ internal sealed class MappedDisk : VirtualDisk
     {
         try
         {
-            return _map.Find(offset, length);
+            return Map.Find(offset, length);
         }
         catch (Qcow2Exception e)
         {

@@ -17,6 +17,7 @@ public sealed class Qcow2Image : VirtualDisk
 {
     private readonly ImageResources _resources;
     private readonly MappedDisk _active;
+    private readonly DiskWriter? _writer;
     private IReadOnlyList<BitmapDirectoryEntry>? _bitmaps;
 
     private Qcow2Image(ImageResources resources, IReadOnlyList<SnapshotTableEntry> snapshots)
@@ -26,6 +27,10 @@ public sealed class Qcow2Image : VirtualDisk
         Qcow2Header header = resources.Header;
         L1Table l1 = L1Table.Load(resources.Image, header.L1TableOffset, header.L1Size, "The active L1 table");
         _active = new MappedDisk(resources, l1, header.Size);
+        if (resources.IsWritable)
+        {
+            _writer = CreateWriter(l1);
+        }
     }
 
     /// <inheritdoc/>
@@ -61,6 +66,35 @@ public sealed class Qcow2Image : VirtualDisk
         }
     }
 
+    /// <summary>Creates an image and opens it for writing.</summary>
+    /// <param name="path">The file to make; it must not exist. A relative path is taken from the process's current directory.</param>
+    /// <param name="size">Size of the virtual disk, in bytes.</param>
+    /// <param name="options">The layout; null for <see cref="Qcow2CreateOptions.Default"/>.</param>
+    /// <exception cref="ArgumentException">The options contradict each other or the format.</exception>
+    /// <exception cref="Qcow2Exception">The disk is larger than the layout allows, or the backing file cannot be opened.</exception>
+    /// <exception cref="IOException">The file exists, or could not be written.</exception>
+    public static Qcow2Image Create(string path, long size, Qcow2CreateOptions? options = null)
+    {
+        using (var file = ReplacementFile.Create(path, overwrite: false))
+        {
+            ImageCreator.Create(file.Storage, size, options ?? Qcow2CreateOptions.Default);
+            file.Storage.Flush();
+            file.Commit();
+        }
+
+        return Open(path, new Qcow2OpenOptions { Writable = true });
+    }
+
+    /// <summary>Creates an image in empty storage of the caller's and opens it for writing. The image owns the storage from then on.</summary>
+    /// <param name="storage">Empty storage.</param>
+    /// <param name="size">Size of the virtual disk, in bytes.</param>
+    /// <param name="options">The layout; null for <see cref="Qcow2CreateOptions.Default"/>.</param>
+    public static Qcow2Image Create(BlockStorage storage, long size, Qcow2CreateOptions? options = null)
+    {
+        ImageCreator.Create(storage, size, options ?? Qcow2CreateOptions.Default);
+        return Open(storage, new Qcow2OpenOptions { Writable = true });
+    }
+
     /// <summary>Opens an image for reading, with its backing chain and external data file.</summary>
     /// <param name="path">The image; a relative path is taken from the process's current directory.</param>
     /// <param name="options">How; null for <see cref="Qcow2OpenOptions.Default"/>.</param>
@@ -70,7 +104,7 @@ public sealed class Qcow2Image : VirtualDisk
     public static Qcow2Image Open(string path, Qcow2OpenOptions? options = null)
     {
         options ??= Qcow2OpenOptions.Default;
-        return Open(ImageFile.Open(path, options), options);
+        return Open(options.Writable ? ImageFile.OpenForWriting(path, options) : ImageFile.Open(path, options), options);
     }
 
     /// <summary>Opens an image that lies in storage of the caller's. The image owns the storage from then on.</summary>
@@ -104,7 +138,13 @@ public sealed class Qcow2Image : VirtualDisk
             cipher = ImageEncryption.Unlock(storage, header, chain.Options.Passphrase);
             data = header.Has(IncompatibleFeatures.ExternalDataFile) ? BackingFile.OpenDataFile(header, storage, chain.Options) : storage;
             backing = BackingFile.Open(header, storage.Path, chain);
-            var resources = new ImageResources(header, storage, data, backing, cipher, chain.Options.L2CacheSize);
+            bool isWritable = chain.IsTop && chain.Options.Writable;
+            if (isWritable)
+            {
+                RequireWritable(header);
+            }
+
+            var resources = new ImageResources(header, storage, data, backing, cipher, chain.Options.L2CacheSize, isWritable);
             return new Qcow2Image(resources, snapshots);
         }
         catch (Exception e)
@@ -168,6 +208,15 @@ public sealed class Qcow2Image : VirtualDisk
     }
 
     /// <inheritdoc/>
+    public override bool CanWrite => _writer is not null;
+
+    /// <inheritdoc/>
+    public override void Flush() => _writer?.Flush();
+
+    /// <inheritdoc/>
+    protected internal override void WriteCore(long offset, ReadOnlySpan<byte> data) => _writer!.Write(offset, data);
+
+    /// <inheritdoc/>
     protected internal override void ReadCore(long offset, Span<byte> buffer) => _active.ReadCore(offset, buffer);
 
     /// <inheritdoc/>
@@ -182,10 +231,62 @@ public sealed class Qcow2Image : VirtualDisk
     {
         if (disposing)
         {
-            _resources.Dispose();
+            try
+            {
+                _writer?.Close();
+            }
+            finally
+            {
+                _resources.Dispose();
+            }
         }
 
         base.Dispose(disposing);
+    }
+
+    private static void RequireWritable(Qcow2Header header)
+    {
+        if (header.Has(IncompatibleFeatures.Corrupt))
+        {
+            throw Qcow2Errors.Corrupt("The image is marked corrupt: it can be read, but must be repaired before it is written.");
+        }
+
+        if (header.Has(IncompatibleFeatures.Dirty))
+        {
+            throw Qcow2Errors.Unsupported("The image was not closed well (dirty bit): its refcounts must be repaired before it is written.");
+        }
+    }
+
+    private DiskWriter CreateWriter(L1Table l1)
+    {
+        var refcounts = RefcountStore.Load(_resources.Image, Header, 4L << 20);
+        var guard = new MetadataGuard(Header.ClusterBits);
+        guard.AddRange(l1.Offset, (long)l1.Count * L1Entry.Length, "the active L1 table");
+        for (int i = 0; i < l1.Count; i++)
+        {
+            if (l1[i].IsUsed)
+            {
+                guard.Add(l1[i].Offset, Header.ClusterSize, "an L2 table");
+            }
+        }
+
+        foreach ((long offset, long length) in refcounts.MetadataRanges())
+        {
+            guard.Add(offset, length, "the refcount structure");
+        }
+
+        foreach (SnapshotTableEntry snapshot in Snapshots)
+        {
+            guard.AddRange(snapshot.L1TableOffset, (long)snapshot.L1Size * L1Entry.Length, "a snapshot's L1 table");
+        }
+
+        guard.AddRange(Header.SnapshotsOffset, Snapshots.Sum(snapshot => (long)snapshot.TotalLength), "the snapshot table");
+        refcounts.MetadataAdded = (offset, length) => guard.Add(offset, length, "the refcount structure");
+        var committer = new MetadataCommitter(_resources.Image, _resources.Data, Header, l1, _resources.L2Cache, refcounts)
+        {
+            Exclusively = _resources.Exclusively,
+        };
+        return new DiskWriter(_resources, _active, l1, refcounts, guard, committer);
     }
 
     private string KnownSnapshots()

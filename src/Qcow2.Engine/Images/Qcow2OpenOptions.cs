@@ -6,6 +6,9 @@ public sealed record Qcow2OpenOptions
     /// <summary>The defaults: follow references, respect locks, no passphrase.</summary>
     public static Qcow2OpenOptions Default { get; } = new();
 
+    /// <summary>Whether the image is opened for writing, too. The files below it in the chain are only ever read.</summary>
+    public bool Writable { get; init; }
+
     /// <summary>What may be opened because the image names it. <see cref="ReferencePolicy.Follow"/> by default.</summary>
     public ReferencePolicy References { get; init; } = ReferencePolicy.Follow;
 

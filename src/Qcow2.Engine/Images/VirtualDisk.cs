@@ -39,6 +39,34 @@ public abstract class VirtualDisk : IDisposable
         return count;
     }
 
+    /// <summary>Whether the disk can be written.</summary>
+    public virtual bool CanWrite => false;
+
+    /// <summary>
+    /// Writes at a position. Other readers and writers see the data when this returns; the disk of the host has it for good
+    /// after the next <see cref="Flush"/>.
+    /// </summary>
+    /// <param name="offset">Where to start, in bytes.</param>
+    /// <param name="data">The bytes; they must lie inside the disk, which does not grow.</param>
+    /// <exception cref="NotSupportedException">The disk is open for reading only.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The range does not lie inside the disk.</exception>
+    /// <exception cref="Qcow2Exception">The image is damaged, full, or needs a passphrase.</exception>
+    /// <exception cref="IOException">The host could not write. The image is consistent; what was being written may be there in part.</exception>
+    public void Write(long offset, ReadOnlySpan<byte> data)
+    {
+        RequireWritable(offset, data.Length);
+        if (!data.IsEmpty)
+        {
+            WriteCore(offset, data);
+        }
+    }
+
+    /// <summary>Returns when everything that was written before is on the disk of the host.</summary>
+    /// <exception cref="IOException">The host could not write. The image is consistent; calling again tries again.</exception>
+    public virtual void Flush()
+    {
+    }
+
     /// <summary>What lies where, in order and without gaps, adjacent extents of one kind joined.</summary>
     public IEnumerable<DiskExtent> GetExtents() => GetExtents(0, Length);
 
@@ -83,6 +111,12 @@ public abstract class VirtualDisk : IDisposable
     /// <param name="buffer">Never empty.</param>
     protected internal abstract void ReadCore(long offset, Span<byte> buffer);
 
+    /// <summary>Writes inside the disk.</summary>
+    /// <param name="offset">Where to start; with the data's length it lies inside the disk.</param>
+    /// <param name="data">Never empty.</param>
+    protected internal virtual void WriteCore(long offset, ReadOnlySpan<byte> data)
+        => throw new NotSupportedException("The disk is open for reading only.");
+
     /// <summary>Enumerates extents in order and without gaps; they need not be joined.</summary>
     /// <param name="offset">Where to start.</param>
     /// <param name="length">Bytes; inside the disk.</param>
@@ -97,6 +131,20 @@ public abstract class VirtualDisk : IDisposable
     /// <param name="disposing">False when called by the finaliser.</param>
     protected virtual void Dispose(bool disposing)
     {
+    }
+
+    private void RequireWritable(long offset, long length)
+    {
+        if (!CanWrite)
+        {
+            throw new NotSupportedException($"{Path}: the disk is open for reading only.");
+        }
+
+        if (offset < 0 || length < 0 || offset > Length - length)
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(offset), offset, $"{length} bytes at this offset do not lie inside the disk, which has {Length} bytes.");
+        }
     }
 
     private IEnumerable<DiskExtent> Join(long offset, long length)

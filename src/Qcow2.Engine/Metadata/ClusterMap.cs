@@ -44,6 +44,92 @@ internal sealed class ClusterMap
         return run;
     }
 
+    /// <summary>Finds how much of a range can be written where it lies: data in clusters that nothing else refers to.</summary>
+    /// <param name="offset">Guest offset; inside what the L1 table covers.</param>
+    /// <param name="maxLength">Most bytes wanted; at least 1.</param>
+    /// <returns>A run of data, or one of length 0 if the first byte cannot be written where it lies.</returns>
+    internal ClusterRun FindInPlace(long offset, long maxLength)
+    {
+        ClusterRun run = default;
+        while (run.Length < maxLength)
+        {
+            long position = offset + run.Length;
+            (L2Entry entry, SubclusterBitmap bitmap) = GetEntry(position);
+            if (!_l1[L1Index(position)].IsCopied || !entry.IsCopied || entry.IsCompressed || Classify(entry, position) != ClusterState.Data)
+            {
+                break;
+            }
+
+            int inCluster = _geometry.OffsetInCluster(position);
+            long length = _geometry.IsExtendedL2 ? AllocatedBytes(bitmap, inCluster) : _geometry.ClusterSize - inCluster;
+            var next = new ClusterRun(ClusterState.Data, Math.Min(length, maxLength - run.Length), entry.Offset + inCluster);
+            if (next.Length == 0 || (run.Length > 0 && !run.IsContinuedBy(next)))
+            {
+                break;
+            }
+
+            run = run.Length == 0 ? next : run with { Length = run.Length + next.Length };
+        }
+
+        return run;
+    }
+
+    /// <summary>The state of a cluster's first byte, as <see cref="Find"/> sees it, for one entry.</summary>
+    internal ClusterState StateOf(L2Entry entry, long offset) => Classify(entry, offset);
+
+    /// <summary>The L1 entry that covers a guest offset.</summary>
+    internal int L1Index(long offset) => (int)(offset >> _geometry.L1CoverageBits);
+
+    /// <summary>The L2 entry of a guest offset; unallocated where there is no L2 table.</summary>
+    internal (L2Entry Entry, SubclusterBitmap Bitmap) GetEntry(long offset)
+    {
+        L1Entry l1Entry = _l1[L1Index(offset)];
+        if (!l1Entry.IsUsed)
+        {
+            return default;
+        }
+
+        (int slice, int index) = Locate(offset);
+        ulong[] entries = _l2.GetSlice(AlignedTable(l1Entry, offset), slice);
+        return _geometry.IsExtendedL2
+            ? (new L2Entry(Volatile.Read(ref entries[2 * index])), new SubclusterBitmap(Volatile.Read(ref entries[(2 * index) + 1])))
+            : (new L2Entry(Volatile.Read(ref entries[index])), default);
+    }
+
+    /// <summary>Changes the L2 entry of a guest offset, whose L2 table must be there and nobody else's.</summary>
+    internal void SetEntry(long offset, L2Entry entry, SubclusterBitmap bitmap)
+    {
+        (int slice, int index) = Locate(offset);
+        ulong[] entries = _l2.GetSliceForUpdate(AlignedTable(_l1[L1Index(offset)], offset), slice);
+        if (_geometry.IsExtendedL2)
+        {
+            Volatile.Write(ref entries[2 * index], entry.Value);
+            Volatile.Write(ref entries[(2 * index) + 1], bitmap.Value);
+        }
+        else
+        {
+            Volatile.Write(ref entries[index], entry.Value);
+        }
+    }
+
+    private (int Slice, int Index) Locate(long offset)
+    {
+        int l2Index = (int)(offset >> _geometry.ClusterBits) & ((1 << _geometry.L2Bits) - 1);
+        return (l2Index / _l2.EntriesPerSlice, l2Index % _l2.EntriesPerSlice);
+    }
+
+    private long AllocatedBytes(SubclusterBitmap bitmap, int inCluster)
+    {
+        int subcluster = inCluster >> _geometry.SubclusterBits;
+        int last = subcluster + BitMath.TrailingOnes(bitmap.Allocated >> subcluster);
+        return Math.Max(0, ((long)last << _geometry.SubclusterBits) - inCluster);
+    }
+
+    private long AlignedTable(L1Entry entry, long offset) => _geometry.IsClusterAligned(entry.Offset)
+        ? entry.Offset
+        : throw Qcow2Errors.Corrupt(
+            $"L1 entry {L1Index(offset)} points to an L2 table at 0x{entry.Offset:x}, which is not a multiple of the cluster size {_geometry.ClusterSize}.");
+
     /// <summary>One look into one L2 slice. It may continue where the run ended only because the slice did.</summary>
     private ClusterRun FindStep(long offset, long maxLength, out bool mayContinue)
     {
@@ -57,16 +143,8 @@ internal sealed class ClusterMap
             return new ClusterRun(ClusterState.Unallocated, Math.Min(maxLength, end - offset));
         }
 
-        if (!_geometry.IsClusterAligned(l1Entry.Offset))
-        {
-            throw Qcow2Errors.Corrupt(
-                $"L1 entry {l1Index} points to an L2 table at 0x{l1Entry.Offset:x}, which is not a multiple of the cluster size {_geometry.ClusterSize}.");
-        }
-
-        int l2Index = (int)(offset >> _geometry.ClusterBits) & ((1 << _geometry.L2Bits) - 1);
-        int sliceIndex = l2Index / _l2.EntriesPerSlice;
-        int index = l2Index - (sliceIndex * _l2.EntriesPerSlice);
-        ulong[] slice = _l2.GetSlice(l1Entry.Offset, sliceIndex);
+        (int sliceIndex, int index) = Locate(offset);
+        ulong[] slice = _l2.GetSlice(AlignedTable(l1Entry, offset), sliceIndex);
 
         return _geometry.IsExtendedL2
             ? FindExtended(slice, index, offset, maxLength, out mayContinue)

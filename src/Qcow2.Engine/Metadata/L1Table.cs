@@ -6,13 +6,30 @@ namespace Qcow2.Engine.Metadata;
 /// <summary>An L1 table in memory: the active one or a snapshot's.</summary>
 internal sealed class L1Table
 {
-    private readonly ulong[] _entries;
+    private readonly SortedSet<int> _dirty = [];
+    private volatile ulong[] _entries;
 
-    private L1Table(ulong[] entries) => _entries = entries;
+    private L1Table(long offset, ulong[] entries)
+    {
+        Offset = offset;
+        _entries = entries;
+    }
+
+    /// <summary>Host offset of the table.</summary>
+    internal long Offset { get; private set; }
 
     internal int Count => _entries.Length;
 
-    internal L1Entry this[int index] => new(_entries[index]);
+    /// <summary>Whether the table lies elsewhere than the header on the disk says.</summary>
+    internal bool IsMoved { get; private set; }
+
+    /// <summary>Whether anything waits to be written.</summary>
+    internal bool IsDirty => IsMoved || _dirty.Count > 0;
+
+    internal L1Entry this[int index] => new(Volatile.Read(ref _entries[index]));
+
+    /// <summary>A table of entries that point nowhere.</summary>
+    internal static L1Table CreateEmpty(long offset, int count) => new(offset, new ulong[count]) { IsMoved = true };
 
     /// <summary>Reads a table.</summary>
     /// <param name="storage">The image file.</param>
@@ -31,7 +48,7 @@ internal sealed class L1Table
 
         ulong[] entries = new ulong[count];
         BigEndianTable.Read(storage, offset, entries);
-        return new L1Table(entries);
+        return new L1Table(offset, entries);
     }
 
     /// <summary>Number of consecutive entries from one on that point to no L2 table.</summary>
@@ -45,5 +62,52 @@ internal sealed class L1Table
         }
 
         return i - index;
+    }
+
+    /// <summary>Changes an entry. Readers see it at once, the disk when it is written.</summary>
+    internal void Set(int index, L1Entry entry)
+    {
+        Volatile.Write(ref _entries[index], entry.Value);
+        _dirty.Add(index);
+    }
+
+    /// <summary>Makes room for a larger disk, in clusters that the caller allocated.</summary>
+    internal void Move(long offset, int count)
+    {
+        ulong[] larger = new ulong[count];
+        _entries.CopyTo(larger, 0);
+        _entries = larger;
+        Offset = offset;
+        IsMoved = true;
+    }
+
+    /// <summary>Writes a table that moved, at its new place, to which the header does not point yet.</summary>
+    internal void WriteMoved(BlockStorage image)
+    {
+        if (IsMoved)
+        {
+            BigEndianTable.Write(image, Offset, _entries);
+        }
+    }
+
+    /// <summary>Writes the entries that changed in a table that did not move.</summary>
+    internal void WriteEntries(BlockStorage image)
+    {
+        if (IsMoved)
+        {
+            return;
+        }
+
+        foreach (int index in _dirty)
+        {
+            BigEndianTable.Write(image, Offset + ((long)index * L1Entry.Length), _entries.AsSpan(index, 1));
+        }
+    }
+
+    /// <summary>Notes that the disk has the table.</summary>
+    internal void MarkWritten()
+    {
+        IsMoved = false;
+        _dirty.Clear();
     }
 }

@@ -19,6 +19,8 @@ internal sealed class L2Cache
     private readonly int _capacity;
     private readonly ConcurrentDictionary<long, Slot> _slots = new();
     private readonly Queue<long> _clock = new();
+    private readonly Dictionary<long, Slot> _dirty = [];
+    private readonly HashSet<long> _newTables = [];
 
     internal L2Cache(BlockStorage storage, ClusterGeometry geometry, long maxBytes)
     {
@@ -32,7 +34,12 @@ internal sealed class L2Cache
     /// <summary>L2 entries in a slice.</summary>
     internal int EntriesPerSlice { get; }
 
+    /// <summary>Bytes of slices that wait to be written; they stay in memory until then, whatever the bound.</summary>
+    internal long DirtyBytes => (long)_dirty.Count * SliceBytes;
+
     private int SliceBytes { get; }
+
+    private int SlicesPerTable => _geometry.ClusterSize / SliceBytes;
 
     /// <summary>Returns a slice as numbers of the host: one for each standard entry, two for each extended one.</summary>
     /// <param name="tableOffset">Host offset of the L2 table; cluster-aligned.</param>
@@ -59,6 +66,100 @@ internal sealed class L2Cache
         return entries;
     }
 
+    /// <summary>
+    /// Returns a slice that the caller is about to change, and keeps it until it is written. Only for the writer, under
+    /// its gate.
+    /// </summary>
+    internal ulong[] GetSliceForUpdate(long tableOffset, int sliceIndex)
+    {
+        long offset = tableOffset + ((long)sliceIndex * SliceBytes);
+        while (true)
+        {
+            ulong[] entries = GetSlice(tableOffset, sliceIndex);
+            lock (_clock)
+            {
+                // It may have been dropped, and read again by another thread, since.
+                if (_slots.TryGetValue(offset, out Slot? slot) && ReferenceEquals(slot.Entries, entries))
+                {
+                    slot.IsDirty = true;
+                    _dirty[offset] = slot;
+                    return entries;
+                }
+            }
+        }
+    }
+
+    /// <summary>Begins a table that is not on the disk yet: empty, or a copy of another one.</summary>
+    /// <param name="tableOffset">Host offset of the new table.</param>
+    /// <param name="source">Host offset of the table to copy; null for an empty one.</param>
+    internal void AddTable(long tableOffset, long? source)
+    {
+        _newTables.Add(tableOffset);
+        for (int i = 0; i < SlicesPerTable; i++)
+        {
+            ulong[] entries = source is long table ? (ulong[])GetSlice(table, i).Clone() : new ulong[SliceBytes / sizeof(ulong)];
+            long offset = tableOffset + ((long)i * SliceBytes);
+            var slot = new Slot(entries) { IsDirty = true };
+            _dirty[offset] = slot;
+            lock (_clock)
+            {
+                if (!_slots.ContainsKey(offset))
+                {
+                    _clock.Enqueue(offset);
+                }
+
+                _slots[offset] = slot;
+            }
+        }
+    }
+
+    /// <summary>Forgets a table whose cluster is given up.</summary>
+    internal void RemoveTable(long tableOffset)
+    {
+        _newTables.Remove(tableOffset);
+        for (int i = 0; i < SlicesPerTable; i++)
+        {
+            long offset = tableOffset + ((long)i * SliceBytes);
+            _dirty.Remove(offset);
+            if (_slots.TryGetValue(offset, out Slot? slot))
+            {
+                slot.IsDirty = false;
+            }
+        }
+    }
+
+    /// <summary>Writes the slices of new tables, which nothing on the disk refers to yet.</summary>
+    internal void WriteNewTables() => Write(slice => _newTables.Contains(TableOf(slice)));
+
+    /// <summary>Writes the slices of the other tables.</summary>
+    internal void WriteTables() => Write(slice => !_newTables.Contains(TableOf(slice)));
+
+    /// <summary>Notes that the disk has all that was written.</summary>
+    internal void MarkWritten()
+    {
+        foreach (Slot slot in _dirty.Values)
+        {
+            slot.IsDirty = false;
+        }
+
+        _dirty.Clear();
+        _newTables.Clear();
+        lock (_clock)
+        {
+            Shrink();
+        }
+    }
+
+    private long TableOf(long slice) => slice & ~((long)_geometry.ClusterSize - 1);
+
+    private void Write(Func<long, bool> isWanted)
+    {
+        foreach (KeyValuePair<long, Slot> slice in _dirty.Where(pair => isWanted(pair.Key)).OrderBy(pair => pair.Key))
+        {
+            BigEndianTable.Write(_storage, slice.Key, slice.Value.Entries);
+        }
+    }
+
     private void Add(long offset, Slot slot)
     {
         lock (_clock)
@@ -69,17 +170,24 @@ internal sealed class L2Cache
             }
 
             _clock.Enqueue(offset);
-            while (_clock.Count > _capacity)
+            Shrink();
+        }
+    }
+
+    private void Shrink()
+    {
+        // Twice round is enough to find every slice that may go.
+        for (int i = 2 * _clock.Count; i > 0 && _clock.Count > _capacity; i--)
+        {
+            long candidate = _clock.Dequeue();
+            Slot slot = _slots[candidate];
+            if (slot.IsDirty || slot.TakeSecondChance())
             {
-                long candidate = _clock.Dequeue();
-                if (_slots[candidate].TakeSecondChance())
-                {
-                    _clock.Enqueue(candidate);
-                }
-                else
-                {
-                    _slots.TryRemove(candidate, out _);
-                }
+                _clock.Enqueue(candidate);
+            }
+            else
+            {
+                _slots.TryRemove(candidate, out _);
             }
         }
     }
@@ -89,6 +197,9 @@ internal sealed class L2Cache
         private volatile bool _used;
 
         internal ulong[] Entries { get; } = entries;
+
+        /// <summary>Whether it waits to be written, and so must stay.</summary>
+        internal bool IsDirty { get; set; }
 
         internal void MarkUsed()
         {

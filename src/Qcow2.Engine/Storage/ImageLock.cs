@@ -34,6 +34,8 @@ internal static class ImageLock
 
     private static readonly int[] ReaderUses = [ConsistentRead];
     private static readonly int[] ReaderForbids = [Write, Resize];
+    private static readonly int[] WriterUses = [ConsistentRead, Write, Resize];
+    private static readonly int[] WriterForbids = [Write, Resize];
 
     /// <summary>Says how others hold the file, and takes nothing.</summary>
     internal static ImageLockState Probe(LocalFile file)
@@ -54,6 +56,23 @@ internal static class ImageLock
     /// <summary>Takes the locks of a reader for as long as the file is open.</summary>
     /// <exception cref="Qcow2Exception">Another program writes the file.</exception>
     internal static void AcquireForReading(LocalFile file)
+        => Acquire(
+            file,
+            ReaderUses,
+            ReaderForbids,
+            "Another program has this image open for writing, probably a running virtual machine. "
+            + "Stop it, or read the image all the same with -ForceShare, in which case what is read may be inconsistent.");
+
+    /// <summary>Takes the locks of a writer for as long as the file is open.</summary>
+    /// <exception cref="Qcow2Exception">Another program reads or writes the file.</exception>
+    internal static void AcquireForWriting(LocalFile file)
+        => Acquire(
+            file,
+            WriterUses,
+            WriterForbids,
+            "Another program has this image open, probably a running virtual machine. It cannot be written until that is closed.");
+
+    private static void Acquire(LocalFile file, int[] uses, int[] forbids, string refusal)
     {
         if (!IsAvailable)
         {
@@ -61,7 +80,7 @@ internal static class ImageLock
         }
 
         // Locks first, questions after: of two programs that do both at once, at least one sees the other.
-        foreach (int permission in ReaderUses)
+        foreach (int permission in uses)
         {
             if (!TrySet(file.Handle, UsedBase + permission, LibC.ReadLock))
             {
@@ -69,37 +88,30 @@ internal static class ImageLock
             }
         }
 
-        foreach (int permission in ReaderForbids)
+        foreach (int permission in forbids)
         {
             TrySet(file.Handle, UnsharedBase + permission, LibC.ReadLock);
         }
 
-        bool isWritten = ReaderForbids.Any(permission => IsHeld(file.Handle, UsedBase + permission));
-        bool isRefused = ReaderUses.Any(permission => IsHeld(file.Handle, UnsharedBase + permission));
-        if (isWritten || isRefused)
+        bool conflicts = forbids.Any(permission => IsHeld(file.Handle, UsedBase + permission))
+            || uses.Any(permission => IsHeld(file.Handle, UnsharedBase + permission));
+        if (conflicts)
         {
-            Release(file);
-            throw new Qcow2Exception(
-                Qcow2ErrorCode.ImageLocked,
-                "Another program has this image open for writing, probably a running virtual machine. "
-                + "Stop it, or read the image all the same with -ForceShare, in which case what is read may be inconsistent.").At(file.Path);
+            foreach (int permission in uses)
+            {
+                TrySet(file.Handle, UsedBase + permission, LibC.Unlock);
+            }
+
+            foreach (int permission in forbids)
+            {
+                TrySet(file.Handle, UnsharedBase + permission, LibC.Unlock);
+            }
+
+            throw new Qcow2Exception(Qcow2ErrorCode.ImageLocked, refusal).At(file.Path);
         }
     }
 
     private static bool IsAvailable => LibC.IsLinux && Environment.Is64BitProcess;
-
-    private static void Release(LocalFile file)
-    {
-        foreach (int permission in ReaderUses)
-        {
-            TrySet(file.Handle, UsedBase + permission, LibC.Unlock);
-        }
-
-        foreach (int permission in ReaderForbids)
-        {
-            TrySet(file.Handle, UnsharedBase + permission, LibC.Unlock);
-        }
-    }
 
     private static bool TrySet(SafeFileHandle handle, int position, short type)
     {

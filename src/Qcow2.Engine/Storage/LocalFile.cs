@@ -41,13 +41,14 @@ public sealed class LocalFile : BlockStorage
     /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
     /// <exception cref="UnauthorizedAccessException">It may not be read.</exception>
     /// <exception cref="IOException">It is no regular file or block device, or could not be opened.</exception>
-    public static LocalFile OpenRead(string path)
-    {
-        string fullPath = System.IO.Path.GetFullPath(path);
-        FileStatus? status = FileStatus.OfPath(fullPath);
-        RequireFile(fullPath, status);
-        return Finish(fullPath, PositionalFile.Open(fullPath, FileMode.Open, FileAccess.Read), status);
-    }
+    public static LocalFile OpenRead(string path) => OpenExisting(path, FileAccess.Read);
+
+    /// <summary>Opens a file that exists, for reading and writing. Other programs may go on reading and writing it.</summary>
+    /// <param name="path">The file; a relative path is taken from the process's current directory.</param>
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="UnauthorizedAccessException">It may not be written.</exception>
+    /// <exception cref="IOException">It is no regular file or block device, or could not be opened.</exception>
+    public static LocalFile OpenReadWrite(string path) => OpenExisting(path, FileAccess.ReadWrite);
 
     /// <summary>Creates a file that must not exist yet, for reading and writing.</summary>
     /// <param name="path">The file; a relative path is taken from the process's current directory.</param>
@@ -140,6 +141,14 @@ public sealed class LocalFile : BlockStorage
         {
             _file.Dispose();
         }
+    }
+
+    private static LocalFile OpenExisting(string path, FileAccess access)
+    {
+        string fullPath = System.IO.Path.GetFullPath(path);
+        FileStatus? status = FileStatus.OfPath(fullPath);
+        RequireFile(fullPath, status);
+        return Finish(fullPath, PositionalFile.Open(fullPath, FileMode.Open, access), status);
     }
 
     private static LocalFile Finish(string path, PositionalFile file, FileStatus? status)

@@ -1,0 +1,529 @@
+using System.Buffers;
+using Qcow2.Engine.Codecs;
+using Qcow2.Engine.Format;
+using Qcow2.Engine.Metadata;
+
+namespace Qcow2.Engine;
+
+/// <summary>
+/// Writes to an image's active disk. Data in clusters of its own is overwritten where it lies, from many threads at once;
+/// what needs new clusters takes turns at planning and publishing, but not at the writing in between.
+/// </summary>
+internal sealed class DiskWriter
+{
+    private const int MaxRunBytes = 4 << 20;
+    private const int MaxEncryptedRunBytes = 1 << 20;
+    private const long MaxDirtyBytes = 16L << 20;
+
+    private readonly ImageResources _resources;
+    private readonly MappedDisk _disk;
+    private readonly ClusterMap _map;
+    private readonly L1Table _l1;
+    private readonly RefcountStore _refcounts;
+    private readonly MetadataGuard _guard;
+    private readonly MetadataCommitter _committer;
+    private readonly ClusterGeometry _geometry;
+    private readonly object _gate = new();
+    private readonly object _sectorGate = new();
+    private readonly HashSet<long> _inFlight = [];
+
+    internal DiskWriter(
+        ImageResources resources, MappedDisk disk, L1Table l1, RefcountStore refcounts, MetadataGuard guard, MetadataCommitter committer)
+    {
+        _resources = resources;
+        _disk = disk;
+        _map = disk.Map;
+        _l1 = l1;
+        _refcounts = refcounts;
+        _guard = guard;
+        _committer = committer;
+        _geometry = resources.Header.Geometry;
+    }
+
+    private bool IsEncrypted => _resources.Header.EncryptionMethod != EncryptionMethod.None;
+
+    private bool HasDataFile => _resources.Header.Has(IncompatibleFeatures.ExternalDataFile);
+
+    private int ClusterBits => _geometry.ClusterBits;
+
+    private int ClusterSize => _geometry.ClusterSize;
+
+    /// <summary>Writes data; it is on the disk for good after the next <see cref="Flush"/>.</summary>
+    internal void Write(long offset, ReadOnlySpan<byte> data)
+    {
+        while (!data.IsEmpty)
+        {
+            int done = WriteInPlace(offset, data);
+            if (done == 0)
+            {
+                done = WriteAllocating(offset, data);
+            }
+
+            offset += done;
+            data = data.Slice(done);
+        }
+    }
+
+    /// <summary>Returns when everything that was written before is on the disk.</summary>
+    internal void Flush()
+    {
+        lock (_gate)
+        {
+            _committer.Commit();
+        }
+    }
+
+    /// <summary>Flushes, leaving nothing behind that a check would call a leak.</summary>
+    internal void Close()
+    {
+        lock (_gate)
+        {
+            _committer.CommitAll();
+        }
+    }
+
+    private int WriteInPlace(long offset, ReadOnlySpan<byte> data)
+    {
+        using ClusterUse use = _resources.UseClusters();
+        ClusterRun run = _map.FindInPlace(offset, data.Length);
+        if (run.Length == 0)
+        {
+            return 0;
+        }
+
+        ReadOnlySpan<byte> part = data.Slice(0, (int)run.Length);
+        CheckOverlap(run.HostOffset, run.Length);
+        if (!IsEncrypted)
+        {
+            _resources.Data.Write(run.HostOffset, part);
+            return part.Length;
+        }
+
+        WriteEncryptedInPlace(run.HostOffset, offset, part);
+        return part.Length;
+    }
+
+    /// <summary>Sectors are encrypted whole, so those at the ends are read first, and no two threads may do that at once.</summary>
+    private void WriteEncryptedInPlace(long hostOffset, long offset, ReadOnlySpan<byte> data)
+    {
+        int lead = (int)(offset & (SectorCipher.SectorSize - 1));
+        int whole = (lead + data.Length + SectorCipher.SectorSize - 1) & ~(SectorCipher.SectorSize - 1);
+        byte[] sectors = ArrayPool<byte>.Shared.Rent(whole);
+        try
+        {
+            Span<byte> span = sectors.AsSpan(0, whole);
+            if (whole == data.Length)
+            {
+                data.CopyTo(span);
+                _resources.WriteSectors(hostOffset, offset, span);
+                return;
+            }
+
+            lock (_sectorGate)
+            {
+                _resources.ReadData(hostOffset - lead, offset - lead, span);
+                data.CopyTo(span.Slice(lead));
+                _resources.WriteSectors(hostOffset - lead, offset - lead, span);
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(sectors, clearArray: true);
+        }
+    }
+
+    /// <summary>Writes into clusters, or subclusters, that have no place of their own yet.</summary>
+    /// <returns>Bytes written; 0 if the caller had better look again.</returns>
+    private int WriteAllocating(long offset, ReadOnlySpan<byte> data)
+    {
+        WritePlan? plan;
+        lock (_gate)
+        {
+            plan = MakePlan(offset, data.Length);
+        }
+
+        if (plan is null)
+        {
+            return 0;
+        }
+
+        try
+        {
+            WritePlanned(plan, data.Slice(0, (int)plan.DataLength));
+        }
+        catch
+        {
+            lock (_gate)
+            {
+                Abandon(plan);
+            }
+
+            throw;
+        }
+
+        lock (_gate)
+        {
+            Publish(plan);
+            CommitIfMuchIsDirty();
+        }
+
+        return (int)plan.DataLength;
+    }
+
+    private WritePlan? MakePlan(long offset, int length)
+    {
+        long first = offset >> ClusterBits;
+        if (_inFlight.Contains(first))
+        {
+            Monitor.Wait(_gate);
+            return null;
+        }
+
+        if (_map.FindInPlace(offset, 1).Length > 0)
+        {
+            return null; // Another thread was here first.
+        }
+
+        EnsureTable(offset);
+        (L2Entry entry, SubclusterBitmap bitmap) = _map.GetEntry(offset);
+        bool keepsHost = KeepsHost(entry, offset);
+        WritePlan plan = _geometry.IsExtendedL2
+            ? PlanSubclusters(offset, length, entry, bitmap, keepsHost)
+            : PlanClusters(offset, length, keepsHost);
+        foreach (long cluster in plan.Clusters(ClusterBits))
+        {
+            _inFlight.Add(cluster);
+        }
+
+        return plan;
+    }
+
+    /// <summary>Whether a cluster already has a host cluster that is its own.</summary>
+    private bool KeepsHost(L2Entry entry, long offset)
+        => HasDataFile
+            || (_map.StateOf(entry, offset) is ClusterState.Data or ClusterState.ZeroAllocated && entry.IsCopied);
+
+    private WritePlan PlanClusters(long offset, int length, bool keepsHost)
+    {
+        long start = offset & ~((long)ClusterSize - 1);
+        int maxBytes = IsEncrypted ? MaxEncryptedRunBytes : MaxRunBytes;
+        long tableEnd = ((offset >> _geometry.L1CoverageBits) + 1) << _geometry.L1CoverageBits;
+        long wantedEnd = Math.Min(Math.Min(offset + length, tableEnd), start + Math.Max(ClusterSize, maxBytes));
+        int wanted = (int)((wantedEnd - start + ClusterSize - 1) >> ClusterBits);
+
+        var old = new List<(L2Entry, SubclusterBitmap)> { _map.GetEntry(offset) };
+        while (old.Count < wanted)
+        {
+            long next = start + ((long)old.Count << ClusterBits);
+            (L2Entry Entry, SubclusterBitmap Bitmap) candidate = _map.GetEntry(next);
+            bool joins = !_inFlight.Contains(next >> ClusterBits)
+                && _map.FindInPlace(next, 1).Length == 0
+                && KeepsHost(candidate.Entry, next) == keepsHost
+                && (!keepsHost || HasDataFile);
+            if (!joins)
+            {
+                break;
+            }
+
+            old.Add(candidate);
+        }
+
+        (long host, int count, bool isFresh) = Place(start, old[0].Item1, old.Count, keepsHost);
+        long end = start + ((long)count << ClusterBits);
+        return new WritePlan
+        {
+            Start = start,
+            Count = count,
+            HostOffset = host,
+            IsFresh = isFresh,
+            KeepsHost = keepsHost,
+            Old = [.. old.Take(count)],
+            SpanStart = start,
+            SpanEnd = end,
+            DataOffset = offset,
+            DataLength = Math.Min(length, end - offset),
+        };
+    }
+
+    private WritePlan PlanSubclusters(long offset, int length, L2Entry entry, SubclusterBitmap bitmap, bool keepsHost)
+    {
+        long start = offset & ~((long)ClusterSize - 1);
+        int first = (int)((offset - start) >> _geometry.SubclusterBits);
+        long dataEnd = Math.Min(offset + length, start + ClusterSize);
+        int last = (int)((dataEnd - 1 - start) >> _geometry.SubclusterBits);
+        if (keepsHost)
+        {
+            // Allocated subclusters further on are written where they lie, with no plan.
+            uint taken = bitmap.Allocated >> first;
+            int free = first;
+            while (free <= last && (taken & 1) == 0)
+            {
+                taken >>= 1;
+                free++;
+            }
+
+            last = free - 1;
+            dataEnd = Math.Min(dataEnd, start + ((long)(last + 1) << _geometry.SubclusterBits));
+        }
+        else if (entry.IsCompressed)
+        {
+            (first, last) = (0, SubclusterBitmap.Count - 1);
+        }
+        else
+        {
+            // The data leaves a cluster that others share: all of it comes along.
+            for (int i = 0; i < SubclusterBitmap.Count; i++)
+            {
+                if ((bitmap.Allocated & (1u << i)) != 0)
+                {
+                    first = Math.Min(first, i);
+                    last = Math.Max(last, i);
+                }
+            }
+        }
+
+        (long host, _, bool isFresh) = Place(start, entry, 1, keepsHost);
+        return new WritePlan
+        {
+            Start = start,
+            Count = 1,
+            HostOffset = host,
+            IsFresh = isFresh,
+            KeepsHost = keepsHost,
+            Old = [(entry, bitmap)],
+            SpanStart = start + ((long)first << _geometry.SubclusterBits),
+            SpanEnd = start + ((long)(last + 1) << _geometry.SubclusterBits),
+            DataOffset = offset,
+            DataLength = dataEnd - offset,
+        };
+    }
+
+    private (long Host, int Count, bool IsFresh) Place(long start, L2Entry entry, int wanted, bool keepsHost)
+    {
+        if (HasDataFile)
+        {
+            return (start, wanted, false);
+        }
+
+        if (keepsHost)
+        {
+            CheckOverlap(entry.Offset, ClusterSize);
+            return (entry.Offset, 1, false);
+        }
+
+        long host = _refcounts.Allocate(wanted, out int count, out bool isFresh) << ClusterBits;
+        try
+        {
+            CheckOverlap(host, (long)count << ClusterBits);
+        }
+        catch
+        {
+            _refcounts.Release(host >> ClusterBits, count);
+            throw;
+        }
+
+        return (host, count, isFresh);
+    }
+
+    private void WritePlanned(WritePlan plan, ReadOnlySpan<byte> data)
+    {
+        long dataEnd = plan.DataOffset + data.Length;
+        bool mayHaveHoles = plan.IsFresh && !IsEncrypted;
+        bool skipHead = plan.DataOffset == plan.SpanStart || (mayHaveHoles && ReadsAsZeros(plan.SpanStart, plan.DataOffset));
+        bool skipTail = dataEnd == plan.SpanEnd || (mayHaveHoles && ReadsAsZeros(dataEnd, plan.SpanEnd));
+        if (skipHead && skipTail && !IsEncrypted)
+        {
+            _resources.Data.Write(plan.ToHost(plan.DataOffset), data);
+            return;
+        }
+
+        int length = (int)(plan.SpanEnd - plan.SpanStart);
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(length);
+        try
+        {
+            Span<byte> span = buffer.AsSpan(0, length);
+            int lead = (int)(plan.DataOffset - plan.SpanStart);
+            ReadOld(plan.SpanStart, span.Slice(0, lead));
+            data.CopyTo(span.Slice(lead));
+            ReadOld(dataEnd, span.Slice(lead + data.Length));
+            if (IsEncrypted)
+            {
+                _resources.WriteSectors(plan.ToHost(plan.SpanStart), plan.SpanStart, span);
+            }
+            else
+            {
+                _resources.Data.Write(plan.ToHost(plan.SpanStart), span);
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer, clearArray: IsEncrypted);
+        }
+    }
+
+    /// <summary>What a stretch held before, with zeros past the end of the disk.</summary>
+    private void ReadOld(long offset, Span<byte> buffer)
+    {
+        int inside = (int)Math.Max(0, Math.Min(buffer.Length, _disk.Length - offset));
+        if (inside > 0)
+        {
+            _disk.ReadCore(offset, buffer.Slice(0, inside));
+        }
+
+        buffer.Slice(inside).Clear();
+    }
+
+    private bool ReadsAsZeros(long start, long end)
+    {
+        end = Math.Min(end, _disk.Length);
+        while (start < end)
+        {
+            ClusterRun run = _map.Find(start, end - start);
+            bool isZero = run.State is ClusterState.ZeroPlain or ClusterState.ZeroAllocated
+                || (run.State == ClusterState.Unallocated && start >= (_disk.Backing?.Length ?? 0));
+            if (!isZero)
+            {
+                return false;
+            }
+
+            start += run.Length;
+        }
+
+        return true;
+    }
+
+    private void Publish(WritePlan plan)
+    {
+        void Change()
+        {
+            for (int i = 0; i < plan.Count; i++)
+            {
+                long guest = plan.Start + ((long)i << ClusterBits);
+                (L2Entry oldEntry, SubclusterBitmap oldBitmap) = plan.Old[i];
+                long host = plan.HostOffset + ((long)i << ClusterBits);
+                _map.SetEntry(guest, L2Entry.Standard(host, isCopied: true), NewBitmap(plan, oldBitmap));
+                if (!plan.KeepsHost)
+                {
+                    QueueDecrements(oldEntry, guest);
+                }
+            }
+        }
+
+        ChangeMap(Change);
+        Forget(plan);
+    }
+
+    private SubclusterBitmap NewBitmap(WritePlan plan, SubclusterBitmap old)
+    {
+        if (!_geometry.IsExtendedL2)
+        {
+            return default;
+        }
+
+        int first = (int)((plan.SpanStart - plan.Start) >> _geometry.SubclusterBits);
+        int count = (int)((plan.SpanEnd - plan.SpanStart) >> _geometry.SubclusterBits);
+        uint written = (uint)(((1UL << count) - 1) << first);
+        uint kept = plan.KeepsHost ? old.Allocated : 0;
+        return new SubclusterBitmap(kept | written, old.Zero & ~written);
+    }
+
+    /// <summary>Counts one reference less to each host cluster that an entry referred to.</summary>
+    private void QueueDecrements(L2Entry entry, long guestOffset)
+    {
+        switch (_map.StateOf(entry, guestOffset))
+        {
+            case ClusterState.Compressed:
+                CompressedClusterDescriptor compressed = entry.CompressedCluster(ClusterBits);
+                long last = (compressed.HostOffset + compressed.Length - 1) >> ClusterBits;
+                for (long cluster = compressed.HostOffset >> ClusterBits; cluster <= last; cluster++)
+                {
+                    _refcounts.QueueDecrement(cluster);
+                }
+
+                break;
+            case ClusterState.Data or ClusterState.ZeroAllocated when !HasDataFile:
+                _refcounts.QueueDecrement(entry.Offset >> ClusterBits);
+                break;
+        }
+    }
+
+    private void Abandon(WritePlan plan)
+    {
+        if (!plan.KeepsHost)
+        {
+            _refcounts.Release(plan.HostOffset >> ClusterBits, plan.Count);
+        }
+
+        Forget(plan);
+    }
+
+    private void Forget(WritePlan plan)
+    {
+        foreach (long cluster in plan.Clusters(ClusterBits))
+        {
+            _inFlight.Remove(cluster);
+        }
+
+        Monitor.PulseAll(_gate);
+    }
+
+    /// <summary>Gives the L1 entry of an offset an L2 table that nothing else refers to.</summary>
+    private void EnsureTable(long offset)
+    {
+        int index = _map.L1Index(offset);
+        L1Entry entry = _l1[index];
+        if (entry.IsUsed && entry.IsCopied)
+        {
+            return;
+        }
+
+        long table = _refcounts.Allocate(1, out _, out _) << ClusterBits;
+        _resources.L2Cache.AddTable(table, entry.IsUsed ? entry.Offset : null);
+        _guard.Add(table, ClusterSize, "an L2 table");
+        ChangeMap(() => _l1.Set(index, new L1Entry(table, isCopied: true)));
+        if (entry.IsUsed)
+        {
+            _refcounts.QueueDecrement(entry.Offset >> ClusterBits);
+        }
+    }
+
+    /// <summary>An extended entry is two words, which readers must not see half changed.</summary>
+    private void ChangeMap(Action change)
+    {
+        if (_geometry.IsExtendedL2)
+        {
+            _resources.Exclusively(change);
+        }
+        else
+        {
+            change();
+        }
+    }
+
+    private void CheckOverlap(long hostOffset, long length)
+    {
+        if (HasDataFile)
+        {
+            return;
+        }
+
+        try
+        {
+            _guard.Check(hostOffset, length);
+        }
+        catch (MetadataOverlapException e)
+        {
+            _committer.MarkCorrupt();
+            e.At(_disk.Path);
+            throw;
+        }
+    }
+
+    private void CommitIfMuchIsDirty()
+    {
+        if (_committer.DirtyBytes > MaxDirtyBytes)
+        {
+            _committer.Commit();
+        }
+    }
+}

@@ -1,0 +1,169 @@
+using Qcow2.Engine.Format;
+using Qcow2.Engine.Metadata;
+using Qcow2.Engine.Storage;
+
+namespace Qcow2.Engine;
+
+/// <summary>Writes the metadata of a new, empty image.</summary>
+internal static class ImageCreator
+{
+    private const int HeaderLength = 112;
+
+    /// <summary>Lays out an image in empty storage.</summary>
+    /// <exception cref="ArgumentException">The options contradict each other or the format.</exception>
+    /// <exception cref="Qcow2Exception">The disk is larger than the layout allows.</exception>
+    internal static void Create(BlockStorage storage, long size, Qcow2CreateOptions options)
+    {
+        Qcow2Header header = HeaderFor(size, options);
+        var refcounts = RefcountStore.CreateEmpty(storage, header.Geometry, header.RefcountOrder);
+        refcounts.Append(1); // the header's cluster
+        long l1Clusters = ((long)header.L1Size * L1Entry.Length + header.ClusterSize - 1) >> header.ClusterBits;
+        long l1Offset = refcounts.Append(Math.Max(1, l1Clusters)) << header.ClusterBits;
+        header = header with
+        {
+            L1TableOffset = l1Offset,
+            RefcountTableOffset = refcounts.TableOffset,
+            RefcountTableClusters = refcounts.TableClusters,
+        };
+
+        refcounts.WriteBlocks();
+        refcounts.WriteMovedTable();
+        L1Table.CreateEmpty(l1Offset, header.L1Size).WriteMoved(storage);
+        byte[] cluster = new byte[header.ClusterSize];
+        header.Write(cluster);
+        storage.Write(0, cluster);
+        storage.SetLength(refcounts.HighWater << header.ClusterBits);
+    }
+
+    private static Qcow2Header HeaderFor(long size, Qcow2CreateOptions options)
+    {
+        int clusterBits = BitsOf(options.ClusterSize, nameof(options.ClusterSize));
+        int refcountOrder = BitsOf(options.RefcountBits, nameof(options.RefcountBits));
+        Check(options, clusterBits, refcountOrder, size);
+
+        var geometry = new ClusterGeometry(clusterBits, options.ExtendedL2);
+        long l1Size = geometry.L1EntriesFor(size);
+        const long MaxL1Size = Qcow2Limits.MaxL1TableBytes / L1Entry.Length;
+        if (l1Size > MaxL1Size)
+        {
+            throw new Qcow2Exception(
+                Qcow2ErrorCode.LimitExceeded,
+                $"A disk of {size} bytes is too large for clusters of {options.ClusterSize} bytes; the limit is {MaxL1Size << geometry.L1CoverageBits} bytes. "
+                + "Larger clusters allow larger disks.");
+        }
+
+        byte[] name = options.BackingFile is null ? [] : FormatText.Encode(options.BackingFile);
+        List<HeaderExtension> extensions = ExtensionsFor(options);
+        int headerLength = options.Version == 2 ? Qcow2Header.Version2Length : HeaderLength;
+        int nameOffset = headerLength + extensions.Sum(extension => extension.TotalLength) + HeaderExtension.PrefixLength;
+        if (name.Length > Qcow2Limits.MaxBackingFileNameBytes || nameOffset + name.Length > options.ClusterSize)
+        {
+            throw new ArgumentException(
+                $"The backing file's name is {name.Length} bytes long; {Math.Min(Qcow2Limits.MaxBackingFileNameBytes, options.ClusterSize - nameOffset)} are possible here.",
+                nameof(options));
+        }
+
+        return new Qcow2Header
+        {
+            Version = options.Version,
+            ClusterBits = clusterBits,
+            Size = size,
+            L1Size = (int)l1Size,
+            RefcountOrder = new RefcountOrder(refcountOrder),
+            HeaderLength = headerLength,
+            AdditionalFields = options.Version == 2 ? default(ReadOnlyMemory<byte>) : new byte[] { (byte)options.CompressionType, 0, 0, 0, 0, 0, 0, 0 },
+            IncompatibleFeatures = (options.CompressionType == CompressionType.Deflate ? 0 : IncompatibleFeatures.CompressionType)
+                | (options.ExtendedL2 ? IncompatibleFeatures.ExtendedL2 : 0),
+            CompatibleFeatures = options.LazyRefcounts ? CompatibleFeatures.LazyRefcounts : 0,
+            Extensions = extensions,
+            BackingFileOffset = name.Length == 0 ? 0 : nameOffset,
+            BackingFileSize = (uint)name.Length,
+            BackingFileBytes = name,
+        };
+    }
+
+    private static List<HeaderExtension> ExtensionsFor(Qcow2CreateOptions options)
+    {
+        var extensions = new List<HeaderExtension>();
+        if (options.BackingFormat is not null)
+        {
+            extensions.Add(new BackingFormatExtension(options.BackingFormat));
+        }
+
+        if (options.Version >= 3)
+        {
+            var names = new FeatureNameTableExtension(FeatureNames);
+            int room = options.ClusterSize - HeaderLength - extensions.Sum(extension => extension.TotalLength)
+                - (options.BackingFile?.Length ?? 0) - HeaderExtension.PrefixLength;
+            if (names.TotalLength <= room)
+            {
+                extensions.Add(names); // Only a help for people: left out where clusters are too small for it.
+            }
+        }
+
+        return extensions;
+    }
+
+    private static void Check(Qcow2CreateOptions options, int clusterBits, int refcountOrder, long size)
+    {
+        if (size < 0)
+        {
+            throw new ArgumentOutOfRangeException(nameof(size), size, "A disk's size is 0 bytes or more.");
+        }
+
+        if (options.Version is not (2 or 3))
+        {
+            throw new ArgumentException($"Version {options.Version} does not exist; QCOW2 has versions 2 and 3.", nameof(options));
+        }
+
+        if (clusterBits is < Qcow2Limits.MinClusterBits or > Qcow2Limits.MaxClusterBits)
+        {
+            throw new ArgumentException($"A cluster has 512 bytes to 2 MiB, not {options.ClusterSize} bytes.", nameof(options));
+        }
+
+        if (refcountOrder > Qcow2Limits.MaxRefcountOrder)
+        {
+            throw new ArgumentException($"A refcount has 1 to 64 bits, not {options.RefcountBits}.", nameof(options));
+        }
+
+        if (options.Version == 2
+            && (options.RefcountBits != 16 || options.LazyRefcounts || options.ExtendedL2 || options.CompressionType != CompressionType.Deflate))
+        {
+            throw new ArgumentException(
+                "Version 2 has refcounts of 16 bits and deflate only, no lazy refcounts and no extended L2 entries; use version 3.", nameof(options));
+        }
+
+        if (options.ExtendedL2 && clusterBits < Qcow2Limits.MinExtendedL2ClusterBits)
+        {
+            throw new ArgumentException($"Extended L2 entries need clusters of 16 KiB or more, not {options.ClusterSize} bytes.", nameof(options));
+        }
+
+        if ((options.BackingFile is null) != (options.BackingFormat is null))
+        {
+            throw new ArgumentException("A backing file and its format are given together.", nameof(options));
+        }
+    }
+
+    private static int BitsOf(int value, string name)
+    {
+        int bits = 0;
+        while (1L << bits < value)
+        {
+            bits++;
+        }
+
+        return 1L << bits == value ? bits : throw new ArgumentException($"{name} is {value}; it must be a power of two.");
+    }
+
+    private static readonly FeatureName[] FeatureNames =
+    [
+        new(FeatureKind.Incompatible, 0, "dirty bit"),
+        new(FeatureKind.Incompatible, 1, "corrupt bit"),
+        new(FeatureKind.Incompatible, 2, "external data file"),
+        new(FeatureKind.Incompatible, 3, "compression type"),
+        new(FeatureKind.Incompatible, 4, "extended L2 entries"),
+        new(FeatureKind.Compatible, 0, "lazy refcounts"),
+        new(FeatureKind.Autoclear, 0, "bitmaps"),
+        new(FeatureKind.Autoclear, 1, "raw external data"),
+    ];
+}

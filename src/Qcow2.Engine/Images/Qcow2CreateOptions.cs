@@ -1,0 +1,34 @@
+using Qcow2.Engine.Format;
+
+namespace Qcow2.Engine;
+
+/// <summary>How to lay out a new image.</summary>
+public sealed record Qcow2CreateOptions
+{
+    /// <summary>The defaults, which are QEMU's.</summary>
+    public static Qcow2CreateOptions Default { get; } = new();
+
+    /// <summary>2 or 3; 3 by default.</summary>
+    public int Version { get; init; } = 3;
+
+    /// <summary>Bytes in a cluster: a power of two, 512 to 2 MiB; 64 KiB by default.</summary>
+    public int ClusterSize { get; init; } = 65_536;
+
+    /// <summary>Width of a refcount: 1, 2, 4, 8, 16, 32 or 64 bits; 16 by default, and always in version 2.</summary>
+    public int RefcountBits { get; init; } = 16;
+
+    /// <summary>How compressed clusters will be compressed; deflate by default, and always in version 2.</summary>
+    public CompressionType CompressionType { get; init; }
+
+    /// <summary>Whether other programs may postpone refcount updates. Version 3 only.</summary>
+    public bool LazyRefcounts { get; init; }
+
+    /// <summary>Whether clusters are divided into subclusters. Version 3, clusters of 16 KiB or more.</summary>
+    public bool ExtendedL2 { get; init; }
+
+    /// <summary>Name of the backing file, as it will be stored: relative to the new image's folder, or absolute. Null for none.</summary>
+    public string? BackingFile { get; init; }
+
+    /// <summary>Format of the backing file, <c>qcow2</c> or <c>raw</c>; needed with <see cref="BackingFile"/>.</summary>
+    public string? BackingFormat { get; init; }
+}

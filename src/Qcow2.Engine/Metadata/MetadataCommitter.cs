@@ -1,0 +1,155 @@
+using Qcow2.Engine.Format;
+using Qcow2.Engine.Storage;
+
+namespace Qcow2.Engine.Metadata;
+
+/// <summary>
+/// Brings changed metadata to the disk in an order in which a crash at any point leaves at most leaked clusters, and
+/// everything that was committed before is there.
+/// </summary>
+/// <remarks>
+/// <list type="number">
+/// <item>What nothing on the disk refers to yet: guest data (written already), counts that went up, new tables. Flush.</item>
+/// <item>References to new refcount blocks, or to the refcount table that moved. Flush.</item>
+/// <item>References to all the rest: L2 and L1 entries, the header. Flush.</item>
+/// <item>Counts that went down, now that the disk has lost the references; they are written with the next commit.</item>
+/// </list>
+/// However much was written since the last commit, it costs two flushes, or three where the refcount structure grew.
+/// Each write may be torn between sectors: no entry straddles one, and the header's pointers lie in its first.
+/// </remarks>
+internal sealed class MetadataCommitter(
+    BlockStorage image, BlockStorage data, Qcow2Header header, L1Table l1, L2Cache l2, RefcountStore refcounts)
+{
+    private bool _isHeaderDirty;
+
+    /// <summary>The header as it will be once all is committed.</summary>
+    internal Qcow2Header Header { get; private set; } = header;
+
+    /// <summary>Told of each cluster that is free from now on, while no reader can see it any more.</summary>
+    internal Action<IReadOnlyList<long>>? Freed { get; set; }
+
+    /// <summary>Runs an action while nobody reads or writes clusters.</summary>
+    internal Action<Action> Exclusively { get; set; } = action => action();
+
+    /// <summary>Metadata that waits to be written, in bytes.</summary>
+    internal long DirtyBytes => l2.DirtyBytes + ((long)refcounts.DirtyBlocks << Header.ClusterBits);
+
+    /// <summary>Whether the image turned out corrupt, so that nothing more is written.</summary>
+    internal bool IsStopped { get; private set; }
+
+    private bool IsDirty => _isHeaderDirty || l1.IsDirty || l2.DirtyBytes > 0 || refcounts.IsDirty;
+
+    /// <summary>Changes the header; the disk has it after the next commit.</summary>
+    internal void Change(Func<Qcow2Header, Qcow2Header> change)
+    {
+        Header = change(Header);
+        _isHeaderDirty = true;
+    }
+
+    /// <summary>Returns when everything that was written is on the disk. After a failure it can be called again.</summary>
+    /// <exception cref="IOException">The host could not write. The image on the disk is consistent, and what was committed before is there.</exception>
+    internal void Commit()
+    {
+        if (IsStopped)
+        {
+            throw Qcow2Errors.Corrupt("The image was found to be corrupt and is no longer written; check and repair it.");
+        }
+
+        if (!IsDirty)
+        {
+            FlushAll();
+            return;
+        }
+
+        refcounts.WriteBlocks();
+        refcounts.WriteMovedTable();
+        l1.WriteMoved(image);
+        l2.WriteNewTables();
+        FlushAll();
+
+        if (refcounts.IsTableMoved)
+        {
+            Header = Header with { RefcountTableOffset = refcounts.TableOffset, RefcountTableClusters = refcounts.TableClusters };
+
+            // Only the refcount table's fields: the others may refer to what is not there before the next step.
+            WriteHeaderFields(HeaderField.RefcountTableOffset, 12);
+            image.Flush();
+        }
+        else if (refcounts.WriteTableEntries())
+        {
+            image.Flush();
+        }
+
+        refcounts.MarkTableWritten();
+        l2.WriteTables();
+        l1.WriteEntries(image);
+        if (l1.IsMoved)
+        {
+            Header = Header with { L1TableOffset = l1.Offset, L1Size = l1.Count };
+            _isHeaderDirty = true;
+        }
+
+        if (_isHeaderDirty)
+        {
+            WriteHeaderFields(0, Header.HeaderLength);
+        }
+
+        image.Flush();
+        l2.MarkWritten();
+        l1.MarkWritten();
+        _isHeaderDirty = false;
+        ApplyDecrements();
+    }
+
+    /// <summary>Commits, and brings the counts that went down to the disk too, so that nothing is leaked.</summary>
+    internal void CommitAll()
+    {
+        Commit();
+        if (refcounts.IsDirty)
+        {
+            Commit();
+        }
+    }
+
+    /// <summary>Marks the image corrupt at once, so that nobody writes to it before it is repaired.</summary>
+    internal void MarkCorrupt()
+    {
+        if (Header.Version >= 3)
+        {
+            Header = Header with { IncompatibleFeatures = Header.IncompatibleFeatures | IncompatibleFeatures.Corrupt };
+            WriteHeaderFields(HeaderField.IncompatibleFeatures, sizeof(ulong));
+            image.Flush();
+        }
+
+        IsStopped = true;
+    }
+
+    private void ApplyDecrements()
+    {
+        if (!refcounts.HasDecrements)
+        {
+            return;
+        }
+
+        var freed = new List<long>();
+        Exclusively(() => refcounts.ApplyDecrements(freed.Add));
+        Freed?.Invoke(freed);
+    }
+
+    private void WriteHeaderFields(int start, int length)
+    {
+        byte[] cluster = new byte[Header.ClusterSize];
+        Header.Write(cluster);
+        image.Write(start, cluster.AsSpan(start, length));
+    }
+
+    private void FlushAll()
+    {
+        if (!ReferenceEquals(data, image))
+        {
+            data.Flush();
+        }
+
+        image.Flush();
+    }
+}

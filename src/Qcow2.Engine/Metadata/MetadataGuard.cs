@@ -1,0 +1,62 @@
+using Qcow2.Engine.Format;
+
+namespace Qcow2.Engine.Metadata;
+
+/// <summary>
+/// Knows where the image's own metadata lies, so that no write of the guest's data ever lands there. In a sound image none
+/// would; in a damaged one, this is where the damage stops spreading.
+/// </summary>
+internal sealed class MetadataGuard
+{
+    private readonly int _clusterBits;
+    private readonly Dictionary<long, string> _clusters = [];
+    private readonly List<(long First, long End, string Name)> _ranges = [];
+
+    internal MetadataGuard(int clusterBits)
+    {
+        _clusterBits = clusterBits;
+        AddRange(0, 1, "the header");
+    }
+
+    /// <summary>Protects a structure that takes few clusters.</summary>
+    internal void Add(long offset, long length, string name)
+    {
+        for (long cluster = offset >> _clusterBits; cluster <= (offset + length - 1) >> _clusterBits; cluster++)
+        {
+            _clusters[cluster] = name;
+        }
+    }
+
+    /// <summary>Protects a structure that may take many clusters.</summary>
+    internal void AddRange(long offset, long length, string name)
+    {
+        if (length > 0)
+        {
+            _ranges.Add((offset >> _clusterBits, ((offset + length - 1) >> _clusterBits) + 1, name));
+        }
+    }
+
+    /// <summary>Forgets a structure of one cluster that was given up.</summary>
+    internal void Remove(long offset) => _clusters.Remove(offset >> _clusterBits);
+
+    /// <summary>Refuses a write that would hit metadata.</summary>
+    /// <exception cref="Qcow2Exception">It would: the image is corrupt.</exception>
+    internal void Check(long offset, long length)
+    {
+        for (long cluster = offset >> _clusterBits; cluster <= (offset + length - 1) >> _clusterBits; cluster++)
+        {
+            string? hit = _clusters.TryGetValue(cluster, out string? name)
+                ? name
+                : _ranges.Find(range => cluster >= range.First && cluster < range.End).Name;
+            if (hit is not null)
+            {
+                throw new MetadataOverlapException(cluster << _clusterBits, hit);
+            }
+        }
+    }
+}
+
+/// <summary>Guest data was about to be written over metadata.</summary>
+internal sealed class MetadataOverlapException(long offset, string structure) : Qcow2Exception(
+    Qcow2ErrorCode.ImageCorrupt,
+    $"The image maps guest data to 0x{offset:x}, where {structure} lies. Nothing was written there, and the image was marked corrupt.");

@@ -1,0 +1,440 @@
+using Qcow2.Engine.Format;
+using Qcow2.Engine.Storage;
+
+namespace Qcow2.Engine.Metadata;
+
+/// <summary>
+/// The refcount of every host cluster, in memory as far as needed (spec: "Host cluster management"), and the allocation
+/// of clusters by it. Not safe from several threads: the writer's gate guards it.
+/// </summary>
+/// <remarks>
+/// Counts that go up are applied at once, counts that go down only when <see cref="ApplyDecrements"/> is called: after
+/// the references that they stood for are gone from the disk. So whatever part of this state reaches the disk, no
+/// count is below the references on it, and no cluster is given out again while the disk still refers to it.
+/// </remarks>
+internal sealed class RefcountStore
+{
+    private readonly BlockStorage _image;
+    private readonly ClusterGeometry _geometry;
+    private readonly RefcountOrder _order;
+    private readonly int _perBlock;
+    private readonly int _maxCleanBlocks;
+    private readonly Dictionary<long, Block> _blocks = [];
+    private readonly Queue<long> _clean = new();
+    private readonly List<long> _decrements = [];
+    private readonly HashSet<long> _dirtyTableEntries = [];
+    private ulong[] _table;
+    private long _hint;
+
+    private RefcountStore(BlockStorage image, ClusterGeometry geometry, RefcountOrder order, ulong[] table, long cacheSize)
+    {
+        _image = image;
+        _geometry = geometry;
+        _order = order;
+        _perBlock = order.EntriesPerBlock(geometry.ClusterSize);
+        _table = table;
+        _maxCleanBlocks = (int)Math.Max(4, Math.Min(int.MaxValue, cacheSize >> geometry.ClusterBits));
+    }
+
+    /// <summary>Host offset of the refcount table.</summary>
+    internal long TableOffset { get; private set; }
+
+    /// <summary>Clusters that the refcount table takes.</summary>
+    internal int TableClusters => _table.Length / EntriesPerCluster;
+
+    /// <summary>Whether the table lies elsewhere than the header on the disk says.</summary>
+    internal bool IsTableMoved { get; private set; }
+
+    /// <summary>First host cluster that was never given out and lies past the end of the file: it reads as zeros.</summary>
+    internal long HighWater { get; private set; }
+
+    /// <summary>Whether anything waits to be written.</summary>
+    internal bool IsDirty => IsTableMoved || _dirtyTableEntries.Count > 0 || DirtyBlocks > 0 || _decrements.Count > 0;
+
+    /// <summary>Blocks that wait to be written.</summary>
+    internal int DirtyBlocks { get; private set; }
+
+    /// <summary>Whether counts wait to go down.</summary>
+    internal bool HasDecrements => _decrements.Count > 0;
+
+    /// <summary>The host offsets of the table's clusters and of every block, for the overlap check.</summary>
+    internal Action<long, long>? MetadataAdded { get; set; }
+
+    private int EntriesPerCluster => _geometry.ClusterSize / RefcountTableEntry.Length;
+
+    /// <summary>Opens the counts of an image.</summary>
+    /// <exception cref="Qcow2Exception">The table does not lie inside the file.</exception>
+    internal static RefcountStore Load(BlockStorage image, Qcow2Header header, long cacheSize)
+    {
+        long bytes = (long)header.RefcountTableClusters << header.ClusterBits;
+        long fileLength = image.Length;
+        if (header.RefcountTableOffset > fileLength - bytes)
+        {
+            throw Qcow2Errors.PastEnd("The refcount table", (ulong)header.RefcountTableOffset, (ulong)bytes, fileLength);
+        }
+
+        ulong[] table = new ulong[bytes / RefcountTableEntry.Length];
+        BigEndianTable.Read(image, header.RefcountTableOffset, table);
+        return new RefcountStore(image, header.Geometry, header.RefcountOrder, table, cacheSize)
+        {
+            TableOffset = header.RefcountTableOffset,
+            HighWater = (fileLength + header.ClusterSize - 1) >> header.ClusterBits,
+        };
+    }
+
+    /// <summary>Begins the counts of an image that has no cluster yet.</summary>
+    internal static RefcountStore CreateEmpty(BlockStorage image, ClusterGeometry geometry, RefcountOrder order)
+        => new(image, geometry, order, [], 1 << 20);
+
+    /// <summary>Every metadata cluster that the store knows of: its table and its blocks, as host offset and length.</summary>
+    internal IEnumerable<(long Offset, long Length)> MetadataRanges()
+    {
+        yield return (TableOffset, (long)TableClusters << _geometry.ClusterBits);
+        foreach (ulong entry in _table)
+        {
+            if (new RefcountTableEntry(entry).IsUsed)
+            {
+                yield return ((long)new RefcountTableEntry(entry).Offset, _geometry.ClusterSize);
+            }
+        }
+    }
+
+    /// <summary>The count of a cluster, decrements that wait not deducted.</summary>
+    internal ulong Get(long cluster)
+        => Find(cluster / _perBlock) is Block block ? _order.Read(block.Data, (int)(cluster % _perBlock)) : 0;
+
+    /// <summary>Counts one reference more to a cluster that has some already.</summary>
+    /// <returns>False if the width of the counts does not allow it.</returns>
+    internal bool TryIncrement(long cluster)
+    {
+        Block block = Find(cluster / _perBlock) ?? throw Uncounted(cluster);
+        ulong count = _order.Read(block.Data, (int)(cluster % _perBlock));
+        if (count == _order.MaxValue)
+        {
+            return false;
+        }
+
+        Set(cluster, block, count + 1);
+        return true;
+    }
+
+    /// <summary>Counts one reference less, once the disk no longer has it: see <see cref="ApplyDecrements"/>.</summary>
+    internal void QueueDecrement(long cluster) => _decrements.Add(cluster);
+
+    /// <summary>Takes back an allocation that nothing on the disk or in memory refers to.</summary>
+    internal void Release(long cluster, long count)
+    {
+        for (long i = cluster; i < cluster + count; i++)
+        {
+            Decrement(i);
+        }
+    }
+
+    /// <summary>Applies the decrements that wait, now that the disk has lost the references.</summary>
+    /// <param name="freed">Told of each cluster that nothing refers to any more.</param>
+    internal void ApplyDecrements(Action<long> freed)
+    {
+        foreach (long cluster in _decrements)
+        {
+            if (Decrement(cluster) == 0)
+            {
+                freed(cluster);
+            }
+        }
+
+        _decrements.Clear();
+    }
+
+    /// <summary>Finds free clusters and counts one reference to each.</summary>
+    /// <param name="wanted">Most clusters wanted; at least 1.</param>
+    /// <param name="count">Clusters found, next to each other.</param>
+    /// <param name="isFresh">Whether they were never used, so that the file reads as zeros there.</param>
+    /// <returns>The first cluster.</returns>
+    /// <exception cref="Qcow2Exception">The image is as large as its format allows.</exception>
+    internal long Allocate(int wanted, out int count, out bool isFresh)
+    {
+        for (; _hint < HighWater; _hint++)
+        {
+            Block? block = Find(_hint / _perBlock);
+            if (block is null)
+            {
+                // A stretch without counts below the end of the file is left alone.
+                _hint = Math.Min(HighWater, ((_hint / _perBlock) + 1) * _perBlock) - 1;
+                continue;
+            }
+
+            int index = (int)(_hint % _perBlock);
+            if (_order.Read(block.Data, index) != 0)
+            {
+                continue;
+            }
+
+            long first = _hint;
+            count = 0;
+            while (count < wanted && index + count < _perBlock && first + count < HighWater && _order.Read(block.Data, index + count) == 0)
+            {
+                Set(first + count, block, 1);
+                count++;
+            }
+
+            _hint = first + count;
+            isFresh = false;
+            return first;
+        }
+
+        count = wanted;
+        isFresh = true;
+        long appended = Append(wanted);
+        _hint = HighWater;
+        return appended;
+    }
+
+    /// <summary>Takes clusters from the end of the file, next to each other however many they are.</summary>
+    /// <exception cref="Qcow2Exception">The image is as large as its format allows.</exception>
+    internal long Append(long count)
+    {
+        // Counts for the new clusters may need new blocks, those a larger table, and both need counts themselves: all of
+        // them follow the clusters asked for, so find how many there are until the sum holds.
+        long start = HighWater;
+        long tableLength = _table.Length;
+        long tableClusters = 0;
+        List<long> missing;
+        long end;
+        while (true)
+        {
+            long counted = 0;
+            do
+            {
+                missing = MissingBlocks(start, start + count + tableClusters + counted);
+                end = start + count + tableClusters + missing.Count;
+            }
+            while (counted != (counted = missing.Count));
+
+            long neededLength = ((end - 1) / _perBlock) + 1;
+            if (neededLength <= tableLength)
+            {
+                break;
+            }
+
+            tableLength = RoundUp(Math.Max(neededLength, _table.Length + (_table.Length / 2)), EntriesPerCluster);
+            tableClusters = tableLength / EntriesPerCluster;
+        }
+
+        RequireRoom(end, tableLength);
+        if (tableClusters > 0)
+        {
+            MoveTable((start + count) << _geometry.ClusterBits, tableLength);
+        }
+
+        for (int i = 0; i < missing.Count; i++)
+        {
+            AddBlock(missing[i], (start + count + tableClusters + i) << _geometry.ClusterBits);
+        }
+
+        for (long cluster = start; cluster < end; cluster++)
+        {
+            Block block = Find(cluster / _perBlock)!;
+            if (_order.Read(block.Data, (int)(cluster % _perBlock)) != 0)
+            {
+                throw Qcow2Errors.Corrupt($"The cluster at 0x{cluster << _geometry.ClusterBits:x}, past the end of the file, has a refcount.");
+            }
+
+            Set(cluster, block, 1);
+        }
+
+        HighWater = end;
+        return start;
+    }
+
+    /// <summary>Writes the blocks that changed. On failure they stay dirty.</summary>
+    internal void WriteBlocks()
+    {
+        foreach (KeyValuePair<long, Block> pair in _blocks.Where(pair => pair.Value.IsDirty).OrderBy(pair => pair.Value.Offset).ToList())
+        {
+            _image.Write(pair.Value.Offset, pair.Value.Data);
+            pair.Value.IsDirty = false;
+            DirtyBlocks--;
+            EnqueueClean(pair.Key, pair.Value);
+        }
+
+        Shrink();
+    }
+
+    /// <summary>Writes a table that moved, at its new place, to which the header does not point yet.</summary>
+    internal void WriteMovedTable()
+    {
+        if (IsTableMoved)
+        {
+            BigEndianTable.Write(_image, TableOffset, _table);
+        }
+    }
+
+    /// <summary>Writes the entries of new blocks into a table that did not move. The blocks must be on the disk by now.</summary>
+    /// <returns>Whether there were any.</returns>
+    internal bool WriteTableEntries()
+    {
+        if (IsTableMoved || _dirtyTableEntries.Count == 0)
+        {
+            return false;
+        }
+
+        foreach (long index in _dirtyTableEntries)
+        {
+            BigEndianTable.Write(_image, TableOffset + (index * RefcountTableEntry.Length), _table.AsSpan((int)index, 1));
+        }
+
+        return true;
+    }
+
+    /// <summary>Notes that the disk has the table.</summary>
+    internal void MarkTableWritten()
+    {
+        IsTableMoved = false;
+        _dirtyTableEntries.Clear();
+    }
+
+    private ulong Decrement(long cluster)
+    {
+        Block block = Find(cluster / _perBlock) ?? throw Uncounted(cluster);
+        ulong count = _order.Read(block.Data, (int)(cluster % _perBlock));
+        if (count == 0)
+        {
+            throw Uncounted(cluster);
+        }
+
+        Set(cluster, block, count - 1);
+        if (count == 1)
+        {
+            _hint = Math.Min(_hint, cluster);
+        }
+
+        return count - 1;
+    }
+
+    private void Set(long cluster, Block block, ulong count)
+    {
+        _order.Write(block.Data, (int)(cluster % _perBlock), count);
+        if (!block.IsDirty)
+        {
+            block.IsDirty = true;
+            DirtyBlocks++;
+        }
+    }
+
+    private Block? Find(long index)
+    {
+        if (_blocks.TryGetValue(index, out Block? known))
+        {
+            return known;
+        }
+
+        if (index >= _table.Length || !new RefcountTableEntry(_table[index]).IsUsed)
+        {
+            return null;
+        }
+
+        ulong offset = new RefcountTableEntry(_table[index]).Offset;
+        long fileLength = _image.Length;
+        if (offset > (ulong)Math.Max(0, fileLength - _geometry.ClusterSize) || !_geometry.IsClusterAligned((long)offset))
+        {
+            throw Qcow2Errors.PastEnd($"Refcount block {index}", offset, (ulong)_geometry.ClusterSize, fileLength);
+        }
+
+        var block = new Block((long)offset, new byte[_geometry.ClusterSize]);
+        _image.ReadZeroPadded((long)offset, block.Data);
+        _blocks.Add(index, block);
+        EnqueueClean(index, block);
+        Shrink();
+        return block;
+    }
+
+    private void EnqueueClean(long index, Block block)
+    {
+        if (!block.IsQueued)
+        {
+            block.IsQueued = true;
+            _clean.Enqueue(index);
+        }
+    }
+
+    private void Shrink()
+    {
+        for (int i = _clean.Count; i > 1 && _blocks.Count - DirtyBlocks > _maxCleanBlocks; i--)
+        {
+            long oldest = _clean.Dequeue();
+            Block block = _blocks[oldest];
+            block.IsQueued = false;
+            if (!block.IsDirty)
+            {
+                _blocks.Remove(oldest);
+            }
+        }
+    }
+
+    private List<long> MissingBlocks(long start, long end)
+    {
+        var missing = new List<long>();
+        for (long index = start / _perBlock; index <= (end - 1) / _perBlock; index++)
+        {
+            if (index >= _table.Length || !new RefcountTableEntry(_table[index]).IsUsed)
+            {
+                missing.Add(index);
+            }
+        }
+
+        return missing;
+    }
+
+    private void MoveTable(long offset, long length)
+    {
+        for (int i = 0; i < TableClusters; i++)
+        {
+            QueueDecrement((TableOffset >> _geometry.ClusterBits) + i);
+        }
+
+        Array.Resize(ref _table, (int)length);
+        TableOffset = offset;
+        IsTableMoved = true;
+        MetadataAdded?.Invoke(offset, length * RefcountTableEntry.Length);
+    }
+
+    private void AddBlock(long index, long offset)
+    {
+        _blocks.Add(index, new Block(offset, new byte[_geometry.ClusterSize]) { IsDirty = true });
+        DirtyBlocks++;
+        _table[index] = (ulong)offset;
+        _dirtyTableEntries.Add(index);
+        MetadataAdded?.Invoke(offset, _geometry.ClusterSize);
+    }
+
+    private void RequireRoom(long endCluster, long tableLength)
+    {
+        if (endCluster > Qcow2Limits.HostOffsetEnd >> _geometry.ClusterBits)
+        {
+            throw Qcow2Errors.Limit("The image file's length", (ulong)endCluster << _geometry.ClusterBits, (ulong)Qcow2Limits.HostOffsetEnd, "bytes");
+        }
+
+        long tableBytes = tableLength * RefcountTableEntry.Length;
+        if (tableBytes > Qcow2Limits.MaxRefcountTableBytes)
+        {
+            throw Qcow2Errors.Limit("The refcount table's size", (ulong)tableBytes, (ulong)Qcow2Limits.MaxRefcountTableBytes, "bytes");
+        }
+    }
+
+    private Qcow2Exception Uncounted(long cluster)
+        => Qcow2Errors.Corrupt($"The cluster at 0x{cluster << _geometry.ClusterBits:x} is in use, but its refcount is 0.");
+
+    private static long RoundUp(long value, long unit) => (value + unit - 1) / unit * unit;
+
+    private sealed class Block(long offset, byte[] data)
+    {
+        internal long Offset { get; } = offset;
+
+        internal byte[] Data { get; } = data;
+
+        internal bool IsDirty { get; set; }
+
+        /// <summary>Whether it stands in the queue of blocks that may be dropped.</summary>
+        internal bool IsQueued { get; set; }
+    }
+}
