@@ -32,6 +32,14 @@ public static class DisplayText
         return value.ToString(digits, CultureInfo.CurrentCulture) + " " + Units[unit];
     }
 
+    /// <summary>A number of bytes in both ways: <c>20 GiB (21,474,836,480 bytes)</c>.</summary>
+    /// <param name="bytes">The number.</param>
+    public static string SizeAndBytes(long bytes)
+    {
+        string exact = bytes.ToString("N0", CultureInfo.CurrentCulture) + " bytes";
+        return bytes < 1024 ? exact : $"{Size(bytes)} ({exact})";
+    }
+
     /// <summary>A position in a file or disk, in hexadecimal; null gives an empty text.</summary>
     /// <param name="offset">The position, in bytes.</param>
     public static string Offset(long? offset)
@@ -82,6 +90,28 @@ public static class DisplayText
     /// <param name="path">The image's path.</param>
     public static string Folder(string? path) => Printable(System.IO.Path.GetDirectoryName(path));
 
+    /// <summary>The name of a file without its folder.</summary>
+    /// <param name="path">The file's path.</param>
+    public static string FileName(string? path) => Printable(System.IO.Path.GetFileName(path));
+
+    /// <summary>The names of snapshots or bitmaps, as many as a person wants to read: <c>4: first, second, …</c>.</summary>
+    /// <param name="items">The snapshots or bitmaps.</param>
+    public static string Names(Qcow2ImageObject[] items)
+    {
+        const int Shown = 8;
+        string names = string.Join(", ", items.Take(Shown).Select(item => Printable(item.ToString())));
+        return $"{items.Length}: {names}{(items.Length > Shown ? ", …" : "")}";
+    }
+
+    /// <summary>The encryption of a LUKS volume in a line: <c>aes-256, xts, plain64; 1 of 8 key slots used</c>.</summary>
+    /// <param name="luks">What its header says.</param>
+    public static string Luks(LuksInfo luks)
+    {
+        string?[] algorithms = [luks.CipherAlgorithm, luks.CipherMode, luks.IvGeneratorAlgorithm, luks.IvGeneratorHash];
+        return string.Join(", ", algorithms.Where(text => !string.IsNullOrEmpty(text)).Select(Printable))
+            + $"; {luks.Slots.Count(slot => slot.IsActive)} of {luks.Slots.Count} key slots used";
+    }
+
     /// <summary>What is special about an image, in a few words: <c>v2, zstd, encrypted (LUKS), in use</c>.</summary>
     /// <param name="image">The image.</param>
     public static string Features(Qcow2ImageInfo image) => string.Join(", ", FeaturesOf(image));
@@ -101,6 +131,35 @@ public static class DisplayText
         }
 
         return names.Count == 0 ? "none" : string.Join(", ", names);
+    }
+
+    /// <summary>The type of a header extension: its name or, where it has none, its number.</summary>
+    /// <param name="type">The type.</param>
+    public static string ExtensionType(HeaderExtensionType type)
+    {
+        string name = type.ToString();
+        return char.IsDigit(name[0]) ? $"unknown {Offset((long)type)}" : name;
+    }
+
+    /// <summary>What a header extension says, in a line.</summary>
+    /// <param name="extension">The extension.</param>
+    public static string Extension(HeaderExtension extension) => extension switch
+    {
+        BackingFormatExtension backing => Printable(backing.Format),
+        DataFileNameExtension data => Printable(data.FileName),
+        FeatureNameTableExtension names => $"{names.Features.Count} names",
+        BitmapsExtension bitmaps => $"{bitmaps.BitmapCount} bitmaps, directory of {bitmaps.DirectorySize} bytes at {Offset((long)bitmaps.DirectoryOffset)}",
+        EncryptionHeaderExtension encryption => $"{Size(encryption.HeaderLength)} at {Offset(encryption.Offset)}",
+        _ => Bytes(extension.Data),
+    };
+
+    /// <summary>Bytes in hexadecimal, the first of them where there are many.</summary>
+    /// <param name="bytes">The bytes.</param>
+    public static string Bytes(ReadOnlyMemory<byte> bytes)
+    {
+        const int Shown = 16;
+        string hex = BitConverter.ToString(bytes.Slice(0, Math.Min(Shown, bytes.Length)).ToArray()).Replace('-', ' ');
+        return bytes.Length > Shown ? hex + " …" : hex;
     }
 
     private static IEnumerable<string> FeaturesOf(Qcow2ImageInfo image)
