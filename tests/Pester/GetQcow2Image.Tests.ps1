@@ -118,7 +118,7 @@ Describe 'Get-Qcow2Image' {
                 'PathNotFound,Qcow2.PowerShell.Commands.GetQcow2ImageCommand'
             )
             $problem.CategoryInfo.Category | Should -Be InvalidData, ObjectNotFound
-            $problem.TargetObject | Should -Be @((Join-Path $TestDrive text.qcow2), 'missing.qcow2')
+            $problem.TargetObject | Should -Be @((Join-Path $TestDrive text.qcow2), (Join-Path $TestDrive missing.qcow2))
         }
 
         It 'ends at the first with -ErrorAction Stop' {
