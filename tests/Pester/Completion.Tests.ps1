@@ -1,4 +1,4 @@
-BeforeAll {
+﻿BeforeAll {
     . $PSScriptRoot/Shared.ps1
     Import-Module (Get-TestedModulePath) -Force
     Copy-Fixture snapshots.qcow2, v3.qcow2 $TestDrive
@@ -24,7 +24,7 @@ Describe 'Completion' {
     }
 
     It 'offers those of an image in a variable' {
-        $global:completionImage = Get-Qcow2Image snapshots.qcow2
+        Set-Variable completionImage (Get-Qcow2Image snapshots.qcow2) -Scope Global
         Get-Completion 'Get-Qcow2Extent -InputObject $completionImage -SnapshotName f' | Should -Be 'first'
         Remove-Variable completionImage -Scope Global
     }

@@ -1,4 +1,4 @@
-BeforeDiscovery {
+﻿BeforeDiscovery {
     $script:noQemu = -not (Get-Command qemu-img -ErrorAction Ignore)
 }
 

@@ -1,4 +1,4 @@
-BeforeAll {
+﻿BeforeAll {
     . $PSScriptRoot/Shared.ps1
     Import-Module (Get-TestedModulePath) -Force
     Copy-Fixture v3.qcow2, v2.qcow2, luks.qcow2, bit-dirty.qcow2, chain-top.qcow2, chain-middle.qcow2, chain-base.qcow2,

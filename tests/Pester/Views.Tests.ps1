@@ -1,4 +1,4 @@
-BeforeAll {
+﻿BeforeAll {
     . $PSScriptRoot/Shared.ps1
     Import-Module (Get-TestedModulePath) -Force
     Copy-Fixture chain-top.qcow2, chain-middle.qcow2, chain-base.qcow2, snapshots.qcow2, extl2.qcow2, luks.qcow2, bitmaps.qcow2,
