@@ -57,7 +57,7 @@ internal static class Report
     }
 
     private static string Ratio(double ours, double theirs)
-        => double.IsNaN(ours) || !(theirs > 0.05) ? "" : (ours / theirs).ToString("0.00", CultureInfo.InvariantCulture);
+        => double.IsNaN(ours) || !(theirs > 0) ? "" : (ours / theirs).ToString("0.00", CultureInfo.InvariantCulture);
 
     private readonly record struct Summary(int Rounds, double Seconds, double CpuSeconds, double PeakMiB)
     {
