@@ -30,7 +30,10 @@ public enum Qcow2ErrorCode
     /// <summary>The backing chain is longer than the caller allows.</summary>
     BackingChainTooDeep,
 
-    /// <summary>The image refers to another file and the caller's <see cref="ReferencePolicy"/> refuses it.</summary>
+    /// <summary>
+    /// The image refers to something that is never opened (another protocol than local files), or that the caller's
+    /// <see cref="ReferencePolicy"/> refuses.
+    /// </summary>
     ReferenceForbidden,
 
     /// <summary>The external data file is missing, unnamed or cannot be opened.</summary>

@@ -235,6 +235,19 @@ internal static class Qcow2HeaderReader
             }
         }
 
+        if (header.Has(AutoclearFeatures.RawExternalData))
+        {
+            if (!header.Has(IncompatibleFeatures.ExternalDataFile))
+            {
+                throw Qcow2Errors.Corrupt("Autoclear feature bit 1 (raw external data) is set, but the image has no external data file.");
+            }
+
+            if (header.BackingFile is not null)
+            {
+                throw Qcow2Errors.Corrupt("The image has a backing file and a raw external data file, which exclude each other.");
+            }
+        }
+
         // Without its autoclear bit the extension is stale, and what it says does not matter.
         if (header.Has(AutoclearFeatures.Bitmaps))
         {

@@ -99,6 +99,9 @@ internal sealed class ImageResources : IDisposable
         }
     }
 
+    /// <summary>Whether a file is the image or its external data file.</summary>
+    internal bool AreIn(FileIdentity file) => Image.Identity == file || Data.Identity == file;
+
     public void Dispose()
     {
         Cipher?.Dispose();

@@ -2,6 +2,7 @@ using System.Buffers;
 using Qcow2.Engine.Codecs;
 using Qcow2.Engine.Format;
 using Qcow2.Engine.Metadata;
+using Qcow2.Engine.Storage;
 
 namespace Qcow2.Engine;
 
@@ -29,6 +30,9 @@ internal sealed class MappedDisk : VirtualDisk
 
     /// <inheritdoc/>
     public override VirtualDisk? Backing => _resources.Backing;
+
+    /// <inheritdoc/>
+    protected internal override bool ReadsFrom(FileIdentity file) => _resources.AreIn(file) || base.ReadsFrom(file);
 
     /// <inheritdoc/>
     protected internal override void ReadCore(long offset, Span<byte> buffer)

@@ -100,7 +100,6 @@ public sealed class Qcow2Image : VirtualDisk
         {
             Qcow2Header header = HeaderCluster.Load(storage);
             header.EnsureSupported();
-            RefuseContradictions(header);
             IReadOnlyList<SnapshotTableEntry> snapshots = SnapshotTable.Load(storage, header);
             cipher = ImageEncryption.Unlock(storage, header, chain.Options.Passphrase);
             data = header.Has(IncompatibleFeatures.ExternalDataFile) ? BackingFile.OpenDataFile(header, storage, chain.Options) : storage;
@@ -176,6 +175,9 @@ public sealed class Qcow2Image : VirtualDisk
         => _active.EnumerateExtents(offset, length, depth);
 
     /// <inheritdoc/>
+    protected internal override bool ReadsFrom(FileIdentity file) => _active.ReadsFrom(file);
+
+    /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
         if (disposing)
@@ -184,17 +186,6 @@ public sealed class Qcow2Image : VirtualDisk
         }
 
         base.Dispose(disposing);
-    }
-
-    /// <summary>What the header says about other files must make sense before any of them is opened.</summary>
-    private static void RefuseContradictions(Qcow2Header header)
-    {
-        bool hasDataFile = header.Has(IncompatibleFeatures.ExternalDataFile);
-        bool isRaw = header.Has(AutoclearFeatures.RawExternalData);
-        if (isRaw && hasDataFile && header.BackingFile is not null)
-        {
-            throw Qcow2Errors.Corrupt("The image has a backing file and a raw external data file, which exclude each other.");
-        }
     }
 
     private string KnownSnapshots()

@@ -50,6 +50,9 @@ public sealed class RawDisk : VirtualDisk
     }
 
     /// <inheritdoc/>
+    protected internal override bool ReadsFrom(FileIdentity file) => _storage.Identity == file;
+
+    /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
         if (disposing)

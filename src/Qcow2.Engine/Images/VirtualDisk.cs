@@ -1,3 +1,5 @@
+using Qcow2.Engine.Storage;
+
 namespace Qcow2.Engine;
 
 /// <summary>
@@ -59,6 +61,13 @@ public abstract class VirtualDisk : IDisposable
         return Join(offset, Math.Min(length, Math.Max(0, Length - offset)));
     }
 
+    /// <summary>
+    /// Whether a path leads to one of the files that the disk is read from: the image, a file of its backing chain or an
+    /// external data file. Such a file must not be overwritten with what is read.
+    /// </summary>
+    /// <param name="path">A file that may but need not exist; links to the file are recognised, too.</param>
+    public bool ReadsFrom(string path) => LocalFile.TryIdentify(path) is FileIdentity file && ReadsFrom(file);
+
     /// <summary>A read-only, seekable stream over the disk. Disposing of it leaves the disk open.</summary>
     public Stream AsStream() => new DiskStream(this);
 
@@ -79,6 +88,10 @@ public abstract class VirtualDisk : IDisposable
     /// <param name="length">Bytes; inside the disk.</param>
     /// <param name="depth">How far down the chain this disk is.</param>
     protected internal abstract IEnumerable<DiskExtent> EnumerateExtents(long offset, long length, int depth);
+
+    /// <summary>Whether the disk is read from a file, directly or through its backing chain.</summary>
+    /// <param name="file">The file.</param>
+    protected internal virtual bool ReadsFrom(FileIdentity file) => Backing?.ReadsFrom(file) ?? false;
 
     /// <summary>Closes the disk.</summary>
     /// <param name="disposing">False when called by the finaliser.</param>

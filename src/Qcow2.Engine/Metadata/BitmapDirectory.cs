@@ -36,8 +36,14 @@ internal static class BitmapDirectory
                 throw Qcow2Errors.Corrupt($"Two bitmaps have the name '{FormatText.Printable(entry.Name)}'; names are unique.");
             }
 
+            if (entry.TotalLength > rest.Length)
+            {
+                throw Qcow2Errors.Corrupt(
+                    $"bitmap_directory_size is {extension.DirectorySize}, too small for the padding of bitmap '{FormatText.Printable(entry.Name)}'.");
+            }
+
             entries.Add(entry);
-            rest = rest.Slice(Math.Min(rest.Length, entry.TotalLength));
+            rest = rest.Slice(entry.TotalLength);
         }
 
         return rest.IsEmpty

@@ -168,6 +168,11 @@ internal sealed class ClusterMap
         }
 
         bool hasOffset = entry.Offset != 0 || (_hasDataFile && entry.IsCopied);
+        if (hasOffset && _hasDataFile && entry.Offset != ClusterStart(offset))
+        {
+            throw Qcow2Errors.Corrupt(
+                $"The guest cluster at 0x{ClusterStart(offset):x} is mapped to 0x{entry.Offset:x} of the external data file, where each cluster has its own place.");
+        }
 
         // In an extended entry bit 0 is reserved and means nothing.
         if (entry.IsZero && !_geometry.IsExtendedL2)

@@ -60,6 +60,26 @@ public sealed class LocalFile : BlockStorage
         return Finish(fullPath, file, FileStatus.OfPath(fullPath));
     }
 
+    /// <summary>Says which file a path leads to; null where there is none, or none that could be opened.</summary>
+    /// <param name="path">The file; a relative path is taken from the process's current directory.</param>
+    internal static FileIdentity? TryIdentify(string path)
+    {
+        try
+        {
+            if (FileStatus.OfPath(System.IO.Path.GetFullPath(path)) is FileStatus status)
+            {
+                return status.Identity;
+            }
+
+            using LocalFile file = OpenRead(path);
+            return file.Identity;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
     /// <inheritdoc/>
     public override int Read(long offset, Span<byte> buffer)
     {

@@ -14,6 +14,12 @@ internal static class ImageInfoReader
         return ReadQcow2(file, 0);
     }
 
+    internal static Qcow2ImageInfo ReadRaw(string path)
+    {
+        using LocalFile file = LocalFile.OpenRead(path);
+        return ReadRaw(file, 0);
+    }
+
     internal static IEnumerable<Qcow2ImageInfo> ReadChain(string path, Qcow2OpenOptions options)
     {
         Qcow2ImageInfo info;

@@ -3,10 +3,10 @@ using Qcow2.Engine.Format;
 namespace Qcow2.Engine;
 
 /// <summary>A persistent bitmap of an image. The properties can be set, so that a script's tests can build one.</summary>
-public sealed class Qcow2Bitmap
+public sealed class Qcow2Bitmap : Qcow2ImageObject
 {
     /// <summary>Full path of the image that holds the bitmap.</summary>
-    public string Path { get; set; } = "";
+    public override string Path { get; set; } = "";
 
     /// <summary>The name, unique within the image.</summary>
     public string Name { get; set; } = "";

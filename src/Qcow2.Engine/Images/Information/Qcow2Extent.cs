@@ -4,10 +4,10 @@ namespace Qcow2.Engine;
 /// A stretch of a disk, with the disk it belongs to: <see cref="DiskExtent"/> as an object for scripts. The properties can
 /// be set, so that a script's tests can build one.
 /// </summary>
-public sealed class Qcow2Extent
+public sealed class Qcow2Extent : Qcow2ImageObject
 {
     /// <summary>Full path of the image whose disk this is.</summary>
-    public string Path { get; set; } = "";
+    public override string Path { get; set; } = "";
 
     /// <summary>Where the extent starts on the disk, in bytes.</summary>
     public long Offset { get; set; }

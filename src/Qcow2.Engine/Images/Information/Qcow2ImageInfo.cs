@@ -7,12 +7,12 @@ namespace Qcow2.Engine;
 /// What can be said of an image without reading its data: what <c>qemu-img info</c> says, and the whole header. The
 /// properties can be set, so that a script's tests can build one.
 /// </summary>
-public sealed class Qcow2ImageInfo
+public sealed class Qcow2ImageInfo : Qcow2ImageObject
 {
     /// <summary>Full path of the file.</summary>
-    public string Path { get; set; } = "";
+    public override string Path { get; set; } = "";
 
-    /// <summary><c>qcow2</c>, or <c>raw</c> for the last file of a backing chain that ends in one.</summary>
+    /// <summary><c>qcow2</c>; or <c>raw</c> for the last file of a backing chain that ends in one, and for what <see cref="ReadRaw"/> read.</summary>
     public string Format { get; set; } = "qcow2";
 
     /// <summary>How far down a backing chain the file is: 0 for the image that was asked for.</summary>
@@ -99,6 +99,11 @@ public sealed class Qcow2ImageInfo
     /// <exception cref="Qcow2Exception">As <see cref="Read"/>, or a backing file is missing or refused; what lies above it was returned.</exception>
     public static IEnumerable<Qcow2ImageInfo> ReadChain(string path, Qcow2OpenOptions? options = null)
         => ImageInfoReader.ReadChain(path, options ?? Qcow2OpenOptions.Default);
+
+    /// <summary>Describes a raw image: its size and how much of it its disk holds. Whatever the file holds is taken for a raw disk.</summary>
+    /// <param name="path">The image; a relative path is taken from the process's current directory.</param>
+    /// <exception cref="IOException">The host could not open the file.</exception>
+    public static Qcow2ImageInfo ReadRaw(string path) => ImageInfoReader.ReadRaw(path);
 
     /// <summary>The path.</summary>
     public override string ToString() => Path;

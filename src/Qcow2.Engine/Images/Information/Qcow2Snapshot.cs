@@ -3,10 +3,10 @@ using Qcow2.Engine.Format;
 namespace Qcow2.Engine;
 
 /// <summary>An internal snapshot of an image. The properties can be set, so that a script's tests can build one.</summary>
-public sealed class Qcow2Snapshot
+public sealed class Qcow2Snapshot : Qcow2ImageObject
 {
     /// <summary>Full path of the image that holds the snapshot.</summary>
-    public string Path { get; set; } = "";
+    public override string Path { get; set; } = "";
 
     /// <summary>The unique id.</summary>
     public string Id { get; set; } = "";

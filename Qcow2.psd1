@@ -1,0 +1,31 @@
+@{
+    RootModule           = 'Qcow2.psm1'
+    ModuleVersion        = '0.1.0'
+    GUID                 = '5a7f6133-f903-4043-87c2-195703023416'
+    Author               = 'Qcow2 for PowerShell contributors'
+    CompanyName          = 'Qcow2 for PowerShell contributors'
+    Copyright            = 'Copyright (c) Qcow2 for PowerShell contributors. MIT License.'
+    Description          = 'Works with QCOW2 disk images (the format of QEMU and KVM) natively, without qemu: what an image is, its backing chain, snapshots, map, and conversion to raw.'
+    PowerShellVersion    = '5.1'
+    CompatiblePSEditions = @('Desktop', 'Core')
+    FormatsToProcess     = @('Qcow2.Format.ps1xml')
+    TypesToProcess       = @('Qcow2.Types.ps1xml')
+    FunctionsToExport    = @()
+    VariablesToExport    = @()
+    CmdletsToExport      = @(
+        'Convert-Qcow2Image'
+        'Get-Qcow2Extent'
+        'Get-Qcow2Image'
+        'Get-Qcow2Snapshot'
+    )
+    AliasesToExport      = @(
+        'Get-Qcow2Checkpoint'
+        'Get-Qcow2Map'
+    )
+    PrivateData          = @{
+        PSData = @{
+            Prerelease = 'alpha1'
+            Tags       = @('qcow2', 'qemu', 'kvm', 'libvirt', 'disk-image', 'virtual-disk', 'vhd', 'snapshot', 'luks', 'PSEdition_Desktop', 'PSEdition_Core', 'Windows', 'Linux', 'MacOS')
+        }
+    }
+}

@@ -1,0 +1,94 @@
+using System.Management.Automation;
+using Qcow2.Engine;
+using Qcow2.Engine.Storage;
+using Qcow2.PowerShell.Infrastructure;
+using Qcow2.PowerShell.Operations;
+
+namespace Qcow2.PowerShell.Commands;
+
+/// <summary>Gets a map of the virtual disk: which parts hold data, where that lies, and which parts read as zeros.</summary>
+/// <remarks>
+/// <para>
+/// Get-Qcow2Extent emits the stretches of the disk in order and without gaps, as <c>qemu-img map</c> does. Each is one of three
+/// kinds: <c>Data</c> is stored in a file, <c>Zero</c> is said to be zeros by an image, and <c>Unallocated</c> is nowhere in
+/// the backing chain, so that it reads as zeros, too. <c>Depth</c> and <c>FilePath</c> say which file of the backing chain
+/// holds the stretch, <c>HostOffset</c> where in it.
+/// </para>
+/// <para>
+/// Only the image's tables are read, so an encrypted image needs no passphrase. The image is opened without locks: the map
+/// of an image that another program writes may be inconsistent, and a warning says so.
+/// </para>
+/// <para>
+/// Extents are emitted as they are found, however large the disk is: <c>Select-Object -First</c> ends the search.
+/// </para>
+/// </remarks>
+/// <example>
+/// <code>Get-Qcow2Extent web01.qcow2</code>
+/// <para>The map of the whole disk.</para>
+/// </example>
+/// <example>
+/// <code>Get-Qcow2Extent web01.qcow2 -Offset 1MB -Length 64KB</code>
+/// <para>Where the 64 KiB that start at 1 MiB lie.</para>
+/// </example>
+/// <example>
+/// <code>Get-Qcow2Extent overlay.qcow2 | Where-Object Kind -eq Data | Group-Object Depth | Select-Object Name, @{ n = 'GiB'; e = { ($_.Group | Measure-Object Length -Sum).Sum / 1GB } }</code>
+/// <para>How much of the disk's data comes from each file of the backing chain; 0 is the image itself.</para>
+/// </example>
+/// <example>
+/// <code>Get-Qcow2Map web01.qcow2 -SnapshotName before-upgrade | Measure-Object Length -Sum</code>
+/// <para>The map of a snapshot's disk, by the cmdlet's other name.</para>
+/// </example>
+/// <seealso cref="GetQcow2ImageCommand"/>
+/// <seealso cref="GetQcow2SnapshotCommand"/>
+[Cmdlet(VerbsCommon.Get, "Qcow2Extent", DefaultParameterSetName = PathSet)]
+[Alias("Get-Qcow2Map")]
+[OutputType(typeof(Qcow2Extent), ParameterSetName = [PathSet, LiteralPathSet, InputObjectSet])]
+public sealed class GetQcow2ExtentCommand : DiskCmdlet
+{
+    /// <summary>
+    /// Where on the disk to start, in bytes. Takes a number, or one with a binary unit: <c>1MB</c>, <c>"1M"</c>,
+    /// <c>"1.5GiB"</c>. The default is 0, the start of the disk; from an offset past its end nothing is emitted.
+    /// </summary>
+    [Parameter]
+    [ByteSize]
+    public long Offset { get; set; }
+
+    /// <summary>
+    /// How much of the disk to map, in bytes, with units as for <c>-Offset</c>. The default is the rest of the disk, and what
+    /// passes its end is left out.
+    /// </summary>
+    [Parameter]
+    [ByteSize]
+    public long Length { get; set; } = long.MaxValue;
+
+    /// <inheritdoc/>
+    private protected override Qcow2OpenOptions OptionsFor(string imagePath) => base.OptionsFor(imagePath) with { ForceShare = true };
+
+    /// <inheritdoc/>
+    private protected override void ProcessImage(ImageInput image)
+    {
+        WarnIfInUse(image.Path);
+        Qcow2OpenOptions options = OptionsFor(image.Path);
+        string? snapshot = SnapshotOf(image);
+        LongOperation.Stream(() => Map(image.Path, options, snapshot), WriteObject, () => { }, StopToken);
+    }
+
+    /// <summary>Runs on a thread of its own, and closes the image when it ends, however it ends.</summary>
+    private IEnumerable<Qcow2Extent> Map(string path, Qcow2OpenOptions options, string? snapshot)
+    {
+        using Qcow2Image image = Qcow2Image.Open(path, options);
+        VirtualDisk disk = snapshot is null ? image : image.OpenSnapshot(image.FindSnapshot(snapshot));
+        foreach (DiskExtent extent in disk.GetExtents(Offset, Length))
+        {
+            yield return Qcow2Extent.From(extent, path);
+        }
+    }
+
+    private void WarnIfInUse(string path)
+    {
+        if (Qcow2ImageInfo.Read(path).LockState == ImageLockState.HeldForWriting)
+        {
+            WriteWarning($"{path}: another program has this image open for writing, so its map may be inconsistent.");
+        }
+    }
+}

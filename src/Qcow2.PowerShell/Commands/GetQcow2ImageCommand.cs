@@ -1,0 +1,72 @@
+using System.Management.Automation;
+using Qcow2.Engine;
+using Qcow2.PowerShell.Infrastructure;
+
+namespace Qcow2.PowerShell.Commands;
+
+/// <summary>Gets what QCOW2 disk images say of themselves: size, format, backing file, encryption, snapshots, state.</summary>
+/// <remarks>
+/// <para>
+/// Get-Qcow2Image reads the header, the snapshot table and the list of bitmaps of each image, as <c>qemu-img info</c> does. It
+/// reads no data of the disk, changes nothing, takes no lock and needs no passphrase, so it also works on the image of a
+/// running virtual machine; such an image is shown as <c>in use</c>.
+/// </para>
+/// <para>
+/// The numbers of the emitted objects are bytes. The default views show them in binary units; pipe to
+/// <c>Format-List</c> for everything a person may want to know, and look at the property <c>Header</c> for every field and
+/// extension of the image's header.
+/// </para>
+/// <para>
+/// With <c>-BackingChain</c> the files that the image is layered on follow it, from the top down, and the property
+/// <c>Depth</c> says how far down each lies. A chain whose base is missing gives an error after the files that are there.
+/// </para>
+/// </remarks>
+/// <example>
+/// <code>Get-Qcow2Image web01.qcow2</code>
+/// <para>Shows the sizes of an image and what is special about it.</para>
+/// </example>
+/// <example>
+/// <code>Get-ChildItem -Recurse -Filter *.qcow2 | Get-Qcow2Image | Sort-Object AllocatedSize -Descending | Select-Object -First 10</code>
+/// <para>The ten images below the current folder that take the most space.</para>
+/// </example>
+/// <example>
+/// <code>Get-Qcow2Image overlay.qcow2 -BackingChain | Format-Table Depth, Path, Format, Size</code>
+/// <para>The image and everything it is layered on.</para>
+/// </example>
+/// <example>
+/// <code>Get-Qcow2Image *.qcow2 | Where-Object { $_.IsDirty -or $_.IsCorrupt }</code>
+/// <para>The images that need a check, because they were not closed well or are marked as corrupt.</para>
+/// </example>
+/// <example>
+/// <code>(Get-Qcow2Image web01.qcow2).Header.Extensions</code>
+/// <para>Every extension of the image's header, those that nobody knows included.</para>
+/// </example>
+/// <seealso cref="GetQcow2SnapshotCommand"/>
+/// <seealso cref="GetQcow2ExtentCommand"/>
+/// <seealso cref="ConvertQcow2ImageCommand"/>
+[Cmdlet(VerbsCommon.Get, "Qcow2Image", DefaultParameterSetName = PathSet)]
+[OutputType(typeof(Qcow2ImageInfo), ParameterSetName = [PathSet, LiteralPathSet, InputObjectSet])]
+public sealed class GetQcow2ImageCommand : ChainCmdlet
+{
+    /// <summary>
+    /// Also gets the files that the image is layered on, each after the one above it. By default only the image itself is
+    /// read, and no other file is opened.
+    /// </summary>
+    [Parameter]
+    public SwitchParameter BackingChain { get; set; }
+
+    /// <inheritdoc/>
+    private protected override void ProcessImage(ImageInput image)
+    {
+        if (!BackingChain)
+        {
+            WriteObject(Qcow2ImageInfo.Read(image.Path));
+            return;
+        }
+
+        foreach (Qcow2ImageInfo info in Qcow2ImageInfo.ReadChain(image.Path, OptionsFor(image.Path)))
+        {
+            WriteObject(info);
+        }
+    }
+}

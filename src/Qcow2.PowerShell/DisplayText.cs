@@ -1,0 +1,235 @@
+using System.Globalization;
+using System.Text;
+using Qcow2.Engine;
+using Qcow2.Engine.Format;
+using Qcow2.Engine.Storage;
+
+namespace Qcow2.PowerShell;
+
+/// <summary>How the module's views show things. The objects themselves hold numbers and names as they are.</summary>
+public static class DisplayText
+{
+    private static readonly string[] Units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+
+    /// <summary>A number of bytes in the binary unit that suits it, with three digits: <c>193 KiB</c>, <c>1.46 GiB</c>.</summary>
+    /// <param name="bytes">The number; null gives an empty text.</param>
+    public static string Size(long? bytes)
+    {
+        if (bytes is not long count)
+        {
+            return "";
+        }
+
+        double value = count;
+        int unit = 0;
+        while (Math.Abs(value) >= 1023.5 && unit < Units.Length - 1)
+        {
+            value /= 1024;
+            unit++;
+        }
+
+        string digits = Math.Abs(value) >= 99.95 ? "0" : Math.Abs(value) >= 9.995 ? "0.#" : "0.##";
+        return value.ToString(digits, CultureInfo.CurrentCulture) + " " + Units[unit];
+    }
+
+    /// <summary>A number of bytes in both ways: <c>20 GiB (21,474,836,480 bytes)</c>.</summary>
+    /// <param name="bytes">The number.</param>
+    public static string SizeAndBytes(long bytes)
+    {
+        string exact = bytes.ToString("N0", CultureInfo.CurrentCulture) + " bytes";
+        return bytes < 1024 ? exact : $"{Size(bytes)} ({exact})";
+    }
+
+    /// <summary>A position in a file or disk, in hexadecimal; null gives an empty text.</summary>
+    /// <param name="offset">The position, in bytes.</param>
+    public static string Offset(long? offset)
+        => offset is long value ? "0x" + value.ToString("x", CultureInfo.InvariantCulture) : "";
+
+    /// <summary>
+    /// A text out of an image or a file name, as it may safely be sent to a terminal: control characters, and characters
+    /// that reverse the direction of text, are shown as codes.
+    /// </summary>
+    /// <param name="text">The text; null gives an empty one.</param>
+    public static string Printable(string? text)
+    {
+        if (text is null || IsPrintable(text))
+        {
+            return text ?? "";
+        }
+
+        var shown = new StringBuilder(text.Length + 16);
+        foreach (char character in text)
+        {
+            if (IsPrintable(character))
+            {
+                shown.Append(character);
+            }
+            else
+            {
+                shown.Append(character < 0x100 ? "\\x" : "\\u")
+                    .Append(((int)character).ToString(character < 0x100 ? "x2" : "x4", CultureInfo.InvariantCulture));
+            }
+        }
+
+        return shown.ToString();
+    }
+
+    /// <summary>Whether a text can be sent to a terminal as it is.</summary>
+    /// <param name="text">The text.</param>
+    internal static bool IsPrintable(string text) => text.All(IsPrintable);
+
+    /// <summary>The file's name, indented by its depth in the backing chain.</summary>
+    /// <param name="image">The image.</param>
+    public static string ChainName(Qcow2ImageInfo image)
+    {
+        string name = Printable(System.IO.Path.GetFileName(image.Path));
+        return image.Depth == 0 ? name : new string(' ', (2 * image.Depth) - 2) + "└ " + name;
+    }
+
+    /// <summary>The folder that an image lies in.</summary>
+    /// <param name="path">The image's path.</param>
+    public static string Folder(string? path) => Printable(System.IO.Path.GetDirectoryName(path));
+
+    /// <summary>The name of a file without its folder.</summary>
+    /// <param name="path">The file's path.</param>
+    public static string FileName(string? path) => Printable(System.IO.Path.GetFileName(path));
+
+    /// <summary>The names of snapshots or bitmaps, as many as a person wants to read: <c>4: first, second, …</c>.</summary>
+    /// <param name="items">The snapshots or bitmaps.</param>
+    public static string Names(Qcow2ImageObject[] items)
+    {
+        const int Shown = 8;
+        string names = string.Join(", ", items.Take(Shown).Select(item => Printable(item.ToString())));
+        return $"{items.Length}: {names}{(items.Length > Shown ? ", …" : "")}";
+    }
+
+    /// <summary>The encryption of a LUKS volume in a line: <c>aes-256, xts, plain64; 1 of 8 key slots used</c>.</summary>
+    /// <param name="luks">What its header says.</param>
+    public static string Luks(LuksInfo luks)
+    {
+        string?[] algorithms = [luks.CipherAlgorithm, luks.CipherMode, luks.IvGeneratorAlgorithm, luks.IvGeneratorHash];
+        return string.Join(", ", algorithms.Where(text => !string.IsNullOrEmpty(text)).Select(Printable))
+            + $"; {luks.Slots.Count(slot => slot.IsActive)} of {luks.Slots.Count} key slots used";
+    }
+
+    /// <summary>What is special about an image, in a few words: <c>v2, zstd, encrypted (LUKS), in use</c>.</summary>
+    /// <param name="image">The image.</param>
+    public static string Features(Qcow2ImageInfo image) => string.Join(", ", FeaturesOf(image));
+
+    /// <summary>The set bits of a feature set, known ones by name: <c>Dirty, bit 9</c>.</summary>
+    /// <param name="features">One of the header's feature sets.</param>
+    public static string Bits(Enum features)
+    {
+        ulong value = Convert.ToUInt64(features, CultureInfo.InvariantCulture);
+        var names = new List<string>();
+        for (int bit = 0; bit < 64; bit++)
+        {
+            if ((value & (1UL << bit)) != 0)
+            {
+                names.Add(Enum.GetName(features.GetType(), Enum.ToObject(features.GetType(), 1UL << bit)) ?? $"bit {bit}");
+            }
+        }
+
+        return names.Count == 0 ? "none" : string.Join(", ", names);
+    }
+
+    /// <summary>The type of a header extension: its name or, where it has none, its number.</summary>
+    /// <param name="type">The type.</param>
+    public static string ExtensionType(HeaderExtensionType type)
+    {
+        string name = type.ToString();
+        return char.IsDigit(name[0]) ? $"unknown {Offset((long)type)}" : name;
+    }
+
+    /// <summary>What a header extension says, in a line.</summary>
+    /// <param name="extension">The extension.</param>
+    public static string Extension(HeaderExtension extension) => extension switch
+    {
+        BackingFormatExtension backing => Printable(backing.Format),
+        DataFileNameExtension data => Printable(data.FileName),
+        FeatureNameTableExtension names => $"{names.Features.Count} names",
+        BitmapsExtension bitmaps => $"{bitmaps.BitmapCount} bitmaps, directory of {bitmaps.DirectorySize} bytes at {Offset((long)bitmaps.DirectoryOffset)}",
+        EncryptionHeaderExtension encryption => $"{Size(encryption.HeaderLength)} at {Offset(encryption.Offset)}",
+        _ => Bytes(extension.Data),
+    };
+
+    /// <summary>Bytes in hexadecimal, the first of them where there are many.</summary>
+    /// <param name="bytes">The bytes.</param>
+    public static string Bytes(ReadOnlyMemory<byte> bytes)
+    {
+        const int Shown = 16;
+        string hex = BitConverter.ToString(bytes.Slice(0, Math.Min(Shown, bytes.Length)).ToArray()).Replace('-', ' ');
+        return bytes.Length > Shown ? hex + " …" : hex;
+    }
+
+    private static IEnumerable<string> FeaturesOf(Qcow2ImageInfo image)
+    {
+        if (image.Version is not int version)
+        {
+            yield return Printable(image.Format);
+        }
+        else if (version != 3)
+        {
+            yield return "v" + version.ToString(CultureInfo.InvariantCulture);
+        }
+
+        // What a person must know comes first.
+        if (image.IsCorrupt)
+        {
+            yield return "corrupt";
+        }
+
+        if (image.IsDirty)
+        {
+            yield return "dirty";
+        }
+
+        if (image.LockState == ImageLockState.HeldForWriting)
+        {
+            yield return "in use";
+        }
+        else if (image.IsLocked)
+        {
+            yield return "being read";
+        }
+
+        if (image.EncryptionMethod != EncryptionMethod.None)
+        {
+            yield return $"encrypted ({(image.EncryptionMethod == EncryptionMethod.Luks ? "LUKS" : "AES")})";
+        }
+
+        if (image.CompressionType == CompressionType.Zstd)
+        {
+            yield return "zstd";
+        }
+
+        if (image.IsExtendedL2)
+        {
+            yield return "extended L2";
+        }
+
+        if (image.Header?.Has(IncompatibleFeatures.ExternalDataFile) == true || image.DataFile is not null)
+        {
+            yield return image.IsDataFileRaw ? "raw data file" : "data file";
+        }
+
+        if (image.HasLazyRefcounts)
+        {
+            yield return "lazy refcounts";
+        }
+
+        if (image.Bitmaps is { Length: > 0 and int bitmaps })
+        {
+            yield return bitmaps == 1 ? "1 bitmap" : $"{bitmaps} bitmaps";
+        }
+
+        if (image.BackingFile is not null && image.Depth == 0)
+        {
+            yield return "overlay";
+        }
+    }
+
+    private static bool IsPrintable(char character) => !char.IsControl(character) && character
+        is not (>= '\u202a' and <= '\u202e') and not (>= '\u2066' and <= '\u2069') and not '\u200e' and not '\u200f'
+        and not '\u2028' and not '\u2029' and not '\u061c';
+}

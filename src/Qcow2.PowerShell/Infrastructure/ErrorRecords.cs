@@ -1,0 +1,58 @@
+using System.Management.Automation;
+using System.Security;
+using Qcow2.Engine;
+
+namespace Qcow2.PowerShell.Infrastructure;
+
+/// <summary>Makes error records. Their ids are part of the module's contract: scripts match on them.</summary>
+internal static class ErrorRecords
+{
+    private const int UnixNoSpace = 28; // ENOSPC
+    private const int WindowsDiskFull = unchecked((int)0x8007_0070);
+    private const int WindowsHandleDiskFull = unchecked((int)0x8007_0027);
+
+    /// <summary>Whether an exception tells of a file, as opposed to a mistake in this module.</summary>
+    internal static bool IsOfFile(Exception exception) => exception
+        is Qcow2Exception or IOException or UnauthorizedAccessException or SecurityException
+        or ArgumentException or NotSupportedException or SessionStateException or ImageCmdletException;
+
+    /// <summary>Describes what went wrong with a file.</summary>
+    internal static ErrorRecord From(Exception exception, string path)
+    {
+        (string id, ErrorCategory category) = exception switch
+        {
+            ImageCmdletException e => (e.ErrorId, e.Category),
+            Qcow2Exception e => (e.Code.ToString(), CategoryOf(e.Code)),
+            System.Management.Automation.DriveNotFoundException or System.IO.DriveNotFoundException => ("DriveNotFound", ErrorCategory.ObjectNotFound),
+            ProviderNotFoundException => ("ProviderNotFound", ErrorCategory.ObjectNotFound),
+            FileNotFoundException or DirectoryNotFoundException or ItemNotFoundException => ("PathNotFound", ErrorCategory.ObjectNotFound),
+            UnauthorizedAccessException or SecurityException => ("AccessDenied", ErrorCategory.PermissionDenied),
+            IOException e => IsDiskFull(e) ? ("DiskFull", ErrorCategory.ResourceUnavailable) : ("IOError", ErrorCategory.DeviceError),
+            _ => ("PathInvalid", ErrorCategory.InvalidArgument),
+        };
+        return new ErrorRecord(exception, id, category, path);
+    }
+
+    /// <summary>The category of each of the engine's codes.</summary>
+    internal static ErrorCategory CategoryOf(Qcow2ErrorCode code) => code switch
+    {
+        Qcow2ErrorCode.NotQcow2 => ErrorCategory.InvalidData,
+        Qcow2ErrorCode.ImageCorrupt => ErrorCategory.InvalidData,
+        Qcow2ErrorCode.UnsupportedFeature => ErrorCategory.NotImplemented,
+        Qcow2ErrorCode.LimitExceeded => ErrorCategory.LimitsExceeded,
+        Qcow2ErrorCode.ImageLocked => ErrorCategory.ResourceBusy,
+        Qcow2ErrorCode.BackingFileUnavailable => ErrorCategory.ResourceUnavailable,
+        Qcow2ErrorCode.BackingFormatMissing => ErrorCategory.InvalidArgument,
+        Qcow2ErrorCode.BackingChainLoop => ErrorCategory.InvalidData,
+        Qcow2ErrorCode.BackingChainTooDeep => ErrorCategory.LimitsExceeded,
+        Qcow2ErrorCode.ReferenceForbidden => ErrorCategory.PermissionDenied,
+        Qcow2ErrorCode.DataFileUnavailable => ErrorCategory.ResourceUnavailable,
+        Qcow2ErrorCode.PassphraseRequired => ErrorCategory.AuthenticationError,
+        Qcow2ErrorCode.PassphraseIncorrect => ErrorCategory.AuthenticationError,
+        Qcow2ErrorCode.SnapshotNotFound => ErrorCategory.ObjectNotFound,
+        _ => ErrorCategory.NotSpecified,
+    };
+
+    private static bool IsDiskFull(IOException exception)
+        => exception.HResult is UnixNoSpace or WindowsDiskFull or WindowsHandleDiskFull;
+}

@@ -1,0 +1,107 @@
+using System.Management.Automation;
+using Qcow2.Engine;
+
+namespace Qcow2.PowerShell.Infrastructure;
+
+/// <summary>A cmdlet that does the same for each of the images that it is given, in any of three ways.</summary>
+public abstract class ImageCmdlet : Qcow2Cmdlet
+{
+    internal const string PathSet = "Path";
+    internal const string LiteralPathSet = "LiteralPath";
+    internal const string InputObjectSet = "InputObject";
+
+    private PathResolver? _resolver;
+
+    /// <summary>
+    /// The image files. Wildcards are permitted; folders that a wildcard matches are left out, and a wildcard that matches
+    /// nothing is no error. Relative paths start from the current location. Use <c>-LiteralPath</c> for a name that holds
+    /// brackets or other wildcard characters.
+    /// </summary>
+    [Parameter(ParameterSetName = PathSet, Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [ValidateNotNullOrEmpty]
+    [SupportsWildcards]
+    public string[] Path { get; set; } = [];
+
+    /// <summary>
+    /// The image files, by names that are taken as they stand: no character is a wildcard. The files that
+    /// <c>Get-ChildItem</c> and <c>Get-Item</c> emit bind to this parameter.
+    /// </summary>
+    [Parameter(ParameterSetName = LiteralPathSet, Mandatory = true, ValueFromPipelineByPropertyName = true)]
+    [Alias("PSPath", "LP", "FullName")]
+    [ValidateNotNullOrEmpty]
+    public string[] LiteralPath { get; set; } = [];
+
+    /// <summary>
+    /// The images, as objects that a cmdlet of this module emitted: a <c>Qcow2ImageInfo</c>, <c>Qcow2Snapshot</c>,
+    /// <c>Qcow2Extent</c> or <c>Qcow2Bitmap</c>. The file that its Path property names is read anew.
+    /// </summary>
+    [Parameter(ParameterSetName = InputObjectSet, Mandatory = true, ValueFromPipeline = true)]
+    [ValidateNotNullOrEmpty]
+    public Qcow2ImageObject[] InputObject { get; set; } = [];
+
+    /// <summary>Resolves paths against the session.</summary>
+    internal PathResolver Resolver => _resolver ??= new PathResolver(SessionState.Path);
+
+    /// <inheritdoc/>
+    protected sealed override void ProcessRecord()
+    {
+        switch (ParameterSetName)
+        {
+            case InputObjectSet:
+                ProcessEach(InputObject, image => image.Path, image => [new ImageInput(Resolver.Literal(image.Path), image)]);
+                break;
+            case LiteralPathSet:
+                ProcessEach(LiteralPath, path => path, path => [new ImageInput(Resolver.Literal(path))]);
+                break;
+            default:
+                ProcessEach(Path, path => path, path => Resolver.Wildcard(path).Select(file => new ImageInput(file)));
+                break;
+        }
+    }
+
+    /// <summary>Does the cmdlet's work for one image. Exceptions that tell of the file become errors.</summary>
+    /// <param name="image">The image.</param>
+    private protected abstract void ProcessImage(ImageInput image);
+
+    /// <summary>Looks at all images that one pipeline object or argument names, before any of them is processed.</summary>
+    /// <param name="images">The images.</param>
+    private protected virtual void Preview(IReadOnlyList<ImageInput> images)
+    {
+    }
+
+    private void ProcessEach<T>(T[] inputs, Func<T, string> nameOf, Func<T, IEnumerable<ImageInput>> resolve)
+    {
+        var images = new List<ImageInput>();
+        foreach (T input in inputs)
+        {
+            ForFile(nameOf(input), () => images.AddRange(resolve(input)));
+        }
+
+        Preview(images);
+        foreach (ImageInput image in images)
+        {
+            if (Stopping)
+            {
+                return;
+            }
+
+            ForFile(image.Path, () => Process(image));
+        }
+    }
+
+    private void Process(ImageInput image)
+    {
+        try
+        {
+            ProcessImage(image);
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException && !File.Exists(image.Path))
+        {
+            throw new ItemNotFoundException($"Cannot find path '{image.Path}' because it does not exist.");
+        }
+        catch (IOException) when (Directory.Exists(image.Path))
+        {
+            throw ImageCmdletException.PathIsFolder(image.Path);
+        }
+    }
+}

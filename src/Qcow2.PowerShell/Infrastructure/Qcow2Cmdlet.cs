@@ -1,0 +1,51 @@
+using System.Management.Automation;
+
+namespace Qcow2.PowerShell.Infrastructure;
+
+/// <summary>What every cmdlet of the module has: it can be stopped, and an error of one file does not end it.</summary>
+public abstract class Qcow2Cmdlet : PSCmdlet, IDisposable
+{
+    private readonly CancellationTokenSource _stop = new();
+
+    /// <summary>Cancelled when the pipeline is stopped, by Ctrl-C for one.</summary>
+    internal CancellationToken StopToken => _stop.Token;
+
+    /// <summary>Ends the cmdlet.</summary>
+    public void Dispose()
+    {
+        Dispose(true);
+        GC.SuppressFinalize(this);
+    }
+
+    /// <inheritdoc/>
+    protected override void StopProcessing() => _stop.Cancel();
+
+    /// <summary>Ends the cmdlet.</summary>
+    /// <param name="disposing">False when called by the finaliser.</param>
+    protected virtual void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            _stop.Dispose();
+        }
+    }
+
+    /// <summary>Does work for one file. What goes wrong with that file becomes an error record; the others go on.</summary>
+    /// <param name="path">The file, which the error record names.</param>
+    /// <param name="work">The work.</param>
+    internal void ForFile(string path, Action work)
+    {
+        try
+        {
+            work();
+        }
+        catch (OperationCanceledException) when (Stopping)
+        {
+            throw new PipelineStoppedException();
+        }
+        catch (Exception e) when (ErrorRecords.IsOfFile(e))
+        {
+            WriteError(ErrorRecords.From(e, path));
+        }
+    }
+}

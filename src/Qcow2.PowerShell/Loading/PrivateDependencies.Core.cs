@@ -1,0 +1,32 @@
+#if NET
+using System.Reflection;
+using System.Runtime.Loader;
+
+namespace Qcow2.PowerShell.Loading;
+
+/// <summary>
+/// Finds the one library that the module brings along, ZstdSharp, where the host has none, or an older one that another
+/// module loaded: in a load context of its own, so that neither module gets in the other's way. The module's own
+/// assemblies stay in the default context, where scripts can name their types and mock them.
+/// </summary>
+internal static class PrivateDependencies
+{
+    private const string Library = "ZstdSharp";
+
+    private static readonly Lazy<Assembly?> Loaded = new(Load);
+
+    internal static void Register() => AssemblyLoadContext.Default.Resolving += Resolve;
+
+    internal static void Unregister() => AssemblyLoadContext.Default.Resolving -= Resolve;
+
+    private static Assembly? Resolve(AssemblyLoadContext context, AssemblyName name)
+        => string.Equals(name.Name, Library, StringComparison.Ordinal) ? Loaded.Value : null;
+
+    private static Assembly? Load()
+    {
+        string folder = Path.GetDirectoryName(typeof(PrivateDependencies).Assembly.Location) ?? "";
+        string path = Path.Combine(folder, "deps", Library + ".dll");
+        return File.Exists(path) ? new AssemblyLoadContext("Qcow2 private dependencies").LoadFromAssemblyPath(path) : null;
+    }
+}
+#endif

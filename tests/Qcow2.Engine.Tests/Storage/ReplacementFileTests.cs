@@ -1,0 +1,80 @@
+using Qcow2.Engine.Storage;
+using Qcow2.Tests;
+
+namespace Qcow2.Engine.Tests.Storage;
+
+/// <summary>Until a new file is complete, the old one stays as it was.</summary>
+public sealed class ReplacementFileTests : IDisposable
+{
+    private readonly TempFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void Old_file_stays_until_the_new_one_is_complete()
+    {
+        string path = _folder.File("disk.raw");
+        File.WriteAllText(path, "old");
+        using (var file = ReplacementFile.Create(path, overwrite: true))
+        {
+            file.Storage.Write(0, "new"u8);
+            Assert.Equal("old", File.ReadAllText(path));
+            file.Commit();
+        }
+
+        Assert.Equal("new", File.ReadAllText(path));
+        Assert.Equal([path], Directory.GetFiles(_folder.Path));
+    }
+
+    [Fact]
+    public void Nothing_is_left_behind_without_a_commit()
+    {
+        string path = _folder.File("disk.raw");
+        File.WriteAllText(path, "old");
+        using (var file = ReplacementFile.Create(path, overwrite: true))
+        {
+            file.Storage.Write(0, "new"u8);
+        }
+
+        Assert.Equal("old", File.ReadAllText(path));
+        Assert.Equal([path], Directory.GetFiles(_folder.Path));
+    }
+
+    [Fact]
+    public void Existing_file_is_refused_unless_it_may_be_replaced()
+    {
+        string path = _folder.File("disk.raw");
+        File.WriteAllText(path, "old");
+
+        var error = Assert.Throws<IOException>(() => ReplacementFile.Create(path, overwrite: false));
+
+        Assert.Contains("exists already", error.Message, StringComparison.Ordinal);
+        Assert.Equal([path], Directory.GetFiles(_folder.Path));
+    }
+
+    [Fact]
+    public void File_that_appears_meanwhile_is_not_replaced()
+    {
+        string path = _folder.File("disk.raw");
+        using (var file = ReplacementFile.Create(path, overwrite: false))
+        {
+            File.WriteAllText(path, "someone else's");
+            Assert.Throws<IOException>(file.Commit);
+        }
+
+        Assert.Equal("someone else's", File.ReadAllText(path));
+        Assert.Equal([path], Directory.GetFiles(_folder.Path));
+    }
+
+    [Fact]
+    public void Folders_and_links_are_not_replaced()
+    {
+        Directory.CreateDirectory(_folder.File("folder"));
+        File.WriteAllText(_folder.File("target"), "kept");
+        File.CreateSymbolicLink(_folder.File("link"), _folder.File("target"));
+
+        Assert.Throws<IOException>(() => ReplacementFile.Create(_folder.File("folder"), overwrite: true));
+        Assert.Throws<IOException>(() => ReplacementFile.Create(_folder.File("link"), overwrite: true));
+        Assert.Equal("kept", File.ReadAllText(_folder.File("target")));
+    }
+}
