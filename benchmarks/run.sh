@@ -126,7 +126,7 @@ in_pwsh() {
 describe_machine() {
     echo "# Measured on $(nproc) cores of $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1) and $(free -g | awk '/^Mem/ { print $2 }') GiB of memory,"
     echo "# Linux $(uname -r | cut -d. -f1,2), images in $(stat -f -c %T "$data"), qemu-img $(qemu-img --version | sed -n '1s/qemu-img version \([0-9.]*\).*/\1/p'),"
-    echo "# .NET $(dotnet --list-runtimes | sed -n 's/^Microsoft.NETCore.App \(10[0-9.]*\).*/\1/p' | tail -n 1)$(command -v pwsh > /dev/null && pwsh -NoProfile -Command '", PowerShell $($PSVersionTable.PSVersion)"')."
+    echo "# .NET $(dotnet --list-runtimes | sed -n 's/^Microsoft.NETCore.App \(10[0-9.]*\).*/\1/p' | tail -n 1)$(command -v pwsh > /dev/null && pwsh -NoProfile -Command '", PowerShell $($PSVersionTable.PSVersion)"');"
     echo "# load average $(cut -d' ' -f1 /proc/loadavg) at the start.${note:+ $note}"
 }
 
