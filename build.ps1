@@ -72,6 +72,9 @@ function Invoke-Build {
 }
 
 function Invoke-Pester5 {
+    # The tests see the preferences of a session, not those of this script.
+    Set-StrictMode -Off
+    $ErrorActionPreference = 'Continue'
     Import-Module Pester -MinimumVersion 5.5
     $options = New-PesterConfiguration
     $options.Run.Path = Join-Path $root 'tests' 'Pester'
