@@ -72,8 +72,9 @@ function Invoke-Build {
 }
 
 function Invoke-Pester5 {
-    # A runbook's tests do not run in strict mode either.
+    # The tests see the preferences of a session, not those of this script.
     Set-StrictMode -Off
+    $ErrorActionPreference = 'Continue'
     Import-Module Pester -MinimumVersion 5.5
     $options = New-PesterConfiguration
     $options.Run.Path = Join-Path $root 'tests' 'Pester'
