@@ -78,13 +78,11 @@ public static class DisplayText
     /// <param name="text">The text.</param>
     internal static bool IsPrintable(string text) => text.All(IsPrintable);
 
-    /// <summary>The file's name, indented by its depth in the backing chain.</summary>
-    /// <param name="image">The image.</param>
-    public static string ChainName(Qcow2ImageInfo image)
-    {
-        string name = Printable(System.IO.Path.GetFileName(image.Path));
-        return image.Depth == 0 ? name : new string(' ', (2 * image.Depth) - 2) + "└ " + name;
-    }
+    /// <summary>The name of a file without its folder, indented by its depth in the backing chain.</summary>
+    /// <param name="path">The file's path.</param>
+    /// <param name="depth">How far down the chain it is.</param>
+    public static string ChainName(string? path, int depth)
+        => depth == 0 ? FileName(path) : new string(' ', (2 * depth) - 2) + "└ " + FileName(path);
 
     /// <summary>The folder that an image lies in.</summary>
     /// <param name="path">The image's path.</param>

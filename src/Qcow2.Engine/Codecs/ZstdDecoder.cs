@@ -15,7 +15,7 @@ internal sealed unsafe class ZstdDecoder : ClusterDecoder
     {
         if (!_idle.TryTake(out Context? context))
         {
-            context = new Context();
+            context = Context.Create();
         }
 
         try
@@ -33,17 +33,23 @@ internal sealed unsafe class ZstdDecoder : ClusterDecoder
     {
         private readonly ZSTD_DCtx_s* _state;
 
-        internal Context()
+        private Context(ZSTD_DCtx_s* state) => _state = state;
+
+        /// <summary>
+        /// Makes the state before the object that owns it. Where the host has loaded a version of the library that has no
+        /// such functions, this fails, and no finaliser is left to fail where nobody can catch it.
+        /// </summary>
+        internal static Context Create()
         {
-            _state = Methods.ZSTD_createDCtx();
-            if (_state is null)
+            ZSTD_DCtx_s* state = Methods.ZSTD_createDCtx();
+            if (state is null)
             {
-                GC.SuppressFinalize(this);
                 throw new InsufficientMemoryException("There is no memory for a Zstandard decoder.");
             }
 
             // The output stays in one place for a whole cluster, so no window buffer is needed.
-            Methods.ZSTD_DCtx_setParameter(_state, ZSTD_dParameter.ZSTD_d_experimentalParam2, 1);
+            Methods.ZSTD_DCtx_setParameter(state, ZSTD_dParameter.ZSTD_d_experimentalParam2, 1);
+            return new Context(state);
         }
 
         ~Context() => Methods.ZSTD_freeDCtx(_state);

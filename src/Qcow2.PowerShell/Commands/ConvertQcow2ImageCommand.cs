@@ -73,6 +73,7 @@ public sealed class ConvertQcow2ImageCommand : DiskCmdlet
     /// <c>Qcow2</c> for names that end in <c>.qcow2</c> or <c>.qcow</c>, which is an error in this version, and <c>Raw</c> for
     /// all others.
     /// </summary>
+    /// <value>By the destination's name</value>
     [Parameter]
     public DiskImageFormat DestinationFormat { get; set; }
 
@@ -96,6 +97,7 @@ public sealed class ConvertQcow2ImageCommand : DiskCmdlet
     /// How many threads read, decompress, decrypt and write at the same time; 1 to 64. The default is the number of
     /// processors, but at most 8.
     /// </summary>
+    /// <value>The number of processors, at most 8</value>
     [Parameter]
     [ValidateRange(1, 64)]
     public int ThrottleLimit { get; set; } = RawConversionOptions.Default.ThrottleLimit;

@@ -57,6 +57,7 @@ public sealed class GetQcow2ExtentCommand : DiskCmdlet
     /// How much of the disk to map, in bytes, with units as for <c>-Offset</c>. The default is the rest of the disk, and what
     /// passes its end is left out.
     /// </summary>
+    /// <value>The rest of the disk</value>
     [Parameter]
     [ByteSize]
     public long Length { get; set; } = long.MaxValue;

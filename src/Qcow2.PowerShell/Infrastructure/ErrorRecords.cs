@@ -30,7 +30,10 @@ internal static class ErrorRecords
             IOException e => IsDiskFull(e) ? ("DiskFull", ErrorCategory.ResourceUnavailable) : ("IOError", ErrorCategory.DeviceError),
             _ => ("PathInvalid", ErrorCategory.InvalidArgument),
         };
-        return new ErrorRecord(exception, id, category, path);
+
+        // Of a name as it was typed, PowerShell knows the full path that it looked for.
+        string target = exception is ItemNotFoundException { ItemName: { Length: > 0 } item } ? item : path;
+        return new ErrorRecord(exception, id, category, target);
     }
 
     /// <summary>The category of each of the engine's codes.</summary>

@@ -20,6 +20,7 @@ public abstract class ImageCmdlet : Qcow2Cmdlet
     [Parameter(ParameterSetName = PathSet, Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
     [SupportsWildcards]
+    [PathText]
     public string[] Path { get; set; } = [];
 
     /// <summary>

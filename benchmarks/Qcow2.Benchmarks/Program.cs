@@ -1,0 +1,39 @@
+using Qcow2.Benchmarks;
+
+const string Usage = """
+    qcow2-benchmarks convert SOURCE DESTINATION   an image to a raw file, which is replaced
+    qcow2-benchmarks map IMAGE                    extents, as JSON that equals qemu-img map's
+    qcow2-benchmarks info IMAGE                   what an image's metadata says
+    qcow2-benchmarks info-many FOLDER             the same for every image of a folder, in one process
+    qcow2-benchmarks open-many FOLDER             opens every image of a folder, with its chain, and reads its first sector
+    qcow2-benchmarks make-sparse IMAGE            a 1 TiB image with 100,000 scattered clusters
+    qcow2-benchmarks report RESULTS README        medians, into the README's table
+    """;
+
+switch (args)
+{
+    case ["convert", string source, string destination]:
+        ReadingCommands.Convert(source, destination);
+        return 0;
+    case ["map", string image]:
+        ReadingCommands.Map(image, Console.OpenStandardOutput());
+        return 0;
+    case ["info", string image]:
+        ReadingCommands.Info(image, Console.Out);
+        return 0;
+    case ["info-many", string folder]:
+        ReadingCommands.InfoMany(folder, Console.Out);
+        return 0;
+    case ["open-many", string folder]:
+        ReadingCommands.OpenMany(folder, Console.Out);
+        return 0;
+    case ["make-sparse", string image]:
+        SparseImage.Write(image);
+        return 0;
+    case ["report", string results, string readme]:
+        Report.Write(results, readme);
+        return 0;
+    default:
+        Console.Error.WriteLine(Usage);
+        return 2;
+}

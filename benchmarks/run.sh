@@ -1,0 +1,153 @@
+#!/usr/bin/env bash
+# Measures this engine beside qemu-img and writes the table into README.md.
+# Usage: run.sh [--rounds N] [--data FOLDER] [--only PATTERN] [--results FILE] [--note TEXT] [--no-report]
+#   --rounds   runs of each program in each row, alternating (7)
+#   --data     where the images are built, 15 GB, better in memory (${TMPDIR:-/dev/shm}/qcow2-benchmarks)
+#   --only     only the rows whose name contains PATTERN; implies --no-report
+#   --results  where the single runs are written, a line each (results.tsv in the data folder)
+#   --note     what else a reader of the table should know of this run
+# Needs qemu-img, mke2fs (e2fsprogs), GNU time and the .NET SDK; pwsh and a staged module (./build.ps1) for their rows.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+rounds=7 data=${TMPDIR:-/dev/shm}/qcow2-benchmarks only='' results='' note='' report=yes
+while (($#)); do
+    case $1 in
+        --rounds) rounds=$2; shift 2 ;;
+        --data) data=$2; shift 2 ;;
+        --only) only=$2; report=no; shift 2 ;;
+        --results) results=$2; shift 2 ;;
+        --note) note=$2; shift 2 ;;
+        --no-report) report=no; shift ;;
+        *) sed -n '2,10s/^# //p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
+    esac
+done
+mkdir -p "$data"
+results=${results:-$data/results.tsv}
+
+dotnet build -nodeReuse:false --configuration Release --verbosity quiet "$here/Qcow2.Benchmarks" >&2
+ours=$here/Qcow2.Benchmarks/bin/Release/net10.0/qcow2-benchmarks
+"$here/prepare.sh" "$data" "$ours"
+
+out=$data/out
+rm -rf "$out"
+mkdir "$out"
+trap 'rm -rf "$out"' EXIT
+cd "$data"
+
+# run ROW PROGRAM COMMAND...: one run; its time, CPU time (its children's too) and peak memory become a line of the results.
+run() {
+    local row=$1 program=$2 begin end user system peak
+    shift 2
+    begin=$EPOCHREALTIME
+    /usr/bin/time --quiet --output="$out/usage" --format='%U %S %M' "$@" > "$out/$program.text"
+    end=$EPOCHREALTIME
+    read -r user system peak < "$out/usage"
+    awk -v row="$row" -v program="$program" -v begin="$begin" -v end="$end" -v user="$user" -v sys="$system" -v peak="$peak" \
+        'BEGIN { printf "%s\t%s\t%.4f\t%.2f\t%d\n", row, program, end - begin, user + sys, peak }' | tee -a "$results" >&2
+}
+
+wanted() { [[ $1 == *"$only"* ]]; }
+
+same() {
+    "$@" > /dev/null || { echo "the results differ: $*" >&2; exit 1; }
+}
+
+# convert IMAGE ROW: both make a raw file of it. A first round that does not count warms up, and compares what they made.
+convert() {
+    local image=$1 row=$2 round
+    wanted "$row" || return 0
+    qemu-img convert -f qcow2 -O raw "$image" "$out/disk.raw"
+    same_disk "$image"
+    "$ours" convert "$image" "$out/disk.raw"
+    same_disk "$image"
+    for ((round = 0; round < rounds; round++)); do
+        rm "$out/disk.raw"
+        run "$row" qemu-img qemu-img convert -f qcow2 -O raw "$image" "$out/disk.raw"
+        rm "$out/disk.raw"
+        run "$row" engine "$ours" convert "$image" "$out/disk.raw"
+    done
+    rm "$out/disk.raw"
+}
+
+same_disk() {
+    if [[ $1 == sparse.qcow2 ]]; then
+        same qemu-img compare -f raw -F qcow2 "$out/disk.raw" "$1" # Skips holes: 1 TiB of them are too many for cmp.
+    else
+        same cmp "$out/disk.raw" root.raw
+    fi
+}
+
+# alternate ROW FUNCTION: calls FUNCTION qemu-img and FUNCTION engine in turn.
+alternate() {
+    local row=$1 measure=$2 round
+    wanted "$row" || return 0
+    for ((round = 0; round < rounds; round++)); do
+        "$measure" "$row" qemu-img
+        "$measure" "$row" engine
+    done
+}
+
+sparse_info() {
+    if [[ $2 == engine ]]; then run "$1" engine "$ours" info sparse.qcow2; else run "$1" qemu-img qemu-img info sparse.qcow2; fi
+}
+
+sparse_map() {
+    if [[ $2 == engine ]]; then
+        run "$1" engine "$ours" map sparse.qcow2
+        same cmp "$out/engine.text" "$out/qemu-img.text"
+    else
+        run "$1" qemu-img qemu-img map --output=json sparse.qcow2
+    fi
+}
+
+each_with_qemu_img='for image in many/*.qcow2; do qemu-img info --output=json "$image"; done'
+many_info() {
+    if [[ $2 == engine ]]; then run "$1" engine "$ours" info-many many; else run "$1" qemu-img bash -c "$each_with_qemu_img"; fi
+}
+
+# Inside one PowerShell session, as a script has it: the module is loaded, and PowerShell's own start does not count.
+many_pipeline() {
+    if [[ $2 == qemu-img ]]; then
+        run "$1" qemu-img bash -c "$each_with_qemu_img"
+    else
+        in_pwsh "$1" "Import-Module '$module'; Get-Qcow2Image -LiteralPath '$data/many/disk-0000.qcow2' | Out-Null;
+            (Measure-Command { \$images = Get-ChildItem '$data/many/*.qcow2' | Get-Qcow2Image }).TotalSeconds;
+            if (@(\$images).Count -ne 1000) { throw 'not 1,000 images' }"
+    fi
+}
+
+# in_pwsh ROW SCRIPT: the script, in a fresh process, prints the seconds that count.
+in_pwsh() {
+    local seconds
+    seconds=$(pwsh -NoProfile -NonInteractive -Command "\$ErrorActionPreference = 'Stop'; $2")
+    LC_ALL=C awk -v row="$1" -v seconds="$seconds" 'BEGIN { printf "%s\tpowershell\t%.4f\t\t\n", row, seconds }' | tee -a "$results" >&2
+}
+
+describe_machine() {
+    echo "# Measured on $(nproc) cores of $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1) and $(free -g | awk '/^Mem/ { print $2 }') GiB of memory,"
+    echo "# Linux $(uname -r | cut -d. -f1,2), images in $(stat -f -c %T "$data"), qemu-img $(qemu-img --version | sed -n '1s/qemu-img version \([0-9.]*\).*/\1/p'),"
+    echo "# .NET $(dotnet --list-runtimes | sed -n 's/^Microsoft.NETCore.App \(10[0-9.]*\).*/\1/p' | tail -n 1)$(command -v pwsh > /dev/null && pwsh -NoProfile -Command '", PowerShell $($PSVersionTable.PSVersion)"');"
+    echo "# load average $(cut -d' ' -f1 /proc/loadavg) at the start.${note:+ $note}"
+}
+
+describe_machine > "$results"
+convert plain.qcow2 'plain to raw'
+convert extended.qcow2 'extended L2 to raw'
+convert large.qcow2 '2 MiB clusters to raw'
+convert deflate.qcow2 'deflate to raw'
+convert zstd.qcow2 'zstd to raw'
+alternate '1 TiB sparse: info' sparse_info
+alternate '1 TiB sparse: map' sparse_map
+convert sparse.qcow2 '1 TiB sparse to raw'
+alternate '1,000 images: info' many_info
+
+module=$(compgen -G "$here/../out/Qcow2/*/Qcow2.psd1" | sort -V | tail -n 1) || true
+if [[ -n $module ]] && command -v pwsh > /dev/null; then
+    alternate '1,000 images: Get-Qcow2Image in a pipeline' many_pipeline
+    row='Import-Module'
+    for ((round = 0; round < rounds; round++)); do
+        ! wanted "$row" || in_pwsh "$row" "(Measure-Command { Import-Module '$module' }).TotalSeconds"
+    done
+fi
+
+[[ $report == no ]] || "$ours" report "$results" "$here/README.md"

@@ -1,0 +1,121 @@
+using System.Management.Automation;
+using Qcow2.Engine;
+using Qcow2.PowerShell.Tests.Infrastructure;
+
+namespace Qcow2.PowerShell.Tests.Cmdlets;
+
+/// <summary>The three ways in, which every cmdlet has from one base class.</summary>
+public sealed class BindingTests(ModuleSession session) : IClassFixture<ModuleSession>
+{
+    // The bare engine has no Get-Item; this is what it emits.
+    private const string Item = "$ExecutionContext.InvokeProvider.Item.Get([string[]] $args[0], $false, $true)";
+
+    public static TheoryData<string> Names => ["plain.qcow2", "a[1].qcow2", "with space.qcow2", "Größe 磁盘.qcow2", "quote'd.qcow2"];
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void Every_way_in_leads_to_the_file(string name)
+    {
+        string path = Put(name);
+        string escaped = WildcardPattern.Escape(path);
+        foreach (string script in new[]
+        {
+            "Get-Qcow2Image -LiteralPath $args[0]",
+            "Get-Qcow2Image -LP $args[0]",
+            "Get-Qcow2Image -PSPath $args[0]",
+            "Get-Qcow2Image -FullName $args[0]",
+            $"{Item} | Get-Qcow2Image",
+            "[IO.FileInfo] $args[0] | Get-Qcow2Image",
+            "Get-Qcow2Image -LiteralPath $args[0] | Get-Qcow2Image",
+            "Get-Qcow2Image -InputObject (Get-Qcow2Image -LiteralPath $args[0])",
+            "[pscustomobject] @{ LiteralPath = $args[0] } | Get-Qcow2Image",
+            "[pscustomobject] @{ PSPath = \"Microsoft.PowerShell.Core\\FileSystem::$($args[0])\" } | Get-Qcow2Image",
+        })
+        {
+            Assert.Equal(path, Assert.Single(session.Run(script, path).Of<Qcow2ImageInfo>()).Path);
+        }
+
+        foreach (string script in new[]
+        {
+            "Get-Qcow2Image $args[0]",
+            "Get-Qcow2Image -Path $args[0]",
+            "$args[0] | Get-Qcow2Image",
+            "[pscustomobject] @{ Path = $args[0] } | Get-Qcow2Image",
+        })
+        {
+            Assert.Equal(path, Assert.Single(session.Run(script, escaped).Of<Qcow2ImageInfo>()).Path);
+        }
+    }
+
+    [Fact]
+    public void A_relative_name_starts_from_the_sessions_location()
+    {
+        string path = Put("relative.qcow2");
+        Assert.NotEqual(session.Folder.Path, Environment.CurrentDirectory);
+        Assert.Equal(path, Assert.Single(session.Run("Get-Qcow2Image relative.qcow2").Of<Qcow2ImageInfo>()).Path);
+        Assert.Equal(path, Assert.Single(session.Run("Get-Qcow2Image -LiteralPath ./relative.qcow2").Of<Qcow2ImageInfo>()).Path);
+    }
+
+    [Fact]
+    public void Several_names_and_wildcards_are_taken_in_order()
+    {
+        Put("many-1.qcow2");
+        Put("many-2.qcow2");
+        Put("many-3.qcow2");
+        session.Folder.File("many-4.qcow2/inner");
+        Assert.Equal(3, session.Run("Get-Qcow2Image many-*.qcow2").Output.Count);
+        Assert.Equal(
+            [session.File("many-3.qcow2"), session.File("many-1.qcow2")],
+            session.Run("Get-Qcow2Image many-3.qcow2, many-1.qcow2").Of<Qcow2ImageInfo>().Select(image => image.Path));
+    }
+
+    [Fact]
+    public void A_wildcard_that_matches_nothing_is_no_error()
+    {
+        SessionResult result = session.Run("Get-Qcow2Image nothing-*.qcow2");
+        Assert.Empty(result.Output);
+        Assert.Empty(result.Errors);
+    }
+
+    [Fact]
+    public void Every_object_of_the_module_goes_into_input_object()
+    {
+        string path = Put("a[2].qcow2");
+        foreach (string type in new[] { "Qcow2ImageInfo", "Qcow2Snapshot", "Qcow2Extent", "Qcow2Bitmap" })
+        {
+            SessionResult result = session.Run($"[Qcow2.Engine.{type}] @{{ Path = $args[0] }} | Get-Qcow2Image", path);
+            Assert.Equal(path, Assert.Single(result.Of<Qcow2ImageInfo>()).Path);
+        }
+    }
+
+    [Fact]
+    public void An_object_without_a_path_binds_to_nothing()
+        => Assert.Equal(["InputObjectNotBound"], session.Run("[pscustomobject] @{ Size = 1 } | Get-Qcow2Image").ErrorIds);
+
+    [Fact]
+    public void A_row_of_a_table_binds_by_its_columns()
+    {
+        Put("row.qcow2");
+        session.Run("[pscustomobject] @{ LiteralPath = 'row.qcow2'; DestinationPath = 'row.raw' } | Convert-Qcow2Image");
+        Assert.True(File.Exists(session.File("row.raw")));
+    }
+
+    [Fact]
+    public void Every_cmdlet_has_the_same_three_parameter_sets()
+    {
+        foreach (PSObject command in session.Run("Get-Command -Module Qcow2 -CommandType Cmdlet").Output)
+        {
+            var cmdlet = (CmdletInfo)command.BaseObject;
+            Assert.Equal(["InputObject", "LiteralPath", "Path"], cmdlet.ParameterSets.Select(set => set.Name).Order());
+            Assert.Equal("Path", cmdlet.DefaultParameterSet);
+            Assert.NotEmpty(cmdlet.OutputType);
+        }
+    }
+
+    private string Put(string name)
+    {
+        string path = session.File(name);
+        File.Copy(Fixtures.Get("empty").Path, path, overwrite: true);
+        return path;
+    }
+}

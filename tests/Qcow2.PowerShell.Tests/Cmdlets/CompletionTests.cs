@@ -1,0 +1,50 @@
+using System.Management.Automation;
+using Qcow2.PowerShell.Tests.Infrastructure;
+
+namespace Qcow2.PowerShell.Tests.Cmdlets;
+
+public sealed class CompletionTests(ModuleSession session) : IClassFixture<ModuleSession>
+{
+    [Theory]
+    [InlineData("Get-Qcow2Snapshot snapshots.qcow2 -Name ", "first", "2", "3", "'vor dem Größenwechsel'")]
+    [InlineData("Get-Qcow2Snapshot snapshots.qcow2 -Id ", "1", "2", "3", "4")]
+    [InlineData("Convert-Qcow2Image snapshots.qcow2 x.raw -SnapshotName f", "first")]
+    [InlineData("Get-Qcow2Extent -LiteralPath ./snapshots.qcow2 -SnapshotName 'v", "'vor dem Größenwechsel'")]
+    [InlineData("Get-Qcow2Extent -InputObject $image -SnapshotName f", "first")]
+    [InlineData("Get-Qcow2Snapshot s*.qcow2 -Name f", "first")]
+    [InlineData("Convert-Qcow2Image x -BackingFormat ", "qcow2", "raw")]
+    [InlineData("Convert-Qcow2Image x -ReferencePolicy ", "Confine", "Follow", "Forbid")]
+    public void Offers(string line, params string[] expected)
+    {
+        session.With("snapshots").Run("$global:image = Get-Qcow2Image snapshots.qcow2");
+        Assert.Equal(expected, Complete(line));
+    }
+
+    [Theory]
+    [InlineData("Get-Qcow2Snapshot missing.qcow2 -Name ")]
+    [InlineData("Get-Qcow2Snapshot env:PATH -Name ")]
+    [InlineData("Get-Qcow2Snapshot nodrive:x -Name ")]
+    [InlineData("Get-Qcow2Snapshot -Name ")]
+    [InlineData("Get-Qcow2Snapshot $null -Name ")]
+    [InlineData("Get-Qcow2Snapshot -InputObject 5 -Name ")]
+    [InlineData("Get-Qcow2Snapshot text.qcow2 -Name ")]
+    public void Never_fails(string line)
+    {
+        session.Folder.Write("text.qcow2", "This is no image."u8);
+        Assert.DoesNotContain("first", Complete(line));
+    }
+
+    [Fact]
+    public void Offers_the_id_of_a_snapshot_whose_name_no_terminal_should_get()
+    {
+        BuiltImage image = new ImageBuilder { Snapshots = [new BuilderSnapshot("7", "evil\u001b[2J")] }.Build();
+        session.Folder.Write("evil.qcow2", image.Bytes);
+        Assert.Equal(["7"], Complete("Get-Qcow2Snapshot evil.qcow2 -Name "));
+    }
+
+    private string[] Complete(string line)
+    {
+        return [.. session.Run("param($line) (TabExpansion2 $line $line.Length).CompletionMatches", line).Output
+            .Select(match => ((CompletionResult)match.BaseObject).CompletionText)];
+    }
+}

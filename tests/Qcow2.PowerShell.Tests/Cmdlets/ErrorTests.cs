@@ -1,0 +1,110 @@
+using System.Management.Automation;
+using Qcow2.Engine;
+using Qcow2.PowerShell.Infrastructure;
+using Qcow2.PowerShell.Tests.Infrastructure;
+
+namespace Qcow2.PowerShell.Tests.Cmdlets;
+
+public sealed class ErrorTests(ModuleSession session) : IClassFixture<ModuleSession>
+{
+    [Theory]
+    [InlineData("Get-Qcow2Image missing.qcow2", "PathNotFound", ErrorCategory.ObjectNotFound)]
+    [InlineData("Get-Qcow2Image -LiteralPath missing.qcow2", "PathNotFound", ErrorCategory.ObjectNotFound)]
+    [InlineData("Get-Qcow2Image -LiteralPath no/such/folder.qcow2", "PathNotFound", ErrorCategory.ObjectNotFound)]
+    [InlineData("Get-Qcow2Image $folder", "PathIsFolder", ErrorCategory.InvalidArgument)]
+    [InlineData("Get-Qcow2Image env:PATH", "ProviderNotSupported", ErrorCategory.InvalidArgument)]
+    [InlineData("Get-Qcow2Image -LiteralPath variable:folder", "ProviderNotSupported", ErrorCategory.InvalidArgument)]
+    [InlineData("Get-Qcow2Image nodrive:x.qcow2", "DriveNotFound", ErrorCategory.ObjectNotFound)]
+    [InlineData("Get-Qcow2Image NoProvider::x.qcow2", "ProviderNotFound", ErrorCategory.ObjectNotFound)]
+    [InlineData("Get-Qcow2Image text.qcow2", "NotQcow2", ErrorCategory.InvalidData)]
+    [InlineData("Get-Qcow2Image cut.qcow2", "ImageCorrupt", ErrorCategory.InvalidData)]
+    [InlineData("Get-Qcow2Image bit-incompatible-named.qcow2", "UnsupportedFeature", ErrorCategory.NotImplemented)]
+    [InlineData("Get-Qcow2Image backing-missing.qcow2 -BackingChain", "BackingFileUnavailable", ErrorCategory.ResourceUnavailable)]
+    [InlineData("Get-Qcow2Image backing-loop.qcow2 -BackingChain", "BackingChainLoop", ErrorCategory.InvalidData)]
+    [InlineData("Get-Qcow2Image backing-no-format.qcow2 -BackingChain", "BackingFormatMissing", ErrorCategory.InvalidArgument)]
+    [InlineData("Get-Qcow2Image backing-nbd.qcow2 -BackingChain", "ReferenceForbidden", ErrorCategory.PermissionDenied)]
+    [InlineData("Get-Qcow2Extent backing-qcow2.qcow2 -ReferencePolicy Forbid", "ReferenceForbidden", ErrorCategory.PermissionDenied)]
+    [InlineData("Get-Qcow2Extent data-file-missing.qcow2", "DataFileUnavailable", ErrorCategory.ResourceUnavailable)]
+    [InlineData("Get-Qcow2Extent snapshots.qcow2 -SnapshotName none", "SnapshotNotFound", ErrorCategory.ObjectNotFound)]
+    [InlineData("Get-Qcow2Snapshot snapshots.qcow2 none", "SnapshotNotFound", ErrorCategory.ObjectNotFound)]
+    [InlineData("Convert-Qcow2Image luks.qcow2 x.raw", "PassphraseRequired", ErrorCategory.AuthenticationError)]
+    [InlineData("Convert-Qcow2Image empty.qcow2 $folder", "DestinationIsFolder", ErrorCategory.InvalidArgument)]
+    [InlineData("Convert-Qcow2Image empty.qcow2 no/x.raw", "DestinationFolderNotFound", ErrorCategory.ObjectNotFound)]
+    [InlineData("Convert-Qcow2Image empty.qcow2 text.qcow2 -DestinationFormat Raw", "DestinationExists", ErrorCategory.ResourceExists)]
+    [InlineData("Convert-Qcow2Image empty.qcow2 empty.qcow2 -DestinationFormat Raw -Force", "DestinationIsSource", ErrorCategory.InvalidArgument)]
+    [InlineData("Convert-Qcow2Image empty.qcow2 x.qcow2", "DestinationFormatNotSupported", ErrorCategory.NotImplemented)]
+    [InlineData("Convert-Qcow2Image empty.qcow2 env:x", "ProviderNotSupported", ErrorCategory.InvalidArgument)]
+    public void Has_a_stable_id_a_category_and_a_target(string script, string id, ErrorCategory category)
+    {
+        session.With(
+            "empty", "luks", "snapshots", "bit-incompatible-named", "backing-missing", "backing-loop", "backing-no-format", "backing-nbd",
+            "backing-qcow2", "data-file-missing");
+        session.Folder.Write("text.qcow2", "This is no image."u8);
+        session.Folder.Write("cut.qcow2", File.ReadAllBytes(Fixtures.Get("snapshots").Path).AsSpan(0, 4096));
+
+        SessionResult result = session.Run(script);
+        ErrorRecord error = Assert.Single(result.Errors);
+        Assert.StartsWith(id + ",Qcow2.PowerShell.Commands.", error.FullyQualifiedErrorId, StringComparison.Ordinal);
+        Assert.Equal(category, error.CategoryInfo.Category);
+        Assert.IsType<string>(error.TargetObject);
+        Assert.NotEmpty(error.Exception.Message);
+    }
+
+    [Fact]
+    public void One_bad_file_among_many_does_not_end_the_pipeline()
+    {
+        session.With("empty", "v2");
+        session.Folder.Write("text.qcow2", "This is no image."u8);
+        SessionResult result = session.Run("'v2.qcow2', 'text.qcow2', 'missing.qcow2', 'empty.qcow2' | Get-Qcow2Image");
+        Assert.Equal([2, 3], result.Of<Qcow2ImageInfo>().Select(image => image.Version));
+        Assert.Equal(["NotQcow2", "PathNotFound"], result.ErrorIds);
+    }
+
+    [Fact]
+    public void The_chain_is_emitted_down_to_where_it_breaks()
+    {
+        SessionResult result = session.With("backing-missing").Run("Get-Qcow2Image backing-missing.qcow2 -BackingChain");
+        Assert.Single(result.Output);
+        Assert.Equal(["BackingFileUnavailable"], result.ErrorIds);
+    }
+
+    [Fact]
+    public void A_missing_file_can_be_caught_as_everywhere_in_PowerShell()
+    {
+        const string Script = "try { Get-Qcow2Image -LiteralPath no.qcow2 -ErrorAction Stop } catch [Management.Automation.ItemNotFoundException] { 'caught' }";
+        Assert.Equal("caught", Assert.Single(session.Run(Script).Output).BaseObject);
+    }
+
+    [Theory]
+    [InlineData("Get-Qcow2Extent empty.qcow2 -ConfineTo . -ReferencePolicy Forbid", "ParameterConflict")]
+    [InlineData("Get-Qcow2Extent empty.qcow2 -ConfineTo ./none", "PathNotFound")]
+    [InlineData("Convert-Qcow2Image empty.qcow2, empty.qcow2 x.raw", "DestinationNotUnique")]
+    [InlineData("Convert-Qcow2Image empty.qcow2 x.img -DestinationFormat Qcow2", "DestinationFormatNotSupported")]
+    public void Parameters_that_contradict_each_other_end_the_command(string script, string id)
+    {
+        session.With("empty");
+        Assert.Equal(id, session.Run($"try {{ {script} }} catch {{ $_.FullyQualifiedErrorId.Split(',')[0] }}").Output.Single().BaseObject);
+    }
+
+    [Fact]
+    public void Every_code_of_the_engine_has_a_category()
+    {
+        foreach (Qcow2ErrorCode code in Enum.GetValues<Qcow2ErrorCode>())
+        {
+            Assert.NotEqual(ErrorCategory.NotSpecified, ErrorRecords.CategoryOf(code));
+            Assert.Equal(code.ToString(), ErrorRecords.From(new Qcow2Exception(code, "x"), "path").FullyQualifiedErrorId);
+        }
+    }
+
+    [Fact]
+    public void A_full_disk_has_an_id_of_its_own()
+    {
+        foreach (int code in new[] { 28, unchecked((int)0x8007_0070) })
+        {
+            Assert.Equal("DiskFull", ErrorRecords.From(new IOException("No space left.", code), "path").FullyQualifiedErrorId);
+        }
+
+        Assert.Equal("IOError", ErrorRecords.From(new IOException("Broken."), "path").FullyQualifiedErrorId);
+        Assert.Equal("AccessDenied", ErrorRecords.From(new UnauthorizedAccessException(), "path").FullyQualifiedErrorId);
+    }
+}

@@ -1,0 +1,108 @@
+using System.Management.Automation;
+using System.Management.Automation.Runspaces;
+using Qcow2.Shell.Hosting;
+using PowerShellPipeline = System.Management.Automation.PowerShell;
+
+namespace Qcow2.PowerShell.Tests.Infrastructure;
+
+/// <summary>What a script emitted, on every stream.</summary>
+public sealed record SessionResult(
+    IReadOnlyList<PSObject> Output,
+    IReadOnlyList<ErrorRecord> Errors,
+    IReadOnlyList<string> Warnings,
+    IReadOnlyList<string> Verbose,
+    IReadOnlyList<ProgressRecord> Progress)
+{
+    /// <summary>The ids of the errors, without the command's name.</summary>
+    public IReadOnlyList<string> ErrorIds => [.. Errors.Select(error => error.FullyQualifiedErrorId.Split(',')[0])];
+
+    /// <summary>The objects themselves.</summary>
+    public IReadOnlyList<T> Of<T>() => [.. Output.Select(item => Assert.IsType<T>(item.BaseObject))];
+}
+
+/// <summary>
+/// A session of PowerShell's bare engine in this process, with the module imported from the folder that the build laid out
+/// and a folder of its own as the current location.
+/// </summary>
+public sealed class ModuleSession : IDisposable
+{
+    private readonly TempFolder _folder = new();
+    private readonly StringWriter _shown = new();
+    private readonly Runspace _runspace;
+
+    public ModuleSession()
+    {
+        Terminal nobody = new() { Input = false, Output = false, Error = false };
+        var host = new ShellHost(new ShellHostUserInterface(nobody, nonInteractive: true, _shown, TextWriter.Null));
+        InitialSessionState state = InitialSessionState.CreateDefault2();
+        state.ImportPSModule([Manifest]);
+        _runspace = RunspaceFactory.CreateRunspace(host, state);
+        _runspace.Open();
+        _runspace.SessionStateProxy.Path.SetLocation(_folder.Path);
+        _runspace.SessionStateProxy.SetVariable("folder", _folder.Path);
+    }
+
+    /// <summary>The manifest of the module under test.</summary>
+    public static string Manifest { get; } = Path.Combine(AppContext.BaseDirectory, "Modules", "Qcow2", "Qcow2.psd1");
+
+    public TempFolder Folder => _folder;
+
+    /// <summary>Full path of a file in the session's folder.</summary>
+    public string File(string name) => Path.Combine(_folder.Path, name);
+
+    /// <summary>Copies fixtures, with what they refer to, into the session's folder.</summary>
+    public ModuleSession With(params string[] fixtures)
+    {
+        foreach (string fixture in fixtures)
+        {
+            Fixtures.Get(fixture).CopyTo(_folder);
+        }
+
+        return this;
+    }
+
+    /// <summary>Runs a script. Errors are returned; one that ends the script is thrown.</summary>
+    public SessionResult Run(string script, params object[] arguments)
+    {
+        using PowerShellPipeline shell = Start(script, arguments);
+        PSObject[] output = [.. shell.Invoke()];
+        return Result(shell, output);
+    }
+
+    /// <summary>A pipeline that the caller runs.</summary>
+    public PowerShellPipeline Start(string script, params object[] arguments)
+    {
+        PowerShellPipeline shell = PowerShellPipeline.Create();
+        shell.Runspace = _runspace;
+        shell.AddScript(script);
+        foreach (object argument in arguments)
+        {
+            shell.AddArgument(argument);
+        }
+
+        return shell;
+    }
+
+    /// <summary>What a person sees of the objects that a script emits, on a screen of 120 columns.</summary>
+    public string Show(string script, params object[] arguments)
+    {
+        _shown.GetStringBuilder().Clear();
+        using PowerShellPipeline shell = Start(script, arguments);
+        shell.AddCommand("Out-Default").Invoke();
+        return _shown.ToString().ReplaceLineEndings("\n");
+    }
+
+    public static SessionResult Result(PowerShellPipeline shell, IReadOnlyList<PSObject> output) => new(
+        output,
+        [.. shell.Streams.Error],
+        [.. shell.Streams.Warning.Select(record => record.Message)],
+        [.. shell.Streams.Verbose.Select(record => record.Message)],
+        [.. shell.Streams.Progress]);
+
+    public void Dispose()
+    {
+        _runspace.Dispose();
+        _folder.Dispose();
+        _shown.Dispose();
+    }
+}
