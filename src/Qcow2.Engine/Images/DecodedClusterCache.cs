@@ -39,4 +39,19 @@ internal sealed class DecodedClusterCache
 
         return decoded;
     }
+
+    /// <summary>Forgets the cluster whose compressed data started at a host offset: other data is about to lie there.</summary>
+    internal void Remove(long hostOffset)
+    {
+        lock (_clusters)
+        {
+            for (int i = 0; i < _clusters.Length; i++)
+            {
+                if (_clusters[i].HostOffset == hostOffset)
+                {
+                    _clusters[i] = default;
+                }
+            }
+        }
+    }
 }

@@ -9,7 +9,7 @@ namespace Qcow2.Engine;
 /// Writes to an image's active disk. Data in clusters of its own is overwritten where it lies, from many threads at once;
 /// what needs new clusters takes turns at planning and publishing, but not at the writing in between.
 /// </summary>
-internal sealed class DiskWriter
+internal sealed partial class DiskWriter
 {
     private const int MaxRunBytes = 4 << 20;
     private const int MaxEncryptedRunBytes = 1 << 20;
@@ -38,7 +38,11 @@ internal sealed class DiskWriter
         _guard = guard;
         _committer = committer;
         _geometry = resources.Header.Geometry;
+        committer.Freed = OnFreed;
     }
+
+    /// <summary>The header as it is now.</summary>
+    internal Qcow2Header Header => _committer.Header;
 
     private bool IsEncrypted => _resources.Header.EncryptionMethod != EncryptionMethod.None;
 

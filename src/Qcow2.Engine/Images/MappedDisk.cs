@@ -13,13 +13,17 @@ namespace Qcow2.Engine;
 internal sealed class MappedDisk : VirtualDisk
 {
     private readonly ImageResources _resources;
+    private long _length;
 
     internal MappedDisk(ImageResources resources, L1Table l1, long length)
     {
         _resources = resources;
         Map = new ClusterMap(resources.Header, l1, resources.L2Cache);
-        Length = length;
+        _length = length;
     }
+
+    /// <summary>Gives the disk another size. The L1 table covers it by now.</summary>
+    internal void SetLength(long length) => Volatile.Write(ref _length, length);
 
     /// <summary>Where the disk's clusters are.</summary>
     internal ClusterMap Map { get; }
@@ -28,7 +32,7 @@ internal sealed class MappedDisk : VirtualDisk
     public override string Path => _resources.Image.Path;
 
     /// <inheritdoc/>
-    public override long Length { get; }
+    public override long Length => Volatile.Read(ref _length);
 
     /// <inheritdoc/>
     public override VirtualDisk? Backing => _resources.Backing;

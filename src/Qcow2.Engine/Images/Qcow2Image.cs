@@ -43,7 +43,7 @@ public sealed class Qcow2Image : VirtualDisk
     public override VirtualDisk? Backing => _resources.Backing;
 
     /// <summary>The image's header.</summary>
-    public Qcow2Header Header => _resources.Header;
+    public Qcow2Header Header => _writer?.Header ?? _resources.Header;
 
     /// <summary>The internal snapshots, oldest first.</summary>
     public IReadOnlyList<SnapshotTableEntry> Snapshots { get; }
@@ -213,6 +213,71 @@ public sealed class Qcow2Image : VirtualDisk
     /// <inheritdoc/>
     public override void Flush() => _writer?.Flush();
 
+    /// <summary>Gives the disk another size. What is added reads as zeros; what is cut off is gone.</summary>
+    /// <param name="size">The new size, in bytes.</param>
+    /// <param name="allowShrink">Whether the disk may get smaller.</param>
+    /// <exception cref="ArgumentException">The disk would get smaller, and that was not allowed.</exception>
+    /// <exception cref="NotSupportedException">The image is open for reading only, or is of version 2 and has snapshots.</exception>
+    /// <exception cref="Qcow2Exception">The size is past the limit of the image's layout.</exception>
+    /// <exception cref="IOException">The host could not write. The image is consistent and has the old size or the new one.</exception>
+    public void Resize(long size, bool allowShrink = false)
+    {
+        if (_writer is null)
+        {
+            throw new NotSupportedException($"{Path}: the image is open for reading only.");
+        }
+
+        if (Header.Version < 3 && Snapshots.Count > 0)
+        {
+            throw new NotSupportedException($"{Path}: an image of version 2 that has snapshots cannot be resized, for they do not say how large they are.");
+        }
+
+        if (size < Length && !allowShrink)
+        {
+            throw new ArgumentException($"{Path}: the disk has {Length} bytes; making it smaller destroys what lies past {size} and has to be allowed.", nameof(size));
+        }
+
+        _writer.Resize(size);
+    }
+
+    /// <summary>
+    /// Writes one cluster compressed, or plain where that is not smaller. Meant for filling an image: a compressed cluster that
+    /// is written again takes a new place.
+    /// </summary>
+    /// <param name="offset">Where the cluster starts, in bytes.</param>
+    /// <param name="data">The whole cluster, or as much of it as lies inside the disk.</param>
+    /// <exception cref="NotSupportedException">The image is open for reading only, is encrypted or has an external data file.</exception>
+    public void WriteCompressed(long offset, ReadOnlySpan<byte> data)
+    {
+        if (_writer is null)
+        {
+            throw new NotSupportedException($"{Path}: the image is open for reading only.");
+        }
+
+        if (Header.EncryptionMethod != EncryptionMethod.None || Header.Has(IncompatibleFeatures.ExternalDataFile))
+        {
+            throw new NotSupportedException($"{Path}: an image that is encrypted or has an external data file cannot have compressed clusters.");
+        }
+
+        if (offset < 0 || offset >= Length || !Header.Geometry.IsClusterAligned(offset))
+        {
+            throw new ArgumentOutOfRangeException(nameof(offset), offset, "A cluster starts inside the disk, at a multiple of the cluster size.");
+        }
+
+        if (data.Length != Math.Min(Header.ClusterSize, Length - offset))
+        {
+            throw new ArgumentException($"A whole cluster is written, {Math.Min(Header.ClusterSize, Length - offset)} bytes here.", nameof(data));
+        }
+
+        _writer.WriteCompressed(offset, data);
+    }
+
+    /// <inheritdoc/>
+    protected internal override void WriteZeroesCore(long offset, long length, bool keepAllocation) => _writer!.WriteZeroes(offset, length, keepAllocation);
+
+    /// <inheritdoc/>
+    protected internal override void DiscardCore(long offset, long length) => _writer!.Discard(offset, length);
+
     /// <inheritdoc/>
     protected internal override void WriteCore(long offset, ReadOnlySpan<byte> data) => _writer!.Write(offset, data);
 
@@ -261,7 +326,7 @@ public sealed class Qcow2Image : VirtualDisk
     {
         var refcounts = RefcountStore.Load(_resources.Image, Header, 4L << 20);
         var guard = new MetadataGuard(Header.ClusterBits);
-        guard.AddRange(l1.Offset, (long)l1.Count * L1Entry.Length, "the active L1 table");
+        guard.SetRange(l1.Offset, (long)l1.Count * L1Entry.Length, "the active L1 table");
         for (int i = 0; i < l1.Count; i++)
         {
             if (l1[i].IsUsed)
@@ -277,10 +342,10 @@ public sealed class Qcow2Image : VirtualDisk
 
         foreach (SnapshotTableEntry snapshot in Snapshots)
         {
-            guard.AddRange(snapshot.L1TableOffset, (long)snapshot.L1Size * L1Entry.Length, "a snapshot's L1 table");
+            guard.SetRange(snapshot.L1TableOffset, (long)snapshot.L1Size * L1Entry.Length, $"the L1 table of snapshot '{FormatText.Printable(snapshot.Id)}'");
         }
 
-        guard.AddRange(Header.SnapshotsOffset, Snapshots.Sum(snapshot => (long)snapshot.TotalLength), "the snapshot table");
+        guard.SetRange(Header.SnapshotsOffset, Snapshots.Sum(snapshot => (long)snapshot.TotalLength), "the snapshot table");
         refcounts.MetadataAdded = (offset, length) => guard.Add(offset, length, "the refcount structure");
         var committer = new MetadataCommitter(_resources.Image, _resources.Data, Header, l1, _resources.L2Cache, refcounts)
         {

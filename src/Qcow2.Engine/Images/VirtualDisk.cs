@@ -61,6 +61,38 @@ public abstract class VirtualDisk : IDisposable
         }
     }
 
+    /// <summary>Makes a range read as zeros, without writing them where the format can say so in its tables.</summary>
+    /// <param name="offset">Where to start, in bytes.</param>
+    /// <param name="length">Bytes; they must lie inside the disk.</param>
+    /// <param name="keepAllocation">Whether space that the range has is kept for what will be written there.</param>
+    /// <exception cref="NotSupportedException">The disk is open for reading only.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The range does not lie inside the disk.</exception>
+    public void WriteZeroes(long offset, long length, bool keepAllocation = false)
+    {
+        RequireWritable(offset, length);
+        if (length > 0)
+        {
+            WriteZeroesCore(offset, length, keepAllocation);
+        }
+    }
+
+    /// <summary>
+    /// Gives up what a range holds. Whole clusters of it read as zeros afterwards where the format can say so; the rest stays
+    /// as it is.
+    /// </summary>
+    /// <param name="offset">Where to start, in bytes.</param>
+    /// <param name="length">Bytes; they must lie inside the disk.</param>
+    /// <exception cref="NotSupportedException">The disk is open for reading only.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The range does not lie inside the disk.</exception>
+    public void Discard(long offset, long length)
+    {
+        RequireWritable(offset, length);
+        if (length > 0)
+        {
+            DiscardCore(offset, length);
+        }
+    }
+
     /// <summary>Returns when everything that was written before is on the disk of the host.</summary>
     /// <exception cref="IOException">The host could not write. The image is consistent; calling again tries again.</exception>
     public virtual void Flush()
@@ -115,6 +147,19 @@ public abstract class VirtualDisk : IDisposable
     /// <param name="offset">Where to start; with the data's length it lies inside the disk.</param>
     /// <param name="data">Never empty.</param>
     protected internal virtual void WriteCore(long offset, ReadOnlySpan<byte> data)
+        => throw new NotSupportedException("The disk is open for reading only.");
+
+    /// <summary>Makes a range inside the disk read as zeros.</summary>
+    /// <param name="offset">Where to start.</param>
+    /// <param name="length">Bytes; at least one.</param>
+    /// <param name="keepAllocation">Whether to keep the range's space.</param>
+    protected internal virtual void WriteZeroesCore(long offset, long length, bool keepAllocation)
+        => throw new NotSupportedException("The disk is open for reading only.");
+
+    /// <summary>Gives up what a range inside the disk holds.</summary>
+    /// <param name="offset">Where to start.</param>
+    /// <param name="length">Bytes; at least one.</param>
+    protected internal virtual void DiscardCore(long offset, long length)
         => throw new NotSupportedException("The disk is open for reading only.");
 
     /// <summary>Enumerates extents in order and without gaps; they need not be joined.</summary>

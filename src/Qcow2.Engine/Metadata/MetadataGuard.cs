@@ -10,12 +10,12 @@ internal sealed class MetadataGuard
 {
     private readonly int _clusterBits;
     private readonly Dictionary<long, string> _clusters = [];
-    private readonly List<(long First, long End, string Name)> _ranges = [];
+    private readonly Dictionary<string, (long First, long End)> _ranges = [];
 
     internal MetadataGuard(int clusterBits)
     {
         _clusterBits = clusterBits;
-        AddRange(0, 1, "the header");
+        SetRange(0, 1, "the header");
     }
 
     /// <summary>Protects a structure that takes few clusters.</summary>
@@ -27,17 +27,17 @@ internal sealed class MetadataGuard
         }
     }
 
-    /// <summary>Protects a structure that may take many clusters.</summary>
-    internal void AddRange(long offset, long length, string name)
+    /// <summary>Protects a structure that may take many clusters, and its old place no longer if it had one.</summary>
+    internal void SetRange(long offset, long length, string name)
     {
         if (length > 0)
         {
-            _ranges.Add((offset >> _clusterBits, ((offset + length - 1) >> _clusterBits) + 1, name));
+            _ranges[name] = (offset >> _clusterBits, ((offset + length - 1) >> _clusterBits) + 1);
         }
     }
 
-    /// <summary>Forgets a structure of one cluster that was given up.</summary>
-    internal void Remove(long offset) => _clusters.Remove(offset >> _clusterBits);
+    /// <summary>Forgets what lay in a cluster that was given up.</summary>
+    internal void Remove(long cluster) => _clusters.Remove(cluster);
 
     /// <summary>Refuses a write that would hit metadata.</summary>
     /// <exception cref="Qcow2Exception">It would: the image is corrupt.</exception>
@@ -45,14 +45,25 @@ internal sealed class MetadataGuard
     {
         for (long cluster = offset >> _clusterBits; cluster <= (offset + length - 1) >> _clusterBits; cluster++)
         {
-            string? hit = _clusters.TryGetValue(cluster, out string? name)
-                ? name
-                : _ranges.Find(range => cluster >= range.First && cluster < range.End).Name;
+            string? hit = _clusters.TryGetValue(cluster, out string? name) ? name : FindRange(cluster);
             if (hit is not null)
             {
                 throw new MetadataOverlapException(cluster << _clusterBits, hit);
             }
         }
+    }
+
+    private string? FindRange(long cluster)
+    {
+        foreach (KeyValuePair<string, (long First, long End)> range in _ranges)
+        {
+            if (cluster >= range.Value.First && cluster < range.Value.End)
+            {
+                return range.Key;
+            }
+        }
+
+        return null;
     }
 }
 
