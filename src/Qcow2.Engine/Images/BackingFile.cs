@@ -34,9 +34,20 @@ internal static class BackingFile
     internal static (LocalFile File, BackingFormat Format) OpenForInformation(Qcow2Header header, string imagePath, Qcow2OpenOptions options)
         => OpenNamed(header.BackingFile!, header, imagePath, options with { ForceShare = true });
 
+    /// <summary>Opens what is to be the backing file of an image that does not exist yet.</summary>
+    /// <exception cref="Qcow2Exception">The file is missing or not usable as what it should be.</exception>
+    internal static VirtualDisk OpenForCreation(string name, string? format, string imagePath)
+    {
+        // Others may use a backing file at the same time, and do.
+        var options = new Qcow2OpenOptions { ForceShare = true };
+        string path = ImageReference.Resolve(name, imagePath, "backing file", options.References);
+        LocalFile file = OpenFile(path, "backing file", Qcow2ErrorCode.BackingFileUnavailable, imagePath, options);
+        return format == "raw" ? RawDisk.Open(file) : Qcow2Image.Open(file, options);
+    }
+
     /// <summary>Opens the external data file of an image.</summary>
     /// <exception cref="Qcow2Exception">It is unnamed, missing or refused.</exception>
-    internal static LocalFile OpenDataFile(Qcow2Header header, BlockStorage image, Qcow2OpenOptions options)
+    internal static LocalFile OpenDataFile(Qcow2Header header, BlockStorage image, Qcow2OpenOptions options, bool isWritable)
     {
         string? path = options.DataFile;
         if (path is null)
@@ -52,7 +63,7 @@ internal static class BackingFile
             path = ImageReference.Resolve(name!, image.Path, "external data file", options.References);
         }
 
-        LocalFile file = OpenFile(path, "external data file", Qcow2ErrorCode.DataFileUnavailable, image.Path, options);
+        LocalFile file = OpenFile(path, "external data file", Qcow2ErrorCode.DataFileUnavailable, image.Path, options, isWritable);
         if (file.Identity == image.Identity)
         {
             file.Dispose();
@@ -90,11 +101,11 @@ internal static class BackingFile
         return (OpenFile(path, "backing file", Qcow2ErrorCode.BackingFileUnavailable, imagePath, options), format);
     }
 
-    private static LocalFile OpenFile(string path, string role, Qcow2ErrorCode code, string imagePath, Qcow2OpenOptions options)
+    private static LocalFile OpenFile(string path, string role, Qcow2ErrorCode code, string imagePath, Qcow2OpenOptions options, bool isWritable = false)
     {
         try
         {
-            return ImageFile.Open(path, options);
+            return isWritable ? ImageFile.OpenForWriting(path, options) : ImageFile.Open(path, options);
         }
         catch (Exception e) when (e is not Qcow2Exception && e is IOException or UnauthorizedAccessException)
         {

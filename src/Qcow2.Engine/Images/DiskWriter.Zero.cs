@@ -109,7 +109,8 @@ internal sealed partial class DiskWriter
             (L2Entry entry, SubclusterBitmap bitmap) = _map.GetEntry(offset);
             if (IsDataFileRaw)
             {
-                WriteZerosToDataFile(offset, Math.Min(end, _disk.Length) - offset);
+                // The data file alone must be the disk, so what the tables call zeros must be zeros there, too.
+                WriteZerosToHost(offset, Math.Min(end, _disk.Length) - offset);
             }
 
             if (_geometry.IsExtendedL2)
@@ -193,15 +194,5 @@ internal sealed partial class DiskWriter
 
         Monitor.Wait(_gate);
         return true;
-    }
-
-    /// <summary>The data file alone must be the disk, so what the tables call zeros must be zeros there, too.</summary>
-    private void WriteZerosToDataFile(long offset, long length)
-    {
-        byte[] zeros = new byte[Math.Min(length, ZeroPieceBytes)];
-        for (long done = 0; done < length; done += zeros.Length)
-        {
-            _resources.Data.Write(offset + done, zeros.AsSpan(0, (int)Math.Min(zeros.Length, length - done)));
-        }
     }
 }

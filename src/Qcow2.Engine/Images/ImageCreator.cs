@@ -73,7 +73,9 @@ internal static class ImageCreator
             HeaderLength = headerLength,
             AdditionalFields = options.Version == 2 ? default(ReadOnlyMemory<byte>) : new byte[] { (byte)options.CompressionType, 0, 0, 0, 0, 0, 0, 0 },
             IncompatibleFeatures = (options.CompressionType == CompressionType.Deflate ? 0 : IncompatibleFeatures.CompressionType)
-                | (options.ExtendedL2 ? IncompatibleFeatures.ExtendedL2 : 0),
+                | (options.ExtendedL2 ? IncompatibleFeatures.ExtendedL2 : 0)
+                | (options.DataFile is null ? 0 : IncompatibleFeatures.ExternalDataFile),
+            AutoclearFeatures = options.DataFileRaw ? AutoclearFeatures.RawExternalData : 0,
             CompatibleFeatures = options.LazyRefcounts ? CompatibleFeatures.LazyRefcounts : 0,
             Extensions = extensions,
             BackingFileOffset = name.Length == 0 ? 0 : nameOffset,
@@ -90,11 +92,16 @@ internal static class ImageCreator
             extensions.Add(new BackingFormatExtension(options.BackingFormat));
         }
 
+        if (options.DataFile is not null)
+        {
+            extensions.Add(new DataFileNameExtension(options.DataFile));
+        }
+
         if (options.Version >= 3)
         {
             var names = new FeatureNameTableExtension(FeatureNames);
             int room = options.ClusterSize - HeaderLength - extensions.Sum(extension => extension.TotalLength)
-                - (options.BackingFile?.Length ?? 0) - HeaderExtension.PrefixLength;
+                - (options.BackingFile is null ? 0 : FormatText.Encode(options.BackingFile).Length) - HeaderExtension.PrefixLength;
             if (names.TotalLength <= room)
             {
                 extensions.Add(names); // Only a help for people: left out where clusters are too small for it.
@@ -127,10 +134,24 @@ internal static class ImageCreator
         }
 
         if (options.Version == 2
-            && (options.RefcountBits != 16 || options.LazyRefcounts || options.ExtendedL2 || options.CompressionType != CompressionType.Deflate))
+            && (options.RefcountBits != 16 || options.LazyRefcounts || options.ExtendedL2 || options.CompressionType != CompressionType.Deflate
+                || options.DataFile is not null))
         {
             throw new ArgumentException(
-                "Version 2 has refcounts of 16 bits and deflate only, no lazy refcounts and no extended L2 entries; use version 3.", nameof(options));
+                "Version 2 has refcounts of 16 bits and deflate only, no lazy refcounts, extended L2 entries or external data files; use version 3.",
+                nameof(options));
+        }
+
+        if (options.DataFileRaw && options.DataFile is null)
+        {
+            throw new ArgumentException("There is no external data file that could be raw; name one.", nameof(options));
+        }
+
+        if (options.BackingFile is not null && (options.DataFileRaw || options.Preallocation != Preallocation.Off))
+        {
+            throw new ArgumentException(
+                "An image with a backing file can have neither a raw external data file nor preallocated clusters: both would hide the backing file.",
+                nameof(options));
         }
 
         if (options.ExtendedL2 && clusterBits < Qcow2Limits.MinExtendedL2ClusterBits)

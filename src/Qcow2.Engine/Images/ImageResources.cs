@@ -28,6 +28,9 @@ internal sealed class ImageResources : IDisposable
 
     internal Qcow2Header Header { get; }
 
+    /// <summary>Whether the files are closed with the image.</summary>
+    internal bool OwnsFiles { get; init; } = true;
+
     internal bool IsWritable => _clusterUse is not null;
 
     /// <summary>The image file: all metadata, and the data where there is no external data file.</summary>
@@ -135,13 +138,18 @@ internal sealed class ImageResources : IDisposable
     {
         Cipher?.Dispose();
         Backing?.Dispose();
+        _clusterUse?.Dispose();
+        if (!OwnsFiles)
+        {
+            return;
+        }
+
         if (!ReferenceEquals(Data, Image))
         {
             Data.Dispose();
         }
 
         Image.Dispose();
-        _clusterUse?.Dispose();
     }
 
     private void ReadSectors(long hostOffset, long guestOffset, Span<byte> sectors)

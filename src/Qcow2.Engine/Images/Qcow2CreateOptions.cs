@@ -2,6 +2,22 @@ using Qcow2.Engine.Format;
 
 namespace Qcow2.Engine;
 
+/// <summary>What a new image allocates in advance.</summary>
+public enum Preallocation
+{
+    /// <summary>Nothing: the file grows as the disk is written.</summary>
+    Off,
+
+    /// <summary>All tables, and a place for each cluster; the file is sparse.</summary>
+    Metadata,
+
+    /// <summary>As <see cref="Metadata"/>, and the host reserves the space without writing it.</summary>
+    Falloc,
+
+    /// <summary>As <see cref="Metadata"/>, and zeros are written to all of it.</summary>
+    Full,
+}
+
 /// <summary>How to lay out a new image.</summary>
 public sealed record Qcow2CreateOptions
 {
@@ -31,4 +47,22 @@ public sealed record Qcow2CreateOptions
 
     /// <summary>Format of the backing file, <c>qcow2</c> or <c>raw</c>; needed with <see cref="BackingFile"/>.</summary>
     public string? BackingFormat { get; init; }
+
+    /// <summary>
+    /// Whether the backing file is opened, to see that it is there and to take the disk's size from it where none is given.
+    /// True by default.
+    /// </summary>
+    public bool CheckBackingFile { get; init; } = true;
+
+    /// <summary>
+    /// Name of an external data file to create, as it will be stored: relative to the new image's folder, or absolute. Null
+    /// to keep data in the image. Version 3 only.
+    /// </summary>
+    public string? DataFile { get; init; }
+
+    /// <summary>Whether the external data file alone is to be a raw image of the disk. Not with a backing file.</summary>
+    public bool DataFileRaw { get; init; }
+
+    /// <summary>What is allocated in advance. Not with a backing file, which allocated clusters would hide.</summary>
+    public Preallocation Preallocation { get; init; }
 }

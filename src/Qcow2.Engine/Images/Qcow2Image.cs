@@ -67,21 +67,20 @@ public sealed class Qcow2Image : VirtualDisk
     }
 
     /// <summary>Creates an image and opens it for writing.</summary>
-    /// <param name="path">The file to make; it must not exist. A relative path is taken from the process's current directory.</param>
-    /// <param name="size">Size of the virtual disk, in bytes.</param>
+    /// <param name="path">The file to make. A relative path is taken from the process's current directory.</param>
+    /// <param name="size">Size of the virtual disk, in bytes; null to take the backing file's.</param>
     /// <param name="options">The layout; null for <see cref="Qcow2CreateOptions.Default"/>.</param>
+    /// <param name="overwrite">Whether files that exist are replaced. They stay as they were until the new ones are complete.</param>
+    /// <param name="cancellationToken">Stops the creation, which takes long only where space is preallocated.</param>
     /// <exception cref="ArgumentException">The options contradict each other or the format.</exception>
-    /// <exception cref="Qcow2Exception">The disk is larger than the layout allows, or the backing file cannot be opened.</exception>
-    /// <exception cref="IOException">The file exists, or could not be written.</exception>
-    public static Qcow2Image Create(string path, long size, Qcow2CreateOptions? options = null)
+    /// <exception cref="Qcow2Exception">
+    /// The disk is larger than the layout allows, the file exists and may not be replaced, or the backing file cannot be opened.
+    /// </exception>
+    /// <exception cref="IOException">The file could not be written.</exception>
+    public static Qcow2Image Create(
+        string path, long? size, Qcow2CreateOptions? options = null, bool overwrite = false, CancellationToken cancellationToken = default)
     {
-        using (var file = ReplacementFile.Create(path, overwrite: false))
-        {
-            ImageCreator.Create(file.Storage, size, options ?? Qcow2CreateOptions.Default);
-            file.Storage.Flush();
-            file.Commit();
-        }
-
+        ImageFileCreator.Create(path, size, options ?? Qcow2CreateOptions.Default, overwrite, cancellationToken);
         return Open(path, new Qcow2OpenOptions { Writable = true });
     }
 
@@ -124,6 +123,18 @@ public sealed class Qcow2Image : VirtualDisk
         }
     }
 
+    /// <summary>Opens a new image for writing in storage that stays the caller's.</summary>
+    internal static Qcow2Image OpenBorrowed(BlockStorage image, BlockStorage? data)
+    {
+        Qcow2Header header = HeaderCluster.Load(image);
+        var options = new Qcow2OpenOptions();
+        return new Qcow2Image(
+            new ImageResources(header, image, data ?? image, null, null, options.L2CacheSize, isWritable: true) { OwnsFiles = false }, []);
+    }
+
+    internal void Preallocate(Preallocation preallocation, CancellationToken cancellationToken)
+        => _writer!.Preallocate(preallocation, cancellationToken);
+
     /// <summary>Opens an image as part of a chain. On failure the storage is left to the caller.</summary>
     internal static Qcow2Image Open(BlockStorage storage, ChainContext chain)
     {
@@ -136,9 +147,11 @@ public sealed class Qcow2Image : VirtualDisk
             header.EnsureSupported();
             IReadOnlyList<SnapshotTableEntry> snapshots = SnapshotTable.Load(storage, header);
             cipher = ImageEncryption.Unlock(storage, header, chain.Options.Passphrase);
-            data = header.Has(IncompatibleFeatures.ExternalDataFile) ? BackingFile.OpenDataFile(header, storage, chain.Options) : storage;
-            backing = BackingFile.Open(header, storage.Path, chain);
             bool isWritable = chain.IsTop && chain.Options.Writable;
+            data = header.Has(IncompatibleFeatures.ExternalDataFile)
+                ? BackingFile.OpenDataFile(header, storage, chain.Options, isWritable)
+                : storage;
+            backing = BackingFile.Open(header, storage.Path, chain);
             if (isWritable)
             {
                 RequireWritable(header);

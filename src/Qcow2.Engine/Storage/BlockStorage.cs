@@ -38,6 +38,19 @@ public abstract class BlockStorage : IDisposable
     /// <summary>Returns when all that was written lies on the disk.</summary>
     public abstract void Flush();
 
+    /// <summary>Reserves space, so that writing there cannot fail for want of it. What is there stays.</summary>
+    /// <param name="offset">Where to start, in bytes; the file grows as needed.</param>
+    /// <param name="length">Bytes.</param>
+    /// <returns>False if the host cannot do that.</returns>
+    /// <exception cref="IOException">There is not enough space.</exception>
+    public virtual bool TryAllocate(long offset, long length) => false;
+
+    /// <summary>Gives space back to the host. The range reads as zeros afterwards, if this succeeds.</summary>
+    /// <param name="offset">Where to start, in bytes.</param>
+    /// <param name="length">Bytes.</param>
+    /// <returns>False if the host cannot do that.</returns>
+    public virtual bool TryPunchHole(long offset, long length) => false;
+
     /// <summary>
     /// Finds the run of data or hole that an offset lies in. A file system without holes gives one run of data.
     /// </summary>

@@ -32,6 +32,14 @@ internal static unsafe class LibC
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     internal static extern int FileControl(SafeHandle file, int command, ref FileLock argument);
 
+    internal const int ErrorNoSpace = 28; // ENOSPC
+    internal const int PunchHole = 0x03; // FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE
+
+    /// <summary>Linux only.</summary>
+    [DllImport("libc", EntryPoint = "fallocate", SetLastError = true)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    internal static extern int Allocate(SafeHandle file, int mode, long offset, long length);
+
     /// <summary>Linux only; its structure is the same on every processor, which stat's is not.</summary>
     [DllImport("libc", EntryPoint = "statx", SetLastError = true)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]

@@ -109,6 +109,24 @@ public sealed class LocalFile : BlockStorage
     public override void Flush() => _file.Flush();
 
     /// <inheritdoc/>
+    public override bool TryAllocate(long offset, long length)
+    {
+        if (!LibC.IsLinux || LibC.Allocate(_handle, 0, offset, length) == 0)
+        {
+            return LibC.IsLinux;
+        }
+
+        return System.Runtime.InteropServices.Marshal.GetLastWin32Error() == LibC.ErrorNoSpace
+            ? throw new IOException($"{Path}: there is not enough space on the disk for {length} bytes.", LibC.ErrorNoSpace)
+            : false;
+    }
+
+    /// <inheritdoc/>
+    public override bool TryPunchHole(long offset, long length)
+        => LibC.IsLinux ? LibC.Allocate(_handle, LibC.PunchHole, offset, length) == 0
+            : OperatingSystemInfo.IsWindows && WindowsSparseFile.TryPunchHole(_handle, offset, length);
+
+    /// <inheritdoc/>
     public override StorageRun RunAt(long offset)
     {
         long length = Length;

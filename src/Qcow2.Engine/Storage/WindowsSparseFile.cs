@@ -7,6 +7,7 @@ namespace Qcow2.Engine.Storage;
 internal static unsafe class WindowsSparseFile
 {
     private const uint SetSparse = 0x000900c4; // FSCTL_SET_SPARSE
+    private const uint SetZeroData = 0x000980c8; // FSCTL_SET_ZERO_DATA
     private const uint QueryAllocatedRanges = 0x000940cf; // FSCTL_QUERY_ALLOCATED_RANGES
 
     /// <summary>Lets the file have holes where the file system can; where it cannot, the file is merely larger.</summary>
@@ -16,6 +17,12 @@ internal static unsafe class WindowsSparseFile
         {
             _ = DeviceIoControl(handle, SetSparse, null, 0, null, 0, out _, IntPtr.Zero);
         }
+    }
+
+    internal static bool TryPunchHole(SafeFileHandle handle, long offset, long length)
+    {
+        Range range = new() { Offset = offset, Length = offset + length }; // FILE_ZERO_DATA_INFORMATION: start and end
+        return DeviceIoControl(handle, SetZeroData, &range, sizeof(Range), null, 0, out _, IntPtr.Zero);
     }
 
     internal static StorageRun RunAt(SafeFileHandle handle, long offset, long length)
