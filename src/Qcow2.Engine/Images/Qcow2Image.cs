@@ -64,24 +64,26 @@ public sealed class Qcow2Image : VirtualDisk
     /// <summary>Opens an image for reading, with its backing chain and external data file.</summary>
     /// <param name="path">The image; a relative path is taken from the process's current directory.</param>
     /// <param name="options">How; null for <see cref="Qcow2OpenOptions.Default"/>.</param>
+    /// <param name="cancellationToken">Ends the trying of a passphrase, which takes seconds by design.</param>
     /// <exception cref="Qcow2Exception">The image, or another of its chain, cannot be used; <see cref="Qcow2Exception.Code"/> says why.</exception>
     /// <exception cref="IOException">The host could not open or read the file.</exception>
     /// <exception cref="UnauthorizedAccessException">The file may not be read.</exception>
-    public static Qcow2Image Open(string path, Qcow2OpenOptions? options = null)
+    public static Qcow2Image Open(string path, Qcow2OpenOptions? options = null, CancellationToken cancellationToken = default)
     {
         options ??= Qcow2OpenOptions.Default;
-        return Open(ImageFile.Open(path, options), options);
+        return Open(ImageFile.Open(path, options), options, cancellationToken);
     }
 
     /// <summary>Opens an image that lies in storage of the caller's. The image owns the storage from then on.</summary>
     /// <param name="storage">The image's bytes; disposed of also when the image cannot be opened.</param>
     /// <param name="options">How; null for <see cref="Qcow2OpenOptions.Default"/>.</param>
+    /// <param name="cancellationToken">Ends the trying of a passphrase, which takes seconds by design.</param>
     /// <exception cref="Qcow2Exception">The image, or another of its chain, cannot be used; <see cref="Qcow2Exception.Code"/> says why.</exception>
-    public static Qcow2Image Open(BlockStorage storage, Qcow2OpenOptions? options = null)
+    public static Qcow2Image Open(BlockStorage storage, Qcow2OpenOptions? options = null, CancellationToken cancellationToken = default)
     {
         try
         {
-            return Open(storage, ChainContext.Begin(storage, options ?? Qcow2OpenOptions.Default));
+            return Open(storage, ChainContext.Begin(storage, options ?? Qcow2OpenOptions.Default, cancellationToken));
         }
         catch
         {
@@ -101,7 +103,7 @@ public sealed class Qcow2Image : VirtualDisk
             Qcow2Header header = HeaderCluster.Load(storage);
             header.EnsureSupported();
             IReadOnlyList<SnapshotTableEntry> snapshots = SnapshotTable.Load(storage, header);
-            cipher = ImageEncryption.Unlock(storage, header, chain.Options.Passphrase);
+            cipher = ImageEncryption.Unlock(storage, header, chain.Options.Passphrase, chain.CancellationToken);
             data = header.Has(IncompatibleFeatures.ExternalDataFile) ? BackingFile.OpenDataFile(header, storage, chain.Options) : storage;
             backing = BackingFile.Open(header, storage.Path, chain);
             var resources = new ImageResources(header, storage, data, backing, cipher, chain.Options.L2CacheSize);

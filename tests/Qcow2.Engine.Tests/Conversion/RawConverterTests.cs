@@ -90,6 +90,23 @@ public sealed class RawConverterTests : IDisposable
         Assert.Empty(Directory.GetFileSystemEntries(_folder.Path));
     }
 
+    [Fact]
+    public void Destination_that_the_source_is_read_from_is_refused()
+    {
+        string path = Fixtures.Get("chain-top").CopyTo(_folder);
+        string middle = Qcow2ImageInfo.Read(path).ParentPath!;
+        byte[] before = File.ReadAllBytes(middle);
+        using Qcow2Image image = Qcow2Image.Open(path);
+
+        foreach (string destination in (string[])[path, middle])
+        {
+            var error = Assert.Throws<Qcow2Exception>(() => RawConverter.Convert(image, destination, overwrite: true));
+            Assert.Equal(Qcow2ErrorCode.DestinationIsSource, error.Code);
+        }
+
+        Assert.Equal(before, File.ReadAllBytes(middle));
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(4)]
