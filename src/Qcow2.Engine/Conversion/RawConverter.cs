@@ -38,6 +38,7 @@ public static class RawConverter
                 .At(System.IO.Path.GetFullPath(path));
         }
 
+        source.EnsureReadable();
         using var destination = ReplacementFile.Create(path, overwrite);
         Convert(source, destination.Storage, options, progress, cancellationToken);
         destination.Storage.Flush();

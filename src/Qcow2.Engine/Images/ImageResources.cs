@@ -40,6 +40,16 @@ internal sealed class ImageResources : IDisposable
 
     internal DecodedClusterCache DecodedClusters { get; }
 
+    /// <summary>Fails if the image is encrypted and was opened without a passphrase.</summary>
+    /// <exception cref="Qcow2Exception">It is, and it was.</exception>
+    internal void EnsureReadable()
+    {
+        if (Header.EncryptionMethod != EncryptionMethod.None && Cipher is null)
+        {
+            throw new Qcow2Exception(Qcow2ErrorCode.PassphraseRequired, "The image is encrypted; give its passphrase (-Passphrase).").At(Image.Path);
+        }
+    }
+
     /// <summary>Reads, and where needed decrypts, standard clusters.</summary>
     /// <param name="hostOffset">Where the bytes lie in the data file.</param>
     /// <param name="guestOffset">Where they lie on the disk.</param>
@@ -52,10 +62,7 @@ internal sealed class ImageResources : IDisposable
             return;
         }
 
-        if (Cipher is null)
-        {
-            throw new Qcow2Exception(Qcow2ErrorCode.PassphraseRequired, "The image is encrypted; give its passphrase (-Passphrase).").At(Image.Path);
-        }
+        EnsureReadable();
 
         // Sectors are decrypted whole. Guest and host offsets agree below the cluster size, so one lead serves both.
         int lead = (int)(hostOffset & (SectorCipher.SectorSize - 1));

@@ -170,6 +170,9 @@ public sealed class Qcow2Image : VirtualDisk
     }
 
     /// <inheritdoc/>
+    protected internal override void EnsureReadable() => _active.EnsureReadable();
+
+    /// <inheritdoc/>
     protected internal override void ReadCore(long offset, Span<byte> buffer) => _active.ReadCore(offset, buffer);
 
     /// <inheritdoc/>

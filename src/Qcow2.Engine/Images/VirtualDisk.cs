@@ -79,6 +79,13 @@ public abstract class VirtualDisk : IDisposable
         GC.SuppressFinalize(this);
     }
 
+    /// <summary>
+    /// Fails at once where reading all of the disk would fail sooner or later for want of a passphrase, in the disk itself or
+    /// in one below it.
+    /// </summary>
+    /// <exception cref="Qcow2Exception">An image of the chain is encrypted and was opened without a passphrase.</exception>
+    protected internal virtual void EnsureReadable() => Backing?.EnsureReadable();
+
     /// <summary>Fills a buffer from inside the disk.</summary>
     /// <param name="offset">Where to start; with the buffer's length it lies inside the disk.</param>
     /// <param name="buffer">Never empty.</param>

@@ -108,6 +108,20 @@ public sealed class RawConverterTests : IDisposable
     }
 
     [Theory]
+    [InlineData("luks")]
+    [InlineData("aes")]
+    [InlineData("luks-backing")]
+    public void Missing_passphrase_is_reported_before_anything_is_written(string name)
+    {
+        using Qcow2Image image = Qcow2Image.Open(Fixtures.Get(name).Path);
+
+        var error = Assert.Throws<Qcow2Exception>(() => RawConverter.Convert(image, _folder.File("disk.raw")));
+
+        Assert.Equal(Qcow2ErrorCode.PassphraseRequired, error.Code);
+        Assert.Empty(Directory.GetFileSystemEntries(_folder.Path));
+    }
+
+    [Theory]
     [InlineData(1)]
     [InlineData(4)]
     public void Failed_read_is_reported_and_leaves_nothing(int threads)
