@@ -1,3 +1,4 @@
+using System.Globalization;
 using Qcow2.Shell.Options;
 using Qcow2.Shell.Sessions;
 
@@ -11,6 +12,13 @@ internal static class Program
     {
         // The engine would otherwise report its use over the network, at import and at start-up.
         Environment.SetEnvironmentVariable("POWERSHELL_TELEMETRY_OPTOUT", "1");
+
+        // Under the invariant culture (LANG=C, as in most containers) the engine's help breaks lines in the midst of words.
+        if (CultureInfo.CurrentCulture.Equals(CultureInfo.InvariantCulture))
+        {
+            CultureInfo.CurrentCulture = CultureInfo.GetCultureInfo("en-US");
+        }
+
         try
         {
             return Run(ShellOptionsParser.Parse(args));

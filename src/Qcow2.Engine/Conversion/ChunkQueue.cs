@@ -23,7 +23,7 @@ internal sealed class ChunkQueue : IDisposable
 
     internal ChunkQueue(VirtualDisk source, IProgress<ConversionProgress>? progress, CancellationToken cancellationToken)
     {
-        _extents = source.GetExtents().GetEnumerator();
+        _extents = source.GetExtents(0, source.Length, cancellationToken).GetEnumerator();
         _progress = progress;
         _cancellationToken = cancellationToken;
         _total = source.Length;

@@ -17,8 +17,10 @@ public static class RawConverter
     /// <param name="options">How; null for <see cref="RawConversionOptions.Default"/>.</param>
     /// <param name="progress">Told of progress from any of the threads, often; null for none.</param>
     /// <param name="cancellationToken">Stops the conversion within a fraction of a second.</param>
-    /// <exception cref="Qcow2Exception">The source is damaged, or needs a passphrase.</exception>
-    /// <exception cref="IOException">The host could not read or write; or the file exists and may not be replaced.</exception>
+    /// <exception cref="Qcow2Exception">
+    /// The source is damaged or needs a passphrase; or the file exists and may not be replaced, or the source is read from it.
+    /// </exception>
+    /// <exception cref="IOException">The host could not read or write.</exception>
     /// <exception cref="OperationCanceledException">The caller stopped it.</exception>
     public static void Convert(
         VirtualDisk source,
@@ -28,6 +30,15 @@ public static class RawConverter
         IProgress<ConversionProgress>? progress = null,
         CancellationToken cancellationToken = default)
     {
+        if (source.ReadsFrom(path))
+        {
+            throw new Qcow2Exception(
+                Qcow2ErrorCode.DestinationIsSource,
+                $"{source.Path} is read from this very file, directly or through its backing chain, so that it cannot be the destination.")
+                .At(System.IO.Path.GetFullPath(path));
+        }
+
+        source.EnsureReadable();
         using var destination = ReplacementFile.Create(path, overwrite);
         Convert(source, destination.Storage, options, progress, cancellationToken);
         destination.Storage.Flush();

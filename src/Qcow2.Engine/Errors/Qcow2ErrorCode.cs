@@ -47,4 +47,10 @@ public enum Qcow2ErrorCode
 
     /// <summary>No internal snapshot has the id or name that was asked for, or more than one has it.</summary>
     SnapshotNotFound,
+
+    /// <summary>The file that was to be written exists, and replacing it was not allowed.</summary>
+    DestinationExists,
+
+    /// <summary>The file that was to be written is one that the source is read from.</summary>
+    DestinationIsSource,
 }

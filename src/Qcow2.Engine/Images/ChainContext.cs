@@ -9,9 +9,10 @@ internal sealed class ChainContext
     private readonly FileIdentity _file;
     private readonly int _length;
 
-    private ChainContext(Qcow2OpenOptions options, ChainContext? above, FileIdentity file)
+    private ChainContext(Qcow2OpenOptions options, ChainContext? above, FileIdentity file, CancellationToken cancellationToken)
     {
         Options = options;
+        CancellationToken = cancellationToken;
         _above = above;
         _file = file;
         _length = above is null ? 1 : above._length + 1;
@@ -22,8 +23,12 @@ internal sealed class ChainContext
     /// <summary>Whether this is the file that the caller asked for.</summary>
     internal bool IsTop => _above is null;
 
+    /// <summary>Ends the opening of the chain.</summary>
+    internal CancellationToken CancellationToken { get; }
+
     /// <summary>Begins a chain at the file that the caller asked for.</summary>
-    internal static ChainContext Begin(BlockStorage top, Qcow2OpenOptions options) => new(options, null, top.Identity);
+    internal static ChainContext Begin(BlockStorage top, Qcow2OpenOptions options, CancellationToken cancellationToken = default)
+        => new(options, null, top.Identity, cancellationToken);
 
     /// <summary>Goes one file down.</summary>
     /// <exception cref="Qcow2Exception">The file is in the chain already, or the chain gets too long.</exception>
@@ -40,7 +45,7 @@ internal sealed class ChainContext
         }
 
         return _length < Options.MaxChainLength
-            ? new ChainContext(Options, this, file.Identity)
+            ? new ChainContext(Options, this, file.Identity, CancellationToken)
             : throw new Qcow2Exception(
                 Qcow2ErrorCode.BackingChainTooDeep,
                 $"The backing chain is longer than {Options.MaxChainLength} images, the most that are allowed here.").At(imagePath);

@@ -31,7 +31,7 @@ internal static class ImageEncryption
     /// <summary>Makes the cipher of an image.</summary>
     /// <returns>Null if the image is not encrypted or no passphrase was given.</returns>
     /// <exception cref="Qcow2Exception">The passphrase opens no key slot, or the LUKS header is damaged.</exception>
-    internal static SectorCipher? Unlock(BlockStorage image, Qcow2Header header, Passphrase? passphrase)
+    internal static SectorCipher? Unlock(BlockStorage image, Qcow2Header header, Passphrase? passphrase, CancellationToken cancellationToken)
     {
         if (passphrase is null || header.EncryptionMethod == EncryptionMethod.None)
         {
@@ -44,6 +44,6 @@ internal static class ImageEncryption
         }
 
         long start = header.Extension<EncryptionHeaderExtension>()!.Offset;
-        return LuksUnlocker.Unlock(luks, (offset, buffer) => image.ReadZeroPadded(start + offset, buffer), passphrase, CancellationToken.None);
+        return LuksUnlocker.Unlock(luks, (offset, buffer) => image.ReadZeroPadded(start + offset, buffer), passphrase, cancellationToken);
     }
 }

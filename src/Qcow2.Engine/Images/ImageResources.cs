@@ -71,8 +71,19 @@ internal sealed class ImageResources : IDisposable
     /// <summary>Encrypts whole sectors in place and writes them.</summary>
     internal void WriteSectors(long hostOffset, long guestOffset, Span<byte> sectors)
     {
-        RequireCipher().Encrypt((ulong)CountedFrom(hostOffset, guestOffset) / SectorCipher.SectorSize, sectors);
+        EnsureReadable();
+        Cipher!.Encrypt((ulong)CountedFrom(hostOffset, guestOffset) / SectorCipher.SectorSize, sectors);
         Data.Write(hostOffset, sectors);
+    }
+
+    /// <summary>Fails if the image is encrypted and was opened without a passphrase.</summary>
+    /// <exception cref="Qcow2Exception">It is, and it was.</exception>
+    internal void EnsureReadable()
+    {
+        if (Header.EncryptionMethod != EncryptionMethod.None && Cipher is null)
+        {
+            throw new Qcow2Exception(Qcow2ErrorCode.PassphraseRequired, "The image is encrypted; give its passphrase (-Passphrase).").At(Image.Path);
+        }
     }
 
     /// <summary>Reads, and where needed decrypts, standard clusters.</summary>
@@ -87,7 +98,7 @@ internal sealed class ImageResources : IDisposable
             return;
         }
 
-        RequireCipher();
+        EnsureReadable();
 
         // Sectors are decrypted whole. Guest and host offsets agree below the cluster size, so one lead serves both.
         int lead = (int)(hostOffset & (SectorCipher.SectorSize - 1));
@@ -155,15 +166,12 @@ internal sealed class ImageResources : IDisposable
     private void ReadSectors(long hostOffset, long guestOffset, Span<byte> sectors)
     {
         ReadHost(hostOffset, sectors);
-        RequireCipher().Decrypt((ulong)CountedFrom(hostOffset, guestOffset) / SectorCipher.SectorSize, sectors);
+        Cipher!.Decrypt((ulong)CountedFrom(hostOffset, guestOffset) / SectorCipher.SectorSize, sectors);
     }
 
     /// <summary>The legacy method counts sectors of the guest, LUKS those of the host (spec: "Data encryption").</summary>
     private long CountedFrom(long hostOffset, long guestOffset)
         => Header.EncryptionMethod == EncryptionMethod.Luks ? hostOffset : guestOffset;
-
-    private SectorCipher RequireCipher() => Cipher
-        ?? throw new Qcow2Exception(Qcow2ErrorCode.PassphraseRequired, "The image is encrypted; give its passphrase (-Passphrase).").At(Image.Path);
 
     /// <summary>Reads standard clusters. The file may end inside the last one, whose rest is zeros, but not before it.</summary>
     private void ReadHost(long hostOffset, Span<byte> buffer)

@@ -41,6 +41,13 @@ internal sealed class MappedDisk : VirtualDisk
     protected internal override bool ReadsFrom(FileIdentity file) => _resources.AreIn(file) || base.ReadsFrom(file);
 
     /// <inheritdoc/>
+    protected internal override void EnsureReadable()
+    {
+        _resources.EnsureReadable();
+        base.EnsureReadable();
+    }
+
+    /// <inheritdoc/>
     protected internal override void ReadCore(long offset, Span<byte> buffer)
     {
         try

@@ -97,24 +97,27 @@ public sealed class Qcow2Image : VirtualDisk
     /// <summary>Opens an image for reading, with its backing chain and external data file.</summary>
     /// <param name="path">The image; a relative path is taken from the process's current directory.</param>
     /// <param name="options">How; null for <see cref="Qcow2OpenOptions.Default"/>.</param>
+    /// <param name="cancellationToken">Ends the trying of a passphrase, which takes seconds by design.</param>
     /// <exception cref="Qcow2Exception">The image, or another of its chain, cannot be used; <see cref="Qcow2Exception.Code"/> says why.</exception>
     /// <exception cref="IOException">The host could not open or read the file.</exception>
     /// <exception cref="UnauthorizedAccessException">The file may not be read.</exception>
-    public static Qcow2Image Open(string path, Qcow2OpenOptions? options = null)
+    public static Qcow2Image Open(string path, Qcow2OpenOptions? options = null, CancellationToken cancellationToken = default)
     {
         options ??= Qcow2OpenOptions.Default;
-        return Open(options.Writable ? ImageFile.OpenForWriting(path, options) : ImageFile.Open(path, options), options);
+        LocalFile file = options.Writable ? ImageFile.OpenForWriting(path, options) : ImageFile.Open(path, options);
+        return Open(file, options, cancellationToken);
     }
 
     /// <summary>Opens an image that lies in storage of the caller's. The image owns the storage from then on.</summary>
     /// <param name="storage">The image's bytes; disposed of also when the image cannot be opened.</param>
     /// <param name="options">How; null for <see cref="Qcow2OpenOptions.Default"/>.</param>
+    /// <param name="cancellationToken">Ends the trying of a passphrase, which takes seconds by design.</param>
     /// <exception cref="Qcow2Exception">The image, or another of its chain, cannot be used; <see cref="Qcow2Exception.Code"/> says why.</exception>
-    public static Qcow2Image Open(BlockStorage storage, Qcow2OpenOptions? options = null)
+    public static Qcow2Image Open(BlockStorage storage, Qcow2OpenOptions? options = null, CancellationToken cancellationToken = default)
     {
         try
         {
-            return Open(storage, ChainContext.Begin(storage, options ?? Qcow2OpenOptions.Default));
+            return Open(storage, ChainContext.Begin(storage, options ?? Qcow2OpenOptions.Default, cancellationToken));
         }
         catch
         {
@@ -146,7 +149,7 @@ public sealed class Qcow2Image : VirtualDisk
             Qcow2Header header = HeaderCluster.Load(storage);
             header.EnsureSupported();
             IReadOnlyList<SnapshotTableEntry> snapshots = SnapshotTable.Load(storage, header);
-            cipher = ImageEncryption.Unlock(storage, header, chain.Options.Passphrase);
+            cipher = ImageEncryption.Unlock(storage, header, chain.Options.Passphrase, chain.CancellationToken);
             bool isWritable = chain.IsTop && chain.Options.Writable;
             data = header.Has(IncompatibleFeatures.ExternalDataFile)
                 ? BackingFile.OpenDataFile(header, storage, chain.Options, isWritable)
@@ -293,6 +296,9 @@ public sealed class Qcow2Image : VirtualDisk
 
     /// <inheritdoc/>
     protected internal override void WriteCore(long offset, ReadOnlySpan<byte> data) => _writer!.Write(offset, data);
+
+    /// <inheritdoc/>
+    protected internal override void EnsureReadable() => _active.EnsureReadable();
 
     /// <inheritdoc/>
     protected internal override void ReadCore(long offset, Span<byte> buffer) => _active.ReadCore(offset, buffer);

@@ -105,8 +105,9 @@ public abstract class VirtualDisk : IDisposable
     /// <summary>What lies where in a part of the disk, in order and without gaps, adjacent extents of one kind joined.</summary>
     /// <param name="offset">Where to start, in bytes; 0 or more.</param>
     /// <param name="length">Bytes; what passes the end of the disk is left out.</param>
+    /// <param name="cancellationToken">Ends the enumeration, also in the midst of a long extent.</param>
     /// <exception cref="Qcow2Exception">The image's tables are damaged (when the extents are enumerated).</exception>
-    public IEnumerable<DiskExtent> GetExtents(long offset, long length)
+    public IEnumerable<DiskExtent> GetExtents(long offset, long length, CancellationToken cancellationToken = default)
     {
         if (offset < 0)
         {
@@ -118,7 +119,7 @@ public abstract class VirtualDisk : IDisposable
             throw new ArgumentOutOfRangeException(nameof(length), length, "A length is 0 or more.");
         }
 
-        return Join(offset, Math.Min(length, Math.Max(0, Length - offset)));
+        return Join(offset, Math.Min(length, Math.Max(0, Length - offset)), cancellationToken);
     }
 
     /// <summary>
@@ -137,6 +138,13 @@ public abstract class VirtualDisk : IDisposable
         Dispose(true);
         GC.SuppressFinalize(this);
     }
+
+    /// <summary>
+    /// Fails at once where reading all of the disk would fail sooner or later for want of a passphrase, in the disk itself or
+    /// in one below it.
+    /// </summary>
+    /// <exception cref="Qcow2Exception">An image of the chain is encrypted and was opened without a passphrase.</exception>
+    protected internal virtual void EnsureReadable() => Backing?.EnsureReadable();
 
     /// <summary>Fills a buffer from inside the disk.</summary>
     /// <param name="offset">Where to start; with the buffer's length it lies inside the disk.</param>
@@ -193,10 +201,12 @@ public abstract class VirtualDisk : IDisposable
     }
 
     private IEnumerable<DiskExtent> Join(long offset, long length)
+    private IEnumerable<DiskExtent> Join(long offset, long length, CancellationToken cancellationToken)
     {
         DiskExtent pending = default;
         foreach (DiskExtent extent in EnumerateExtents(offset, length, 0))
         {
+            cancellationToken.ThrowIfCancellationRequested();
             if (pending.Length == 0)
             {
                 pending = extent;

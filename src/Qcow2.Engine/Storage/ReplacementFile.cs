@@ -24,7 +24,8 @@ public sealed class ReplacementFile : IDisposable
     /// <summary>Begins a file.</summary>
     /// <param name="path">The destination; a relative path is taken from the process's current directory.</param>
     /// <param name="overwrite">Whether a destination that exists is replaced.</param>
-    /// <exception cref="IOException">The destination exists and may not be replaced, is a folder, or the file could not be created.</exception>
+    /// <exception cref="Qcow2Exception">The destination exists and may not be replaced.</exception>
+    /// <exception cref="IOException">The destination is a folder or a link, or the file could not be created.</exception>
     public static ReplacementFile Create(string path, bool overwrite)
     {
         string fullPath = System.IO.Path.GetFullPath(path);
@@ -36,7 +37,8 @@ public sealed class ReplacementFile : IDisposable
     }
 
     /// <summary>Moves the file into place. Flush the storage first if the bytes must survive a power failure.</summary>
-    /// <exception cref="IOException">It could not be moved; for one, because a destination came to exist meanwhile.</exception>
+    /// <exception cref="Qcow2Exception">A destination that may not be replaced came to exist meanwhile.</exception>
+    /// <exception cref="IOException">The file could not be moved.</exception>
     public void Commit()
     {
         RequireReplaceable(_path, _overwrite);
@@ -66,7 +68,7 @@ public sealed class ReplacementFile : IDisposable
         {
             if (!overwrite)
             {
-                throw new IOException($"{path}: the file exists already.");
+                throw new Qcow2Exception(Qcow2ErrorCode.DestinationExists, "The file exists already, and replacing it was not allowed.").At(path);
             }
 
             if ((File.GetAttributes(path) & (FileAttributes.Device | FileAttributes.ReparsePoint)) != 0)

@@ -71,15 +71,15 @@ public sealed class GetQcow2ExtentCommand : DiskCmdlet
         WarnIfInUse(image.Path);
         Qcow2OpenOptions options = OptionsFor(image.Path);
         string? snapshot = SnapshotOf(image);
-        LongOperation.Stream(() => Map(image.Path, options, snapshot), WriteObject, () => { }, StopToken);
+        LongOperation.Stream(stop => Map(image.Path, options, snapshot, stop), WriteObject, () => { }, StopToken);
     }
 
     /// <summary>Runs on a thread of its own, and closes the image when it ends, however it ends.</summary>
-    private IEnumerable<Qcow2Extent> Map(string path, Qcow2OpenOptions options, string? snapshot)
+    private IEnumerable<Qcow2Extent> Map(string path, Qcow2OpenOptions options, string? snapshot, CancellationToken stop)
     {
-        using Qcow2Image image = Qcow2Image.Open(path, options);
+        using Qcow2Image image = Qcow2Image.Open(path, options, stop);
         VirtualDisk disk = snapshot is null ? image : image.OpenSnapshot(image.FindSnapshot(snapshot));
-        foreach (DiskExtent extent in disk.GetExtents(Offset, Length))
+        foreach (DiskExtent extent in disk.GetExtents(Offset, Length, stop))
         {
             yield return Qcow2Extent.From(extent, path);
         }

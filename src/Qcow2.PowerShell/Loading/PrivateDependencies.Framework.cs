@@ -13,7 +13,7 @@ internal static class PrivateDependencies
     private static readonly string[] Libraries =
     [
         "ZstdSharp", "System.Memory", "System.Buffers", "System.Numerics.Vectors", "System.Runtime.CompilerServices.Unsafe",
-        "System.Threading.Tasks.Extensions", "Microsoft.Bcl.AsyncInterfaces",
+        "System.Threading.Tasks.Extensions",
     ];
 
     private static readonly ConcurrentDictionary<string, Assembly?> Loaded = new(StringComparer.Ordinal);

@@ -59,9 +59,6 @@ internal static class DestinationFile
     internal static ImageCmdletException NotUnique(string path, int count) => new("DestinationNotUnique", ErrorCategory.InvalidArgument,
         $"{path}: {count} images cannot all be written to this one file; none was. {GiveEachItsOwn}");
 
-    internal static ImageCmdletException IsSource(string path, string source) => new("DestinationIsSource", ErrorCategory.InvalidArgument,
-        $"{path}: {source} is read from this very file, directly or through its backing chain, so that it cannot be the destination.");
-
     private const string GiveEachItsOwn =
         "Give each image a destination of its own: Get-ChildItem *.qcow2 | Convert-Qcow2Image -DestinationPath { $_.FullName + '.raw' }.";
 }

@@ -47,11 +47,11 @@ internal static class LongOperation
     /// <param name="onPulse">Called on this thread several times a second while there are none.</param>
     /// <param name="stop">Cancelled when the pipeline is stopped.</param>
     /// <exception cref="OperationCanceledException">The pipeline was stopped.</exception>
-    internal static void Stream<T>(Func<IEnumerable<T>> work, Action<T> onItem, Action onPulse, CancellationToken stop)
+    internal static void Stream<T>(Func<CancellationToken, IEnumerable<T>> work, Action<T> onItem, Action onPulse, CancellationToken stop)
     {
         var cancellation = CancellationTokenSource.CreateLinkedTokenSource(stop);
         var queue = new BlockingCollection<T>(QueueLength);
-        Task task = Start(() => Fill(queue, work(), cancellation.Token));
+        Task task = Start(() => Fill(queue, work(cancellation.Token), cancellation.Token));
         try
         {
             while (!queue.IsCompleted)

@@ -46,14 +46,9 @@ internal sealed class RawConversion(
     /// <summary>Opening is part of the work: to try a passphrase takes seconds, by design.</summary>
     private void Convert(CancellationToken cancellationToken)
     {
-        using Qcow2Image image = Qcow2Image.Open(path, options);
+        using Qcow2Image image = Qcow2Image.Open(path, options, cancellationToken);
         VirtualDisk disk = snapshot is null ? image : image.OpenSnapshot(image.FindSnapshot(snapshot));
         Interlocked.Exchange(ref _total, disk.Length);
-        if (image.ReadsFrom(destination))
-        {
-            throw DestinationFile.IsSource(destination, path);
-        }
-
         var how = new RawConversionOptions { ThrottleLimit = throttleLimit };
         RawConverter.Convert(disk, destination, overwrite, how, this, cancellationToken);
     }

@@ -90,6 +90,37 @@ public sealed class RawConverterTests : IDisposable
         Assert.Empty(Directory.GetFileSystemEntries(_folder.Path));
     }
 
+    [Fact]
+    public void Destination_that_the_source_is_read_from_is_refused()
+    {
+        string path = Fixtures.Get("chain-top").CopyTo(_folder);
+        string middle = Qcow2ImageInfo.Read(path).ParentPath!;
+        byte[] before = File.ReadAllBytes(middle);
+        using Qcow2Image image = Qcow2Image.Open(path);
+
+        foreach (string destination in (string[])[path, middle])
+        {
+            var error = Assert.Throws<Qcow2Exception>(() => RawConverter.Convert(image, destination, overwrite: true));
+            Assert.Equal(Qcow2ErrorCode.DestinationIsSource, error.Code);
+        }
+
+        Assert.Equal(before, File.ReadAllBytes(middle));
+    }
+
+    [Theory]
+    [InlineData("luks")]
+    [InlineData("aes")]
+    [InlineData("luks-backing")]
+    public void Missing_passphrase_is_reported_before_anything_is_written(string name)
+    {
+        using Qcow2Image image = Qcow2Image.Open(Fixtures.Get(name).Path);
+
+        var error = Assert.Throws<Qcow2Exception>(() => RawConverter.Convert(image, _folder.File("disk.raw")));
+
+        Assert.Equal(Qcow2ErrorCode.PassphraseRequired, error.Code);
+        Assert.Empty(Directory.GetFileSystemEntries(_folder.Path));
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(4)]

@@ -56,6 +56,19 @@ public class FixtureMapTests
     }
 
     [Fact]
+    public void Enumeration_can_be_stopped()
+    {
+        using Qcow2Image image = Fixtures.Get("extl2").Open();
+        using var stop = new CancellationTokenSource();
+        using IEnumerator<DiskExtent> extents = image.GetExtents(0, image.Length, stop.Token).GetEnumerator();
+
+        Assert.True(extents.MoveNext());
+        stop.Cancel();
+
+        Assert.Throws<OperationCanceledException>(() => extents.MoveNext());
+    }
+
+    [Fact]
     public void Extents_of_a_part_are_cut_to_it()
     {
         using Qcow2Image image = Fixtures.Get("extl2").Open();

@@ -55,6 +55,15 @@ public class FixtureRefusalTests
     }
 
     [Fact]
+    public void Trying_a_passphrase_can_be_stopped()
+    {
+        using Passphrase passphrase = Passphrase.FromString("any");
+        var options = new Qcow2OpenOptions { Passphrase = passphrase };
+
+        Assert.ThrowsAny<OperationCanceledException>(() => Qcow2Image.Open(Fixtures.Get("luks").Path, options, new CancellationToken(canceled: true)));
+    }
+
+    [Fact]
     public void Wrong_passphrase_is_refused()
     {
         var error = Assert.Throws<Qcow2Exception>(() => Fixtures.Get("luks").Open("not the passphrase"));

@@ -46,9 +46,10 @@ public sealed class ReplacementFileTests : IDisposable
         string path = _folder.File("disk.raw");
         File.WriteAllText(path, "old");
 
-        var error = Assert.Throws<IOException>(() => ReplacementFile.Create(path, overwrite: false));
+        var error = Assert.Throws<Qcow2Exception>(() => ReplacementFile.Create(path, overwrite: false));
 
-        Assert.Contains("exists already", error.Message, StringComparison.Ordinal);
+        Assert.Equal(Qcow2ErrorCode.DestinationExists, error.Code);
+        Assert.StartsWith(path, error.Message, StringComparison.Ordinal);
         Assert.Equal([path], Directory.GetFiles(_folder.Path));
     }
 
@@ -59,7 +60,7 @@ public sealed class ReplacementFileTests : IDisposable
         using (var file = ReplacementFile.Create(path, overwrite: false))
         {
             File.WriteAllText(path, "someone else's");
-            Assert.Throws<IOException>(file.Commit);
+            Assert.Throws<Qcow2Exception>(file.Commit);
         }
 
         Assert.Equal("someone else's", File.ReadAllText(path));

@@ -33,7 +33,7 @@ public sealed class LongOperationTests
     public void A_failure_while_streaming_comes_after_what_was_found()
     {
         var found = new List<int>();
-        Assert.Throws<IOException>(() => LongOperation.Stream(Find, found.Add, () => { }, CancellationToken.None));
+        Assert.Throws<IOException>(() => LongOperation.Stream(_ => Find(), found.Add, () => { }, CancellationToken.None));
         Assert.Equal([1, 2], found);
 
         static IEnumerable<int> Find()
@@ -50,7 +50,7 @@ public sealed class LongOperationTests
         int here = Environment.CurrentManagedThreadId;
         var found = new List<int>();
         LongOperation.Stream(
-            () => Enumerable.Range(0, 10_000),
+            _ => Enumerable.Range(0, 10_000),
             item =>
             {
                 Assert.Equal(here, Environment.CurrentManagedThreadId);
@@ -66,7 +66,7 @@ public sealed class LongOperationTests
     {
         using var ended = new ManualResetEventSlim();
         Assert.Throws<InvalidOperationException>(() => LongOperation.Stream(
-            Forever, item => throw new InvalidOperationException("enough"), () => { }, CancellationToken.None));
+            _ => Forever(), item => throw new InvalidOperationException("enough"), () => { }, CancellationToken.None));
         Assert.True(ended.Wait(TimeSpan.FromSeconds(5)));
 
         IEnumerable<int> Forever()
