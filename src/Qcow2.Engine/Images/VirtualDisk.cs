@@ -200,7 +200,6 @@ public abstract class VirtualDisk : IDisposable
         }
     }
 
-    private IEnumerable<DiskExtent> Join(long offset, long length)
     private IEnumerable<DiskExtent> Join(long offset, long length, CancellationToken cancellationToken)
     {
         DiskExtent pending = default;
