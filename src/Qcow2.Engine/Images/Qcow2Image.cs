@@ -81,7 +81,7 @@ public sealed class Qcow2Image : VirtualDisk
         string path, long? size, Qcow2CreateOptions? options = null, bool overwrite = false, CancellationToken cancellationToken = default)
     {
         ImageFileCreator.Create(path, size, options ?? Qcow2CreateOptions.Default, overwrite, cancellationToken);
-        return Open(path, new Qcow2OpenOptions { Writable = true });
+        return Open(path, new Qcow2OpenOptions { Writable = true }, cancellationToken);
     }
 
     /// <summary>Creates an image in empty storage of the caller's and opens it for writing. The image owns the storage from then on.</summary>
