@@ -35,6 +35,9 @@ internal static class BackingFile
         => OpenNamed(header.BackingFile!, header, imagePath, options with { ForceShare = true });
 
     /// <summary>Opens the external data file of an image.</summary>
+    /// <param name="header">The image's header.</param>
+    /// <param name="image">The image.</param>
+    /// <param name="options">How the image is opened; the data file is opened for writing with it.</param>
     /// <exception cref="Qcow2Exception">It is unnamed, missing or refused.</exception>
     internal static LocalFile OpenDataFile(Qcow2Header header, BlockStorage image, Qcow2OpenOptions options)
     {
@@ -52,7 +55,12 @@ internal static class BackingFile
             path = ImageReference.Resolve(name!, image.Path, "external data file", options.References);
         }
 
-        LocalFile file = OpenFile(path, "external data file", Qcow2ErrorCode.DataFileUnavailable, image.Path, options);
+        LocalFile file = OpenFile(
+            path,
+            "external data file",
+            Qcow2ErrorCode.DataFileUnavailable,
+            image.Path,
+            name => options.Writable ? ImageFile.OpenForWriting(name, options) : ImageFile.Open(name, options));
         if (file.Identity == image.Identity)
         {
             file.Dispose();
@@ -87,14 +95,14 @@ internal static class BackingFile
     {
         string path = ImageReference.Resolve(name, imagePath, "backing file", options.References);
         BackingFormat format = FormatOf(header, imagePath, options);
-        return (OpenFile(path, "backing file", Qcow2ErrorCode.BackingFileUnavailable, imagePath, options), format);
+        return (OpenFile(path, "backing file", Qcow2ErrorCode.BackingFileUnavailable, imagePath, name => ImageFile.Open(name, options)), format);
     }
 
-    private static LocalFile OpenFile(string path, string role, Qcow2ErrorCode code, string imagePath, Qcow2OpenOptions options)
+    private static LocalFile OpenFile(string path, string role, Qcow2ErrorCode code, string imagePath, Func<string, LocalFile> open)
     {
         try
         {
-            return ImageFile.Open(path, options);
+            return open(path);
         }
         catch (Exception e) when (e is not Qcow2Exception && e is IOException or UnauthorizedAccessException)
         {

@@ -136,9 +136,11 @@ public sealed class Qcow2Image : VirtualDisk
             header.EnsureSupported();
             IReadOnlyList<SnapshotTableEntry> snapshots = SnapshotTable.Load(storage, header);
             cipher = ImageEncryption.Unlock(storage, header, chain.Options.Passphrase);
-            data = header.Has(IncompatibleFeatures.ExternalDataFile) ? BackingFile.OpenDataFile(header, storage, chain.Options) : storage;
-            backing = BackingFile.Open(header, storage.Path, chain);
             bool isWritable = chain.IsTop && chain.Options.Writable;
+            data = header.Has(IncompatibleFeatures.ExternalDataFile)
+                ? BackingFile.OpenDataFile(header, storage, chain.Options with { Writable = isWritable })
+                : storage;
+            backing = BackingFile.Open(header, storage.Path, chain);
             if (isWritable)
             {
                 RequireWritable(header);
