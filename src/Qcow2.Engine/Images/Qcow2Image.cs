@@ -287,6 +287,13 @@ public sealed class Qcow2Image : VirtualDisk
         var committer = new MetadataCommitter(_resources.Image, _resources.Data, Header, l1, _resources.L2Cache, refcounts)
         {
             Exclusively = _resources.Exclusively,
+            Freed = clusters =>
+            {
+                foreach (long cluster in clusters)
+                {
+                    guard.Remove(cluster << Header.ClusterBits);
+                }
+            },
         };
         return new DiskWriter(_resources, _active, l1, refcounts, guard, committer);
     }

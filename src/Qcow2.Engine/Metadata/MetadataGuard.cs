@@ -1,16 +1,16 @@
-using Qcow2.Engine.Format;
+using System.Collections.Concurrent;
 
 namespace Qcow2.Engine.Metadata;
 
 /// <summary>
 /// Knows where the image's own metadata lies, so that no write of the guest's data ever lands there. In a sound image none
-/// would; in a damaged one, this is where the damage stops spreading.
+/// would; in a damaged one, this is where the damage stops spreading. Checks are safe beside one thread that changes it.
 /// </summary>
 internal sealed class MetadataGuard
 {
     private readonly int _clusterBits;
-    private readonly Dictionary<long, string> _clusters = [];
-    private readonly List<(long First, long End, string Name)> _ranges = [];
+    private readonly ConcurrentDictionary<long, string> _clusters = new();
+    private volatile (long First, long End, string Name)[] _ranges = [];
 
     internal MetadataGuard(int clusterBits)
     {
@@ -32,12 +32,12 @@ internal sealed class MetadataGuard
     {
         if (length > 0)
         {
-            _ranges.Add((offset >> _clusterBits, ((offset + length - 1) >> _clusterBits) + 1, name));
+            _ranges = [.. _ranges, (offset >> _clusterBits, ((offset + length - 1) >> _clusterBits) + 1, name)];
         }
     }
 
     /// <summary>Forgets a structure of one cluster that was given up.</summary>
-    internal void Remove(long offset) => _clusters.Remove(offset >> _clusterBits);
+    internal void Remove(long offset) => _clusters.TryRemove(offset >> _clusterBits, out _);
 
     /// <summary>Refuses a write that would hit metadata.</summary>
     /// <exception cref="Qcow2Exception">It would: the image is corrupt.</exception>
@@ -45,12 +45,17 @@ internal sealed class MetadataGuard
     {
         for (long cluster = offset >> _clusterBits; cluster <= (offset + length - 1) >> _clusterBits; cluster++)
         {
-            string? hit = _clusters.TryGetValue(cluster, out string? name)
-                ? name
-                : _ranges.Find(range => cluster >= range.First && cluster < range.End).Name;
-            if (hit is not null)
+            if (_clusters.TryGetValue(cluster, out string? name))
             {
-                throw new MetadataOverlapException(cluster << _clusterBits, hit);
+                throw new MetadataOverlapException(cluster << _clusterBits, name);
+            }
+
+            foreach ((long first, long end, string range) in _ranges)
+            {
+                if (cluster >= first && cluster < end)
+                {
+                    throw new MetadataOverlapException(cluster << _clusterBits, range);
+                }
             }
         }
     }
