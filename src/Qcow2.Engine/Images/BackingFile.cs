@@ -46,6 +46,10 @@ internal static class BackingFile
     }
 
     /// <summary>Opens the external data file of an image.</summary>
+    /// <param name="header">The image's header.</param>
+    /// <param name="image">The image.</param>
+    /// <param name="options">How the image is opened.</param>
+    /// <param name="isWritable">Whether the data file is to be written, too.</param>
     /// <exception cref="Qcow2Exception">It is unnamed, missing or refused.</exception>
     internal static LocalFile OpenDataFile(Qcow2Header header, BlockStorage image, Qcow2OpenOptions options, bool isWritable)
     {

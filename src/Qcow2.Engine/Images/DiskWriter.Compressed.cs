@@ -1,6 +1,7 @@
 using System.Buffers;
 using Qcow2.Engine.Codecs;
 using Qcow2.Engine.Format;
+using Qcow2.Engine.Metadata;
 
 namespace Qcow2.Engine;
 
@@ -30,6 +31,11 @@ internal sealed partial class DiskWriter
                 Write(offset, data);
             }
         }
+        catch (MetadataOverlapException e)
+        {
+            StopWriting(e);
+            throw;
+        }
         finally
         {
             ArrayPool<byte>.Shared.Return(cluster);
@@ -46,7 +52,9 @@ internal sealed partial class DiskWriter
                 return false;
             }
 
+            _committer.RequireSound();
             EnsureTable(offset);
+            _map.PrepareToSet(offset, 1);
             (L2Entry old, _) = _map.GetEntry(offset);
             long host = AllocateBytes(compressed.Length);
             long last = (host + compressed.Length - 1) >> ClusterBits;

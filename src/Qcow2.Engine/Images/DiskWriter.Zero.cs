@@ -14,10 +14,19 @@ internal sealed partial class DiskWriter
     internal void WriteZeroes(long offset, long length, bool keepAllocation)
     {
         long end = offset + length;
-        while (offset < end)
+        try
         {
-            long zeros = AlreadyZero(offset, end);
-            offset += zeros > 0 ? zeros : ZeroStep(offset, end, keepAllocation);
+            while (offset < end)
+            {
+                _committer.RequireSound();
+                long zeros = AlreadyZero(offset, end);
+                offset += zeros > 0 ? zeros : ZeroStep(offset, end, keepAllocation);
+            }
+        }
+        catch (MetadataOverlapException e)
+        {
+            StopWriting(e);
+            throw;
         }
     }
 
@@ -34,6 +43,7 @@ internal sealed partial class DiskWriter
         offset = (offset + mask) & ~mask;
         while (offset < end)
         {
+            _committer.RequireSound();
             long zerosEnd = offset + AlreadyZero(offset, end);
             if (zerosEnd == end || zerosEnd - offset >= ClusterSize)
             {

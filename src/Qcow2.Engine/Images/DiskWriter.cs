@@ -55,16 +55,25 @@ internal sealed partial class DiskWriter
     /// <summary>Writes data; it is on the disk for good after the next <see cref="Flush"/>.</summary>
     internal void Write(long offset, ReadOnlySpan<byte> data)
     {
-        while (!data.IsEmpty)
+        try
         {
-            int done = WriteInPlace(offset, data);
-            if (done == 0)
+            while (!data.IsEmpty)
             {
-                done = WriteAllocating(offset, data);
-            }
+                _committer.RequireSound();
+                int done = WriteInPlace(offset, data);
+                if (done == 0)
+                {
+                    done = WriteAllocating(offset, data);
+                }
 
-            offset += done;
-            data = data.Slice(done);
+                offset += done;
+                data = data.Slice(done);
+            }
+        }
+        catch (MetadataOverlapException e)
+        {
+            StopWriting(e);
+            throw;
         }
     }
 
@@ -83,6 +92,16 @@ internal sealed partial class DiskWriter
         lock (_gate)
         {
             _committer.CommitAll();
+        }
+    }
+
+    /// <summary>What the tables say cannot be trusted any more, so nothing is written by it.</summary>
+    private void StopWriting(MetadataOverlapException overlap)
+    {
+        overlap.At(_disk.Path);
+        lock (_gate)
+        {
+            _committer.MarkCorrupt();
         }
     }
 
@@ -413,6 +432,16 @@ internal sealed partial class DiskWriter
             }
         }
 
+        try
+        {
+            _map.PrepareToSet(plan.Start, plan.Count);
+        }
+        catch
+        {
+            Abandon(plan);
+            throw;
+        }
+
         ChangeMap(Change);
         Forget(plan);
     }
@@ -482,7 +511,18 @@ internal sealed partial class DiskWriter
         }
 
         long table = _refcounts.Allocate(1, out _, out _) << ClusterBits;
-        _resources.L2Cache.AddTable(table, entry.IsUsed ? entry.Offset : null);
+        try
+        {
+            _guard.Check(table, ClusterSize);
+            _resources.L2Cache.AddTable(table, entry.IsUsed ? entry.Offset : null);
+        }
+        catch
+        {
+            _resources.L2Cache.RemoveTable(table);
+            _refcounts.Release(table >> ClusterBits, 1);
+            throw;
+        }
+
         _guard.Add(table, ClusterSize, "an L2 table");
         ChangeMap(() => _l1.Set(index, new L1Entry(table, isCopied: true)));
         if (entry.IsUsed)
@@ -511,16 +551,7 @@ internal sealed partial class DiskWriter
             return;
         }
 
-        try
-        {
-            _guard.Check(hostOffset, length);
-        }
-        catch (MetadataOverlapException e)
-        {
-            _committer.MarkCorrupt();
-            e.At(_disk.Path);
-            throw;
-        }
+        _guard.Check(hostOffset, length);
     }
 
     private void CommitIfMuchIsDirty()

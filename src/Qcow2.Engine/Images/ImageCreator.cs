@@ -26,6 +26,7 @@ internal static class ImageCreator
             RefcountTableClusters = refcounts.TableClusters,
         };
 
+        refcounts.ApplyDecrements(_ => { }); // A table that was outgrown before anything was written.
         refcounts.WriteBlocks();
         refcounts.WriteMovedTable();
         L1Table.CreateEmpty(l1Offset, header.L1Size).WriteMoved(storage);

@@ -104,6 +104,7 @@ internal sealed class MappedDisk : VirtualDisk
     {
         try
         {
+            using ClusterUse use = _resources.UseClusters();
             return Map.Find(offset, length);
         }
         catch (Qcow2Exception e)

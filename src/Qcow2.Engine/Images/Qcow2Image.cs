@@ -359,11 +359,8 @@ public sealed class Qcow2Image : VirtualDisk
             guard.Add(offset, length, "the refcount structure");
         }
 
-        foreach (SnapshotTableEntry snapshot in Snapshots)
-        {
-            guard.SetRange(snapshot.L1TableOffset, (long)snapshot.L1Size * L1Entry.Length, $"the L1 table of snapshot '{FormatText.Printable(snapshot.Id)}'");
-        }
-
+        guard.AddRanges(
+            Snapshots.Select(snapshot => (snapshot.L1TableOffset, (long)snapshot.L1Size * L1Entry.Length)), "a snapshot's L1 table");
         guard.SetRange(Header.SnapshotsOffset, Snapshots.Sum(snapshot => (long)snapshot.TotalLength), "the snapshot table");
         refcounts.MetadataAdded = (offset, length) => guard.Add(offset, length, "the refcount structure");
         var committer = new MetadataCommitter(_resources.Image, _resources.Data, Header, l1, _resources.L2Cache, refcounts)

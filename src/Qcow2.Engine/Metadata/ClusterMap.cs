@@ -112,6 +112,17 @@ internal sealed class ClusterMap
         }
     }
 
+    /// <summary>Reads the L2 entries of a range into memory and keeps them there, so that changing them cannot fail.</summary>
+    internal void PrepareToSet(long offset, int clusters)
+    {
+        long table = AlignedTable(_l1[L1Index(offset)], offset);
+        int last = Locate(offset + ((long)(clusters - 1) << _geometry.ClusterBits)).Slice;
+        for (int slice = Locate(offset).Slice; slice <= last; slice++)
+        {
+            _l2.GetSliceForUpdate(table, slice);
+        }
+    }
+
     private (int Slice, int Index) Locate(long offset)
     {
         int l2Index = (int)(offset >> _geometry.ClusterBits) & ((1 << _geometry.L2Bits) - 1);
@@ -153,7 +164,7 @@ internal sealed class ClusterMap
 
     private ClusterRun FindStandard(ulong[] slice, int index, long offset, long maxLength, out bool mayContinue)
     {
-        var entry = new L2Entry(slice[index]);
+        var entry = new L2Entry(Volatile.Read(ref slice[index]));
         ClusterState state = Classify(entry, offset);
         int inCluster = _geometry.OffsetInCluster(offset);
         if (state == ClusterState.Compressed)
@@ -166,28 +177,31 @@ internal sealed class ClusterMap
         // Only as many entries as the caller wants bytes.
         long wanted = ((maxLength + inCluster - 1) >> _geometry.ClusterBits) + 1;
         int limit = (int)Math.Min(slice.Length - index, wanted);
-        int count = CountAlike(slice.AsSpan(index, limit), state);
+        int count = 1 + CountAlike(entry, slice.AsSpan(index + 1, limit - 1), state);
         mayContinue = index + count == slice.Length;
         long length = Math.Min(maxLength, ((long)count << _geometry.ClusterBits) - inCluster);
         return new ClusterRun(state, length, entry.Offset + inCluster);
     }
 
-    /// <summary>Number of entries, from the first on, that continue it.</summary>
-    private int CountAlike(ReadOnlySpan<ulong> entries, ClusterState state)
+    /// <summary>
+    /// Number of entries that continue the one before them. That one is passed as it was read: a writer may have changed it
+    /// since, and the run must be what it was.
+    /// </summary>
+    private int CountAlike(L2Entry first, ReadOnlySpan<ulong> next, ClusterState state)
     {
-        if (state == ClusterState.Unallocated && entries[0] == 0)
+        if (state == ClusterState.Unallocated && first.Value == 0)
         {
-            return SpanSearch.CountLeadingZeroWords(entries);
+            return SpanSearch.CountLeadingZeroWords(next);
         }
 
         const ulong Compared = L2Entry.OffsetMask | L2Entry.CompressedFlag | L2Entry.ZeroFlag;
         ulong step = state is ClusterState.Data or ClusterState.ZeroAllocated ? (ulong)_geometry.ClusterSize : 0;
-        ulong expected = entries[0] & Compared;
-        int count = 1;
-        while (count < entries.Length)
+        ulong expected = first.Value & Compared;
+        int count = 0;
+        while (count < next.Length)
         {
             expected += step;
-            if ((entries[count] & Compared) != expected)
+            if ((next[count] & Compared) != expected)
             {
                 break;
             }

@@ -131,8 +131,22 @@ internal sealed class L2Cache
     /// <summary>Writes the slices of new tables, which nothing on the disk refers to yet.</summary>
     internal void WriteNewTables() => Write(slice => _newTables.Contains(TableOf(slice)));
 
-    /// <summary>Writes the slices of the other tables.</summary>
-    internal void WriteTables() => Write(slice => !_newTables.Contains(TableOf(slice)));
+    /// <summary>
+    /// Notes that the disk has the new tables. From now on references to them may get there, so they are written as any other.
+    /// </summary>
+    internal void MarkNewTablesWritten()
+    {
+        foreach (long offset in _dirty.Keys.Where(slice => _newTables.Contains(TableOf(slice))).ToList())
+        {
+            _dirty[offset].IsDirty = false;
+            _dirty.Remove(offset);
+        }
+
+        _newTables.Clear();
+    }
+
+    /// <summary>Writes the slices of tables that are on the disk already.</summary>
+    internal void WriteTables() => Write(_ => true);
 
     /// <summary>Notes that the disk has all that was written.</summary>
     internal void MarkWritten()
@@ -143,7 +157,6 @@ internal sealed class L2Cache
         }
 
         _dirty.Clear();
-        _newTables.Clear();
         lock (_clock)
         {
             Shrink();

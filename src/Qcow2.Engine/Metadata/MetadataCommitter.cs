@@ -10,22 +10,25 @@ namespace Qcow2.Engine.Metadata;
 /// <remarks>
 /// <list type="number">
 /// <item>What nothing on the disk refers to yet: guest data (written already), counts that went up, new tables. Flush.</item>
-/// <item>References to new refcount blocks, or to the refcount table that moved. Flush.</item>
+/// <item>References to new refcount blocks: into the table, or into a new one (flush) to which the header then points. Flush.</item>
 /// <item>References to all the rest: L2 and L1 entries, the header. Flush.</item>
 /// <item>Counts that went down, now that the disk has lost the references; they are written with the next commit.</item>
 /// </list>
-/// However much was written since the last commit, it costs two flushes, or three where the refcount structure grew.
+/// However much was written since the last commit, it costs two flushes, and one or two more where the refcount structure grew.
 /// Each write may be torn between sectors: no entry straddles one, and the header's pointers lie in its first.
+/// A commit that failed may have left any of its references on the disk: the next one begins from the first step, and writes
+/// nothing that they lead to before what that itself refers to.
 /// </remarks>
 internal sealed class MetadataCommitter(
     BlockStorage image, BlockStorage data, Qcow2Header header, L1Table l1, L2Cache l2, RefcountStore refcounts)
 {
     private bool _isHeaderDirty;
+    private volatile bool _isStopped;
 
     /// <summary>The header as it will be once all is committed.</summary>
     internal Qcow2Header Header { get; private set; } = header;
 
-    /// <summary>Told of each cluster that is free from now on, while no reader can see it any more.</summary>
+    /// <summary>Told of the clusters that are free from now on.</summary>
     internal Action<IReadOnlyList<long>>? Freed { get; set; }
 
     /// <summary>Runs an action while nobody reads or writes clusters.</summary>
@@ -34,8 +37,6 @@ internal sealed class MetadataCommitter(
     /// <summary>Metadata that waits to be written, in bytes.</summary>
     internal long DirtyBytes => l2.DirtyBytes + ((long)refcounts.DirtyBlocks << Header.ClusterBits);
 
-    /// <summary>Whether the image turned out corrupt, so that nothing more is written.</summary>
-    internal bool IsStopped { get; private set; }
 
     private bool IsDirty => _isHeaderDirty || l1.IsDirty || l2.DirtyBytes > 0 || refcounts.IsDirty;
 
@@ -50,11 +51,7 @@ internal sealed class MetadataCommitter(
     /// <exception cref="IOException">The host could not write. The image on the disk is consistent, and what was committed before is there.</exception>
     internal void Commit()
     {
-        if (IsStopped)
-        {
-            throw Qcow2Errors.Corrupt("The image was found to be corrupt and is no longer written; check and repair it.");
-        }
-
+        RequireSound();
         if (!IsDirty)
         {
             FlushAll();
@@ -62,13 +59,15 @@ internal sealed class MetadataCommitter(
         }
 
         refcounts.WriteBlocks();
-        refcounts.WriteMovedTable();
         l1.WriteMoved(image);
         l2.WriteNewTables();
         FlushAll();
+        l2.MarkNewTablesWritten();
 
         if (refcounts.IsTableMoved)
         {
+            refcounts.WriteMovedTable();
+            image.Flush();
             Header = Header with { RefcountTableOffset = refcounts.TableOffset, RefcountTableClusters = refcounts.TableClusters };
 
             // Only the refcount table's fields: the others may refer to what is not there before the next step.
@@ -111,9 +110,20 @@ internal sealed class MetadataCommitter(
         }
     }
 
+    /// <summary>Refuses to go on with an image that turned out corrupt.</summary>
+    /// <exception cref="Qcow2Exception">It did.</exception>
+    internal void RequireSound()
+    {
+        if (_isStopped)
+        {
+            throw Qcow2Errors.Corrupt("The image was found to be corrupt and is no longer written; check and repair it.");
+        }
+    }
+
     /// <summary>Marks the image corrupt at once, so that nobody writes to it before it is repaired.</summary>
     internal void MarkCorrupt()
     {
+        _isStopped = true;
         if (Header.Version >= 3)
         {
             Header = Header with { IncompatibleFeatures = Header.IncompatibleFeatures | IncompatibleFeatures.Corrupt };
@@ -121,7 +131,6 @@ internal sealed class MetadataCommitter(
             image.Flush();
         }
 
-        IsStopped = true;
     }
 
     private void ApplyDecrements()
@@ -132,8 +141,14 @@ internal sealed class MetadataCommitter(
         }
 
         var freed = new List<long>();
-        Exclusively(() => refcounts.ApplyDecrements(freed.Add));
-        Freed?.Invoke(freed);
+        try
+        {
+            Exclusively(() => refcounts.ApplyDecrements(freed.Add));
+        }
+        finally
+        {
+            Freed?.Invoke(freed);
+        }
     }
 
     private void WriteHeaderFields(int start, int length)

@@ -1,16 +1,16 @@
-using Qcow2.Engine.Format;
+using System.Collections.Concurrent;
 
 namespace Qcow2.Engine.Metadata;
 
 /// <summary>
 /// Knows where the image's own metadata lies, so that no write of the guest's data ever lands there. In a sound image none
-/// would; in a damaged one, this is where the damage stops spreading.
+/// would; in a damaged one, this is where the damage stops spreading. Checks are safe beside one thread that changes it.
 /// </summary>
 internal sealed class MetadataGuard
 {
     private readonly int _clusterBits;
-    private readonly Dictionary<long, string> _clusters = [];
-    private readonly Dictionary<string, (long First, long End)> _ranges = [];
+    private readonly ConcurrentDictionary<long, string> _clusters = new();
+    private volatile (long First, long End, string Name)[] _ranges = [];
 
     internal MetadataGuard(int clusterBits)
     {
@@ -32,12 +32,35 @@ internal sealed class MetadataGuard
     {
         if (length > 0)
         {
-            _ranges[name] = (offset >> _clusterBits, ((offset + length - 1) >> _clusterBits) + 1);
+            // A structure that moved is protected at its new place only.
+            _ranges = [.. _ranges.Where(range => range.Name != name), (offset >> _clusterBits, ((offset + length - 1) >> _clusterBits) + 1, name)];
         }
     }
 
+    /// <summary>Protects structures of one kind, however many they are and however they overlap.</summary>
+    internal void AddRanges(IEnumerable<(long Offset, long Length)> ranges, string name)
+    {
+        var merged = new List<(long First, long End, string Name)>();
+        foreach ((long offset, long length) in ranges.Where(range => range.Length > 0).OrderBy(range => range.Offset))
+        {
+            long first = offset >> _clusterBits;
+            long end = ((offset + length - 1) >> _clusterBits) + 1;
+            if (merged.Count > 0 && merged[merged.Count - 1].End >= first)
+            {
+                (long mergedFirst, long mergedEnd, _) = merged[merged.Count - 1];
+                merged[merged.Count - 1] = (mergedFirst, Math.Max(mergedEnd, end), name);
+            }
+            else
+            {
+                merged.Add((first, end, name));
+            }
+        }
+
+        _ranges = [.. _ranges, .. merged];
+    }
+
     /// <summary>Forgets what lay in a cluster that was given up.</summary>
-    internal void Remove(long cluster) => _clusters.Remove(cluster);
+    internal void Remove(long cluster) => _clusters.TryRemove(cluster, out _);
 
     /// <summary>Refuses a write that would hit metadata.</summary>
     /// <exception cref="Qcow2Exception">It would: the image is corrupt.</exception>
@@ -45,25 +68,19 @@ internal sealed class MetadataGuard
     {
         for (long cluster = offset >> _clusterBits; cluster <= (offset + length - 1) >> _clusterBits; cluster++)
         {
-            string? hit = _clusters.TryGetValue(cluster, out string? name) ? name : FindRange(cluster);
-            if (hit is not null)
+            if (_clusters.TryGetValue(cluster, out string? name))
             {
-                throw new MetadataOverlapException(cluster << _clusterBits, hit);
+                throw new MetadataOverlapException(cluster << _clusterBits, name);
+            }
+
+            foreach ((long first, long end, string range) in _ranges)
+            {
+                if (cluster >= first && cluster < end)
+                {
+                    throw new MetadataOverlapException(cluster << _clusterBits, range);
+                }
             }
         }
-    }
-
-    private string? FindRange(long cluster)
-    {
-        foreach (KeyValuePair<string, (long First, long End)> range in _ranges)
-        {
-            if (cluster >= range.Value.First && cluster < range.Value.End)
-            {
-                return range.Key;
-            }
-        }
-
-        return null;
     }
 }
 

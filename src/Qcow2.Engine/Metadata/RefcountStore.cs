@@ -21,7 +21,7 @@ internal sealed class RefcountStore
     private readonly int _maxCleanBlocks;
     private readonly Dictionary<long, Block> _blocks = [];
     private readonly Queue<long> _clean = new();
-    private readonly List<long> _decrements = [];
+    private readonly Queue<long> _decrements = new();
     private readonly HashSet<long> _dirtyTableEntries = [];
     private ulong[] _table;
     private long _hint;
@@ -119,7 +119,7 @@ internal sealed class RefcountStore
     }
 
     /// <summary>Counts one reference less, once the disk no longer has it: see <see cref="ApplyDecrements"/>.</summary>
-    internal void QueueDecrement(long cluster) => _decrements.Add(cluster);
+    internal void QueueDecrement(long cluster) => _decrements.Enqueue(cluster);
 
     /// <summary>Takes back an allocation that nothing on the disk or in memory refers to.</summary>
     internal void Release(long cluster, long count)
@@ -134,15 +134,16 @@ internal sealed class RefcountStore
     /// <param name="freed">Told of each cluster that nothing refers to any more.</param>
     internal void ApplyDecrements(Action<long> freed)
     {
-        foreach (long cluster in _decrements)
+        while (_decrements.Count > 0)
         {
-            if (Decrement(cluster) == 0)
+            long cluster = _decrements.Peek();
+            ulong count = Decrement(cluster);
+            _decrements.Dequeue(); // Only now: what failed is tried again, what was done is not.
+            if (count == 0)
             {
                 freed(cluster);
             }
         }
-
-        _decrements.Clear();
     }
 
     /// <summary>Finds free clusters and counts one reference to each.</summary>
@@ -193,57 +194,31 @@ internal sealed class RefcountStore
     /// <exception cref="Qcow2Exception">The image is as large as its format allows.</exception>
     internal long Append(long count)
     {
-        // Counts for the new clusters may need new blocks, those a larger table, and both need counts themselves: all of
-        // them follow the clusters asked for, so find how many there are until the sum holds.
-        long start = HighWater;
-        long tableLength = _table.Length;
-        long tableClusters = 0;
-        List<long> missing;
-        long end;
-        while (true)
+        // Reads come first, so that a failure leaves nothing half done.
+        AppendLayout layout = LayOut(count);
+        while (FindCounted(layout.Start, layout.End) is long counted)
         {
-            long counted = 0;
-            do
-            {
-                missing = MissingBlocks(start, start + count + tableClusters + counted);
-                end = start + count + tableClusters + missing.Count;
-            }
-            while (counted != (counted = missing.Count));
-
-            long neededLength = ((end - 1) / _perBlock) + 1;
-            if (neededLength <= tableLength)
-            {
-                break;
-            }
-
-            tableLength = RoundUp(Math.Max(neededLength, _table.Length + (_table.Length / 2)), EntriesPerCluster);
-            tableClusters = tableLength / EntriesPerCluster;
+            // A crash can leave counts without what was to follow them. They are leaks, for a repair to find.
+            HighWater = counted + 1;
+            layout = LayOut(count);
         }
 
-        RequireRoom(end, tableLength);
-        if (tableClusters > 0)
+        RequireRoom(layout.End, layout.TableLength);
+        CountOne(layout.Start, layout.End);
+        if (layout.TableClusters > 0)
         {
-            MoveTable((start + count) << _geometry.ClusterBits, tableLength);
+            MoveTable((layout.Start + count) << _geometry.ClusterBits, layout.TableLength);
         }
 
-        for (int i = 0; i < missing.Count; i++)
+        for (int i = 0; i < layout.Missing.Count; i++)
         {
-            AddBlock(missing[i], (start + count + tableClusters + i) << _geometry.ClusterBits);
+            AddBlock(layout.Missing[i], (layout.Start + count + layout.TableClusters + i) << _geometry.ClusterBits);
+            long first = layout.Missing[i] * _perBlock;
+            CountOne(Math.Max(layout.Start, first), Math.Min(layout.End, first + _perBlock));
         }
 
-        for (long cluster = start; cluster < end; cluster++)
-        {
-            Block block = Find(cluster / _perBlock)!;
-            if (_order.Read(block.Data, (int)(cluster % _perBlock)) != 0)
-            {
-                throw Qcow2Errors.Corrupt($"The cluster at 0x{cluster << _geometry.ClusterBits:x}, past the end of the file, has a refcount.");
-            }
-
-            Set(cluster, block, 1);
-        }
-
-        HighWater = end;
-        return start;
+        HighWater = layout.End;
+        return layout.Start;
     }
 
     /// <summary>Writes the blocks that changed. On failure they stay dirty.</summary>
@@ -371,6 +346,64 @@ internal sealed class RefcountStore
         }
     }
 
+    /// <summary>
+    /// Counts for new clusters may need new blocks, those a larger table, and both need counts themselves: all of them follow
+    /// the clusters asked for, so finds how many there are until the sum holds.
+    /// </summary>
+    private AppendLayout LayOut(long count)
+    {
+        long start = HighWater;
+        long tableLength = _table.Length;
+        long tableClusters = 0;
+        while (true)
+        {
+            List<long> missing;
+            long end;
+            long counted = 0;
+            do
+            {
+                missing = MissingBlocks(start, start + count + tableClusters + counted);
+                end = start + count + tableClusters + missing.Count;
+            }
+            while (counted != (counted = missing.Count));
+
+            long neededLength = ((end - 1) / _perBlock) + 1;
+            if (neededLength <= tableLength)
+            {
+                return new AppendLayout(start, end, tableLength, tableClusters, missing);
+            }
+
+            tableLength = RoundUp(Math.Max(neededLength, _table.Length + (_table.Length / 2)), EntriesPerCluster);
+            tableClusters = tableLength / EntriesPerCluster;
+        }
+    }
+
+    /// <summary>The last cluster of a range that has a count; null if none has.</summary>
+    private long? FindCounted(long start, long end)
+    {
+        for (long cluster = end - 1; cluster >= start; cluster--)
+        {
+            if (Get(cluster) != 0)
+            {
+                return cluster;
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>Counts one reference to each cluster of a range that has a block.</summary>
+    private void CountOne(long start, long end)
+    {
+        for (long cluster = start; cluster < end; cluster++)
+        {
+            if (Find(cluster / _perBlock) is Block block)
+            {
+                Set(cluster, block, 1);
+            }
+        }
+    }
+
     private List<long> MissingBlocks(long start, long end)
     {
         var missing = new List<long>();
@@ -425,6 +458,9 @@ internal sealed class RefcountStore
         => Qcow2Errors.Corrupt($"The cluster at 0x{cluster << _geometry.ClusterBits:x} is in use, but its refcount is 0.");
 
     private static long RoundUp(long value, long unit) => (value + unit - 1) / unit * unit;
+
+    /// <summary>What an append will take: first the clusters asked for, then a larger table if need be, then new blocks.</summary>
+    private readonly record struct AppendLayout(long Start, long End, long TableLength, long TableClusters, List<long> Missing);
 
     private sealed class Block(long offset, byte[] data)
     {

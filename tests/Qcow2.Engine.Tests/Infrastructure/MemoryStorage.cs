@@ -2,18 +2,28 @@ using Qcow2.Engine.Storage;
 
 namespace Qcow2.Engine.Tests;
 
-/// <summary>A file in memory, with faults on demand.</summary>
-internal sealed class MemoryStorage(byte[] content, string path = "memory") : BlockStorage
+/// <summary>A file in memory, with faults on demand. It grows as a file does: what a write skips reads as zeros.</summary>
+internal sealed class MemoryStorage : BlockStorage
 {
     private static long _lastFile;
-    private byte[] _content = content;
+    private readonly ReaderWriterLockSlim _growth = new();
+    private readonly string _path;
+    private byte[] _content;
+    private long _length;
     private long _reads;
 
-    public override string Path => path;
+    internal MemoryStorage(byte[] content, string path = "memory")
+    {
+        _content = content;
+        _length = content.Length;
+        _path = path;
+    }
 
-    public override long Length => _content.Length;
+    public override string Path => _path;
 
-    public override long AllocatedLength => _content.Length;
+    public override long Length => Interlocked.Read(ref _length);
+
+    public override long AllocatedLength => Length;
 
     public override FileIdentity Identity { get; } = new(ulong.MaxValue, (ulong)Interlocked.Increment(ref _lastFile));
 
@@ -23,34 +33,96 @@ internal sealed class MemoryStorage(byte[] content, string path = "memory") : Bl
     /// <summary>Called before each write with its offset and length; throws to inject a fault.</summary>
     internal Action<long, int>? BeforeWrite { get; set; }
 
+    /// <summary>Called before each write with its bytes, to record it.</summary>
+    internal Action<long, byte[]>? Written { get; set; }
+
+    /// <summary>Called before each flush; throws to inject a fault.</summary>
+    internal Action? BeforeFlush { get; set; }
+
+    /// <summary>Called before each change of the length; throws to inject a fault.</summary>
+    internal Action<long>? BeforeSetLength { get; set; }
+
     internal long Reads => Interlocked.Read(ref _reads);
 
     internal bool IsDisposed { get; private set; }
 
-    internal byte[] Content => _content;
+    /// <summary>The file's bytes as they are now.</summary>
+    internal byte[] Content => _content.Length == _length ? _content : _content.AsSpan(0, (int)_length).ToArray();
 
     public override int Read(long offset, Span<byte> buffer)
     {
         Interlocked.Increment(ref _reads);
         BeforeRead?.Invoke(offset, buffer.Length);
-        int count = (int)Math.Max(0, Math.Min(buffer.Length, _content.Length - offset));
-        _content.AsSpan((int)Math.Min(offset, _content.Length), count).CopyTo(buffer);
-        return count;
+        _growth.EnterReadLock();
+        try
+        {
+            int count = (int)Math.Max(0, Math.Min(buffer.Length, _length - offset));
+            _content.AsSpan((int)Math.Min(offset, _length), count).CopyTo(buffer);
+            return count;
+        }
+        finally
+        {
+            _growth.ExitReadLock();
+        }
     }
 
     public override void Write(long offset, ReadOnlySpan<byte> buffer)
     {
         BeforeWrite?.Invoke(offset, buffer.Length);
-        buffer.CopyTo(_content.AsSpan((int)offset));
+        Written?.Invoke(offset, buffer.ToArray());
+        if (offset + buffer.Length > Length)
+        {
+            Resize(offset + buffer.Length, shrink: false);
+        }
+
+        _growth.EnterReadLock();
+        try
+        {
+            buffer.CopyTo(_content.AsSpan((int)offset));
+        }
+        finally
+        {
+            _growth.ExitReadLock();
+        }
     }
 
-    public override void SetLength(long length) => Array.Resize(ref _content, (int)length);
-
-    public override void Flush()
+    public override void SetLength(long length)
     {
+        BeforeSetLength?.Invoke(length);
+        Resize(length, shrink: true);
     }
 
-    public override StorageRun RunAt(long offset) => new(true, _content.Length);
+    public override void Flush() => BeforeFlush?.Invoke();
+
+    public override StorageRun RunAt(long offset) => new(true, Length);
 
     protected override void Dispose(bool disposing) => IsDisposed = true;
+
+    private void Resize(long length, bool shrink)
+    {
+        _growth.EnterWriteLock();
+        try
+        {
+            if (length > _content.Length)
+            {
+                Array.Resize(ref _content, (int)Math.Max(length, Math.Min(_content.Length * 2L, _content.Length + (64L << 20))));
+            }
+
+            if (length < _length)
+            {
+                if (!shrink)
+                {
+                    return;
+                }
+
+                _content.AsSpan((int)length, (int)(_length - length)).Clear();
+            }
+
+            Interlocked.Exchange(ref _length, length);
+        }
+        finally
+        {
+            _growth.ExitWriteLock();
+        }
+    }
 }
