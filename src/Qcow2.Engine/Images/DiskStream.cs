@@ -1,6 +1,6 @@
 namespace Qcow2.Engine;
 
-/// <summary>A position over a <see cref="VirtualDisk"/>. Like every stream, for one thread at a time.</summary>
+/// <summary>A position over a <see cref="VirtualDisk"/>, for reading and, where the disk can be written, writing. Like every stream, for one thread at a time.</summary>
 internal sealed class DiskStream(VirtualDisk disk) : Stream
 {
     private long _position;
@@ -9,7 +9,7 @@ internal sealed class DiskStream(VirtualDisk disk) : Stream
 
     public override bool CanSeek => true;
 
-    public override bool CanWrite => false;
+    public override bool CanWrite => disk.CanWrite;
 
     public override long Length => disk.Length;
 
@@ -38,13 +38,26 @@ internal sealed class DiskStream(VirtualDisk disk) : Stream
         return _position = target >= 0 ? target : throw new IOException("A seek cannot lead to before the start of the disk.");
     }
 
-    public override void Flush()
+    public override void Flush() => disk.Flush();
+
+    public override void SetLength(long value) => throw new NotSupportedException("A disk does not grow by being written.");
+
+    public override void Write(byte[] buffer, int offset, int count) => WriteSpan(buffer.AsSpan(offset, count));
+
+#if NET
+    public override void Write(ReadOnlySpan<byte> buffer) => WriteSpan(buffer);
+#endif
+
+    private void WriteSpan(ReadOnlySpan<byte> buffer)
     {
+        if (buffer.Length > disk.Length - _position)
+        {
+            throw new IOException($"The disk ends at {disk.Length}; {buffer.Length} bytes at {_position} do not fit.");
+        }
+
+        disk.Write(_position, buffer);
+        _position += buffer.Length;
     }
-
-    public override void SetLength(long value) => throw new NotSupportedException("The disk is open for reading.");
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException("The disk is open for reading.");
 
     private int ReadSpan(Span<byte> buffer)
     {

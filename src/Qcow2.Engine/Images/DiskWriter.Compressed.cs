@@ -13,6 +13,7 @@ internal sealed partial class DiskWriter
 
     internal void WriteCompressed(long offset, ReadOnlySpan<byte> data)
     {
+        Begin();
         byte[] cluster = ArrayPool<byte>.Shared.Rent(ClusterSize);
         byte[] compressed = ArrayPool<byte>.Shared.Rent(ClusterSize);
         try

@@ -7,6 +7,7 @@ internal sealed partial class DiskWriter
 {
     internal void Resize(long size)
     {
+        Begin();
         lock (_gate)
         {
             // In-flight writes lie inside the old size; a shrinking disk must not take their clusters away.

@@ -13,6 +13,7 @@ internal sealed partial class DiskWriter
 
     internal void WriteZeroes(long offset, long length, bool keepAllocation)
     {
+        Begin();
         long end = offset + length;
         try
         {
@@ -38,6 +39,7 @@ internal sealed partial class DiskWriter
             return;
         }
 
+        Begin();
         long mask = ClusterSize - 1;
         long end = offset + length == _disk.Length ? offset + length : (offset + length) & ~mask;
         offset = (offset + mask) & ~mask;

@@ -55,6 +55,7 @@ internal sealed partial class DiskWriter
     /// <summary>Writes data; it is on the disk for good after the next <see cref="Flush"/>.</summary>
     internal void Write(long offset, ReadOnlySpan<byte> data)
     {
+        Begin();
         try
         {
             while (!data.IsEmpty)

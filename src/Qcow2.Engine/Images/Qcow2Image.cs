@@ -248,6 +248,11 @@ public sealed class Qcow2Image : VirtualDisk
             throw new NotSupportedException($"{Path}: an image of version 2 that has snapshots cannot be resized, for they do not say how large they are.");
         }
 
+        if (Bitmaps.Count > 0)
+        {
+            throw new NotSupportedException($"{Path}: an image with bitmaps cannot be resized, for they describe a disk of its present size. Remove them first.");
+        }
+
         if (size < Length && !allowShrink)
         {
             throw new ArgumentException($"{Path}: the disk has {Length} bytes; making it smaller destroys what lies past {size} and has to be allowed.", nameof(size));

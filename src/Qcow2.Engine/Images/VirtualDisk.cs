@@ -129,7 +129,7 @@ public abstract class VirtualDisk : IDisposable
     /// <param name="path">A file that may but need not exist; links to the file are recognised, too.</param>
     public bool ReadsFrom(string path) => LocalFile.TryIdentify(path) is FileIdentity file && ReadsFrom(file);
 
-    /// <summary>A read-only, seekable stream over the disk. Disposing of it leaves the disk open.</summary>
+    /// <summary>A seekable stream over the disk; it can be written if the disk can. Disposing of it leaves the disk open.</summary>
     public Stream AsStream() => new DiskStream(this);
 
     /// <summary>Closes the disk and every file it opened.</summary>

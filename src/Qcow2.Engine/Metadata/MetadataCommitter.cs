@@ -120,6 +120,16 @@ internal sealed class MetadataCommitter(
         }
     }
 
+    /// <summary>Clears every other autoclear feature at once.</summary>
+    internal void KeepAutoclearFeatures(AutoclearFeatures kept)
+    {
+        if ((Header.AutoclearFeatures & ~kept) != 0)
+        {
+            Header = Header with { AutoclearFeatures = Header.AutoclearFeatures & kept };
+            WriteHeaderFields(HeaderField.AutoclearFeatures, sizeof(ulong));
+        }
+    }
+
     /// <summary>Marks the image corrupt at once, so that nobody writes to it before it is repaired.</summary>
     internal void MarkCorrupt()
     {
@@ -130,7 +140,6 @@ internal sealed class MetadataCommitter(
             WriteHeaderFields(HeaderField.IncompatibleFeatures, sizeof(ulong));
             image.Flush();
         }
-
     }
 
     private void ApplyDecrements()

@@ -1,0 +1,134 @@
+using Qcow2.Engine.Format;
+using Qcow2.Tests;
+
+namespace Qcow2.Engine.Tests.Writing;
+
+/// <summary>What the specification wants done before an image is written, and what must not be lost by it.</summary>
+public sealed class FirstWriteTests : IDisposable
+{
+    private readonly TempFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void Opening_for_writing_changes_nothing()
+    {
+        foreach (string name in (string[])["v3", "bitmaps", "bit-autoclear-unknown", "snapshots"])
+        {
+            string path = Fixtures.Get(name).CopyTo(_folder);
+            byte[] before = File.ReadAllBytes(path);
+            Qcow2Image.Open(path, new Qcow2OpenOptions { Writable = true }).Dispose();
+            Assert.Equal(before, File.ReadAllBytes(path));
+        }
+    }
+
+    [Fact]
+    public void Unknown_autoclear_features_are_cleared_and_the_rest_of_the_header_survives()
+    {
+        string path = Fixtures.Get("bit-autoclear-unknown").CopyTo(_folder);
+        Qcow2Header before = Qcow2ImageInfo.Read(path).Header!;
+        Write(path);
+        Qcow2Header after = Qcow2ImageInfo.Read(path).Header!;
+
+        Assert.NotEqual(0UL, (ulong)before.AutoclearFeatures);
+        Assert.Equal(0UL, (ulong)after.AutoclearFeatures);
+        Assert.Equal(before.Extensions.Select(extension => extension.Type), after.Extensions.Select(extension => extension.Type));
+    }
+
+    [Theory]
+    [InlineData("bit-compatible-unknown")]
+    [InlineData("extension-unknown")]
+    [InlineData("header-120")]
+    public void Unknown_parts_of_the_header_survive(string name)
+    {
+        string path = Fixtures.Get(name).CopyTo(_folder);
+        byte[] before = Start(path);
+        using (Qcow2Image image = Qcow2Image.Open(path, new Qcow2OpenOptions { Writable = true }))
+        {
+            image.Resize(image.Length * 64);
+            image.Write(image.Length - 512, new byte[512].Select(_ => (byte)7).ToArray());
+        }
+
+        byte[] after = Start(path);
+        foreach (int field in (int[])[HeaderField.Size, HeaderField.L1Size, HeaderField.L1TableOffset, HeaderField.RefcountTableOffset, HeaderField.RefcountTableClusters])
+        {
+            before.AsSpan(field, 8).Clear();
+            after.AsSpan(field, 8).Clear();
+        }
+
+        Assert.Equal(before, after);
+    }
+
+    [Fact]
+    public void Enabled_bitmaps_are_marked_in_use_and_the_others_stay_valid()
+    {
+        string path = Fixtures.Get("bitmaps").CopyTo(_folder);
+        Qcow2Bitmap[] before = Qcow2ImageInfo.Read(path).Bitmaps;
+        Write(path);
+        Qcow2Bitmap[] after = Qcow2ImageInfo.Read(path).Bitmaps;
+
+        Assert.Contains(before, bitmap => bitmap.IsEnabled);
+        Assert.Contains(before, bitmap => !bitmap.IsEnabled);
+        Assert.Equal(before.Select(bitmap => bitmap.IsEnabled || bitmap.IsInUse), after.Select(bitmap => bitmap.IsInUse));
+    }
+
+    [Theory]
+    [InlineData("bit-corrupt", Qcow2ErrorCode.ImageCorrupt)]
+    [InlineData("bit-dirty", Qcow2ErrorCode.UnsupportedFeature)]
+    public void Image_that_needs_repair_is_not_written(string name, Qcow2ErrorCode code)
+    {
+        string path = Fixtures.Get(name).CopyTo(_folder);
+        byte[] before = File.ReadAllBytes(path);
+
+        var error = Assert.Throws<Qcow2Exception>(() => Qcow2Image.Open(path, new Qcow2OpenOptions { Writable = true }));
+
+        Assert.Equal(code, error.Code);
+        Assert.Equal(before, File.ReadAllBytes(path));
+    }
+
+    [Fact]
+    public void Stream_writes_where_it_stands()
+    {
+        string path = Fixtures.Get("v3").CopyTo(_folder);
+        using Qcow2Image image = Qcow2Image.Open(path, new Qcow2OpenOptions { Writable = true });
+        using Stream stream = image.AsStream();
+        stream.Position = 1000;
+        stream.Write("here"u8);
+        stream.Flush();
+        byte[] read = new byte[4];
+        image.Read(1000, read);
+
+        Assert.Equal("here"u8.ToArray(), read);
+        Assert.Equal(1004, stream.Position);
+        stream.Position = image.Length - 2;
+        Assert.Throws<IOException>(() => stream.Write("here"u8));
+    }
+
+    [QemuFact]
+    public void Qemu_and_a_writer_here_exclude_each_other()
+    {
+        string path = Fixtures.Get("v3").CopyTo(_folder);
+        using (Qcow2Image.Open(path, new Qcow2OpenOptions { Writable = true }))
+        {
+            Assert.NotEqual(0, QemuImg.TryRunIo("-f", "qcow2", "-c", "write 0 512", path).ExitCode);
+            Assert.NotEqual(0, QemuImg.TryRunIo("-r", "-f", "qcow2", "-c", "read 0 512", path).ExitCode);
+            Assert.Equal(Qcow2ErrorCode.ImageLocked, Assert.Throws<Qcow2Exception>(() => Qcow2Image.Open(path)).Code);
+        }
+
+        Assert.Equal(0, QemuImg.TryRunIo("-f", "qcow2", "-c", "write 0 512", path).ExitCode);
+    }
+
+    private static void Write(string path)
+    {
+        using Qcow2Image image = Qcow2Image.Open(path, new Qcow2OpenOptions { Writable = true });
+        image.Write(0, new byte[512].Select(_ => (byte)7).ToArray());
+    }
+
+    private static byte[] Start(string path)
+    {
+        byte[] cluster = new byte[4096];
+        using FileStream file = File.OpenRead(path);
+        file.ReadExactly(cluster);
+        return cluster;
+    }
+}
