@@ -186,9 +186,52 @@ public sealed class CrashTests(ITestOutputHelper output) : IDisposable
 
             (int offset, byte[] data) = model.NextWrite();
             data = data.Length > 40_000 ? data[..40_000] : data;
-            _writes.Add((log.Count, offset, data));
-            image.Write(offset, data);
+            switch (model.Random.Next(8))
+            {
+                case 0:
+                    Array.Clear(data);
+                    _writes.Add((log.Count, offset, data));
+                    image.WriteZeroes(offset, data.Length, keepAllocation: model.Random.Next(2) == 0);
+                    break;
+                case 1:
+                    (offset, data) = WholeClusters(image, offset, data.Length);
+                    _writes.Add((log.Count, offset, data));
+                    image.Discard(offset, data.Length);
+                    break;
+                case 2:
+                    (offset, data) = CompressibleCluster(image, offset);
+                    _writes.Add((log.Count, offset, data));
+                    image.WriteCompressed(offset, data);
+                    break;
+                default:
+                    _writes.Add((log.Count, offset, data));
+                    image.Write(offset, data);
+                    break;
+            }
+
             data.CopyTo(model.Content, offset);
+        }
+
+        /// <summary>What a discard of whole clusters leaves: zeros.</summary>
+        private static (int Offset, byte[] Zeros) WholeClusters(Qcow2Image image, int offset, int length)
+        {
+            int clusterSize = image.Header.ClusterSize;
+            int start = offset / clusterSize * clusterSize;
+            int end = (int)Math.Min(image.Length, (long)(offset + length + clusterSize - 1) / clusterSize * clusterSize);
+            return (start, new byte[end - start]);
+        }
+
+        private (int Offset, byte[] Data) CompressibleCluster(Qcow2Image image, int offset)
+        {
+            int clusterSize = image.Header.ClusterSize;
+            int start = offset / clusterSize * clusterSize;
+            byte[] data = new byte[Math.Min(clusterSize, image.Length - start)];
+            for (int i = 0; i < data.Length; i += 1 + model.Random.Next(40))
+            {
+                data[i] = (byte)model.Random.Next(256);
+            }
+
+            return (start, data);
         }
 
         internal void AssertSurvived(byte[] content, int at, string label)
