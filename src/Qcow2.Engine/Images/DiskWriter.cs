@@ -26,6 +26,7 @@ internal sealed class DiskWriter
     private readonly object _gate = new();
     private readonly object _sectorGate = new();
     private readonly HashSet<long> _inFlight = [];
+    private volatile bool _hasBegun;
 
     internal DiskWriter(
         ImageResources resources, MappedDisk disk, L1Table l1, RefcountStore refcounts, MetadataGuard guard, MetadataCommitter committer)
@@ -51,6 +52,7 @@ internal sealed class DiskWriter
     /// <summary>Writes data; it is on the disk for good after the next <see cref="Flush"/>.</summary>
     internal void Write(long offset, ReadOnlySpan<byte> data)
     {
+        Begin();
         try
         {
             while (!data.IsEmpty)
@@ -93,6 +95,20 @@ internal sealed class DiskWriter
         lock (_gate)
         {
             _committer.CommitAll();
+        }
+    }
+
+    private void Begin()
+    {
+        if (_hasBegun)
+        {
+            return;
+        }
+
+        lock (_gate)
+        {
+            _committer.ClearAutoclearFeatures();
+            _hasBegun = true;
         }
     }
 

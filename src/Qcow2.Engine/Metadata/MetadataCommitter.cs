@@ -110,6 +110,33 @@ internal sealed class MetadataCommitter(
         }
     }
 
+    /// <summary>
+    /// Withdraws, before the first write, what only a writer that knows about it keeps true (spec: "autoclear_features"). Raw
+    /// external data stays true by itself.
+    /// </summary>
+    /// <exception cref="IOException">The host could not write; calling again tries again.</exception>
+    internal void ClearAutoclearFeatures()
+    {
+        Qcow2Header before = Header;
+        AutoclearFeatures kept = before.AutoclearFeatures & AutoclearFeatures.RawExternalData;
+        if (kept == before.AutoclearFeatures)
+        {
+            return;
+        }
+
+        try
+        {
+            Header = before with { AutoclearFeatures = kept };
+            WriteHeaderFields(HeaderField.AutoclearFeatures, sizeof(ulong));
+            image.Flush();
+        }
+        catch
+        {
+            Header = before;
+            throw;
+        }
+    }
+
     /// <summary>Refuses to go on with an image that turned out corrupt.</summary>
     /// <exception cref="Qcow2Exception">It did.</exception>
     internal void RequireSound()
