@@ -73,19 +73,20 @@ internal sealed class L2Cache
     internal ulong[] GetSliceForUpdate(long tableOffset, int sliceIndex)
     {
         long offset = tableOffset + ((long)sliceIndex * SliceBytes);
-        while (true)
+        ulong[] entries = GetSlice(tableOffset, sliceIndex);
+        lock (_clock)
         {
-            ulong[] entries = GetSlice(tableOffset, sliceIndex);
-            lock (_clock)
+            // It may have been dropped since; nobody but the writer changes it, so what was read still holds.
+            if (!_slots.TryGetValue(offset, out Slot? slot))
             {
-                // It may have been dropped, and read again by another thread, since.
-                if (_slots.TryGetValue(offset, out Slot? slot) && ReferenceEquals(slot.Entries, entries))
-                {
-                    slot.IsDirty = true;
-                    _dirty[offset] = slot;
-                    return entries;
-                }
+                slot = new Slot(entries);
+                _slots[offset] = slot;
+                _clock.Enqueue(offset);
             }
+
+            slot.IsDirty = true;
+            _dirty[offset] = slot;
+            return slot.Entries;
         }
     }
 

@@ -120,13 +120,29 @@ internal sealed class MetadataCommitter(
         }
     }
 
-    /// <summary>Clears every other autoclear feature at once.</summary>
+    /// <summary>
+    /// Withdraws, before the first write, what only a writer that knows about it keeps true (spec: "autoclear_features").
+    /// </summary>
+    /// <param name="kept">What is kept true.</param>
+    /// <exception cref="IOException">The host could not write; calling again tries again.</exception>
     internal void KeepAutoclearFeatures(AutoclearFeatures kept)
     {
-        if ((Header.AutoclearFeatures & ~kept) != 0)
+        Qcow2Header before = Header;
+        if ((before.AutoclearFeatures & ~kept) == 0)
         {
-            Header = Header with { AutoclearFeatures = Header.AutoclearFeatures & kept };
+            return;
+        }
+
+        try
+        {
+            Header = before with { AutoclearFeatures = before.AutoclearFeatures & kept };
             WriteHeaderFields(HeaderField.AutoclearFeatures, sizeof(ulong));
+            image.Flush();
+        }
+        catch
+        {
+            Header = before;
+            throw;
         }
     }
 

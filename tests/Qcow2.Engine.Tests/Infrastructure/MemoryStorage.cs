@@ -75,14 +75,15 @@ internal sealed class MemoryStorage : BlockStorage
             Resize(offset + buffer.Length, shrink: false);
         }
 
-        _growth.EnterReadLock();
+        // Exclusive: a disk writes sectors whole.
+        _growth.EnterWriteLock();
         try
         {
             buffer.CopyTo(_content.AsSpan((int)offset));
         }
         finally
         {
-            _growth.ExitReadLock();
+            _growth.ExitWriteLock();
         }
     }
 

@@ -43,7 +43,7 @@ public sealed class CrashTests(ITestOutputHelper output) : IDisposable
             }
 
             work = new Workload(model, new WriteLog(storage));
-            for (int i = TestRounds.Times(26); i > 0; i--)
+            for (int i = TestRounds.Times(40); i > 0; i--)
             {
                 work.Step(image);
             }
@@ -51,7 +51,7 @@ public sealed class CrashTests(ITestOutputHelper output) : IDisposable
 
         int tried = 0;
         int leaky = 0;
-        int perEvent = name == "table-grows" || storage.Length > 2_000_000 ? 2 : 4;
+        int perEvent = name == "table-grows" || storage.Length > 2_000_000 ? 3 : 8;
         foreach ((int at, byte[] file) in work.Log.Crashes(random, perEvent))
         {
             tried++;
