@@ -100,16 +100,12 @@ internal sealed partial class DiskWriter
         return host;
     }
 
-    /// <summary>Clusters that were given up hold no metadata any more, and nothing may be packed into them.</summary>
-    private void OnFreed(IReadOnlyList<long> clusters)
+    /// <summary>Nothing may be packed into a cluster that was given up.</summary>
+    private void ForgetCompressedEnd(long cluster)
     {
-        foreach (long cluster in clusters)
+        if (cluster == _compressedEnd >> ClusterBits)
         {
-            _guard.Remove(cluster);
-            if (cluster == _compressedEnd >> ClusterBits)
-            {
-                _compressedEnd = 0;
-            }
+            _compressedEnd = 0;
         }
     }
 }

@@ -191,6 +191,11 @@ internal sealed partial class DiskWriter
         ChangeMap(() => _map.SetEntry(offset, entry, bitmap));
         if (!keepsHost)
         {
+            if (!entry.IsCompressed && !old.IsCompressed && old.Offset != 0 && !HasDataFile)
+            {
+                _discarded.Add(old.Offset >> ClusterBits);
+            }
+
             QueueDecrements(old, offset);
         }
 

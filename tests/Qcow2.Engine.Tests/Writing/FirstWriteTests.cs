@@ -104,6 +104,29 @@ public sealed class FirstWriteTests : IDisposable
         Assert.Throws<IOException>(() => stream.Write("here"u8));
     }
 
+    [Fact]
+    public void Discarded_space_goes_back_to_the_host()
+    {
+        string path = _folder.File("discard.qcow2");
+        byte[] data = new byte[8 << 20];
+        new Random(1).NextBytes(data);
+        using (Qcow2Image image = Qcow2Image.Create(path, 16 << 20))
+        {
+            image.Write(0, data);
+            image.Flush();
+            Assert.True(Qcow2ImageInfo.Read(path).AllocatedSize > data.Length);
+            image.Discard(1 << 20, 6 << 20);
+        }
+
+        Qcow2ImageInfo info = Qcow2ImageInfo.Read(path);
+        Assert.InRange(info.AllocatedSize, 2 << 20, 4 << 20);
+        using Qcow2Image again = Qcow2Image.Open(path);
+        byte[] read = new byte[data.Length];
+        again.Read(0, read);
+        data.AsSpan(1 << 20, 6 << 20).Clear();
+        Assert.Equal(data, read);
+    }
+
     [QemuFact]
     public void Qemu_and_a_writer_here_exclude_each_other()
     {
