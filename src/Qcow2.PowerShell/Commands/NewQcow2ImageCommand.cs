@@ -170,7 +170,10 @@ public sealed class NewQcow2ImageCommand : Qcow2Cmdlet
     [Parameter]
     public SwitchParameter DataFileRaw { get; set; }
 
-    /// <summary>Replaces the file, and the data file, if they exist. The old ones stay as they are until the new ones are complete.</summary>
+    /// <summary>
+    /// Replaces the file, and the data file, if they exist. The old ones stay as they are until the new ones are complete. An
+    /// image that another program has open for writing is not replaced.
+    /// </summary>
     [Parameter]
     public SwitchParameter Force { get; set; }
 
@@ -187,6 +190,7 @@ public sealed class NewQcow2ImageCommand : Qcow2Cmdlet
             DestinationFile.EnsureUsable(data, Force, "-DataFile");
         }
 
+        ImageCreation.EnsureNotInUse(path);
         long? size = MyInvocation.BoundParameters.ContainsKey(nameof(SizeBytes)) ? SizeBytes : null;
         if (!ShouldProcess(path, Description(size)))
         {

@@ -83,13 +83,13 @@ public sealed class ResizeQcow2ImageCommand : ChainCmdlet
     private protected override Qcow2OpenOptions OptionsFor(string imagePath) => base.OptionsFor(imagePath) with { Writable = true };
 
     /// <summary>
-    /// Shrinking alone has high impact, and a cmdlet has one impact. So this asks when ShouldProcess of a cmdlet of high impact
-    /// would have: unless -Confirm was given, which has been dealt with, or $ConfirmPreference is None.
+    /// Shrinking alone has high impact, and a cmdlet has one impact. So this asks where ShouldProcess did not, but would have
+    /// for a cmdlet of high impact: with $ConfirmPreference High, the default, and without -Confirm.
     /// </summary>
     private bool ShouldShrink(string path, string change)
     {
         bool isAsked = !MyInvocation.BoundParameters.ContainsKey("Confirm")
-            && !string.Equals($"{GetVariableValue("ConfirmPreference")}", nameof(ConfirmImpact.None), StringComparison.OrdinalIgnoreCase);
+            && string.Equals($"{GetVariableValue("ConfirmPreference")}", nameof(ConfirmImpact.High), StringComparison.OrdinalIgnoreCase);
         return !isAsked || ShouldContinue(
             $"{path}: shrink the disk {change}? What lies past its new end is destroyed.", "Shrink the disk", ref _yesToAll, ref _noToAll);
     }

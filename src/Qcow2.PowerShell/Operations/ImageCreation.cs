@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using Qcow2.Engine;
+using Qcow2.Engine.Storage;
 using Qcow2.PowerShell.Infrastructure;
 
 namespace Qcow2.PowerShell.Operations;
@@ -29,6 +30,25 @@ internal sealed class ImageCreation(string path, long? size, Qcow2CreateOptions 
         catch (Exception e) when (e is ArgumentException or NotSupportedException or IOException)
         {
             return null; // The engine says what is wrong with it.
+        }
+    }
+
+    /// <summary>Refuses to replace an image that, for one, a virtual machine is running from.</summary>
+    internal static void EnsureNotInUse(string path)
+    {
+        Qcow2ImageInfo? old = null;
+        try
+        {
+            old = File.Exists(path) ? Qcow2ImageInfo.Read(path) : null;
+        }
+        catch (Exception e) when (ErrorRecords.IsOfFile(e))
+        {
+            // What is no image is not in use as one.
+        }
+
+        if (old?.LockState == ImageLockState.HeldForWriting)
+        {
+            throw new Qcow2Exception(Qcow2ErrorCode.ImageLocked, $"{path}: another program has this image open for writing; it is not replaced.");
         }
     }
 
