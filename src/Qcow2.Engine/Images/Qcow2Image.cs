@@ -80,9 +80,25 @@ public sealed class Qcow2Image : VirtualDisk
     public static Qcow2Image Create(
         string path, long? size, Qcow2CreateOptions? options = null, bool overwrite = false, CancellationToken cancellationToken = default)
     {
-        ImageFileCreator.Create(path, size, options ?? Qcow2CreateOptions.Default, overwrite, cancellationToken);
+        CreateFile(path, size, options, overwrite, cancellationToken);
         return Open(path, new Qcow2OpenOptions { Writable = true }, cancellationToken);
     }
+
+    /// <summary>
+    /// Creates an image and leaves it closed. Unlike <see cref="Create(string, long?, Qcow2CreateOptions?, bool, CancellationToken)"/>,
+    /// this also makes an image whose backing file is not there yet.
+    /// </summary>
+    /// <param name="path">The file to make. A relative path is taken from the process's current directory.</param>
+    /// <param name="size">Size of the virtual disk, in bytes; null to take the backing file's.</param>
+    /// <param name="options">The layout; null for <see cref="Qcow2CreateOptions.Default"/>.</param>
+    /// <param name="overwrite">Whether files that exist are replaced. They stay as they were until the new ones are complete.</param>
+    /// <param name="cancellationToken">Stops the creation, which takes long only where space is preallocated.</param>
+    /// <exception cref="ArgumentException">The options contradict each other or the format.</exception>
+    /// <exception cref="Qcow2Exception">The disk is larger than the layout allows, or the backing file cannot be opened.</exception>
+    /// <exception cref="IOException">The file could not be written, or exists and may not be replaced.</exception>
+    public static void CreateFile(
+        string path, long? size, Qcow2CreateOptions? options = null, bool overwrite = false, CancellationToken cancellationToken = default)
+        => ImageFileCreator.Create(path, size, options ?? Qcow2CreateOptions.Default, overwrite, cancellationToken);
 
     /// <summary>Creates an image in empty storage of the caller's and opens it for writing. The image owns the storage from then on.</summary>
     /// <param name="storage">Empty storage.</param>

@@ -15,4 +15,17 @@ internal sealed class ImageCmdletException(string errorId, ErrorCategory categor
     internal static ImageCmdletException NotFileSystem(string path, string provider)
         => new("ProviderNotSupported", ErrorCategory.InvalidArgument,
             $"{path}: this is a path of the {provider} provider; disk images lie in the file system.");
+
+    /// <summary>Options or parameters that contradict each other, or the format.</summary>
+    internal static ImageCmdletException Contradiction(string message)
+        => new("OptionsContradict", ErrorCategory.InvalidArgument, message);
+
+    /// <summary>A range that does not lie inside the disk.</summary>
+    internal static ImageCmdletException OutsideDisk(string path, string what, long length)
+        => new("RangeOutsideDisk", ErrorCategory.InvalidArgument,
+            $"{path}: {what} not inside the disk, which has {DisplayText.SizeAndBytes(length)}.");
+
+    /// <summary>What this kind of image cannot have done to it.</summary>
+    internal static ImageCmdletException NotPossible(string message)
+        => new("OperationNotSupported", ErrorCategory.NotImplemented, message);
 }

@@ -18,27 +18,35 @@ internal static class DestinationFile
     {
         if (written.Contains(path))
         {
-            throw new ImageCmdletException("DestinationNotUnique", ErrorCategory.InvalidArgument,
-                $"{path}: this command has just written that file, from another image. {GiveEachItsOwn}");
+            throw WrittenAlready(path);
         }
 
+        EnsureUsable(path, force, "-DestinationPath");
+    }
+
+    /// <summary>Refuses a file before anything is written.</summary>
+    /// <param name="path">Full path of the file.</param>
+    /// <param name="force">Whether an existing file is replaced.</param>
+    /// <param name="parameter">The parameter that named it, with its dash.</param>
+    internal static void EnsureUsable(string path, bool force, string parameter)
+    {
         if (Directory.Exists(path))
         {
             throw new ImageCmdletException("DestinationIsFolder", ErrorCategory.InvalidArgument,
-                $"{path}: this is a folder; -DestinationPath names the file to write.");
+                $"{path}: this is a folder; {parameter} names the file to write.");
         }
 
         string? folder = System.IO.Path.GetDirectoryName(path);
         if (folder is not null && !Directory.Exists(folder))
         {
             throw new ImageCmdletException("DestinationFolderNotFound", ErrorCategory.ObjectNotFound,
-                $"{path}: the folder of -DestinationPath does not exist. Create it first.");
+                $"{path}: the folder of {parameter} does not exist. Create it first.");
         }
 
         if (!force && File.Exists(path))
         {
             throw new ImageCmdletException("DestinationExists", ErrorCategory.ResourceExists,
-                $"{path}: the file of -DestinationPath exists already. Use -Force to replace it.");
+                $"{path}: the file of {parameter} exists already. Use -Force to replace it.");
         }
     }
 
@@ -56,9 +64,24 @@ internal static class DestinationFile
         "Writing qcow2 images is not supported in this version, which writes raw images only. "
         + "Give the destination another name, such as disk.raw, or say -DestinationFormat Raw.");
 
-    internal static ImageCmdletException NotUnique(string path, int count) => new("DestinationNotUnique", ErrorCategory.InvalidArgument,
-        $"{path}: {count} images cannot all be written to this one file; none was. {GiveEachItsOwn}");
+    /// <summary>Several images would be written to one file.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="count">How many images.</param>
+    /// <param name="usage">The cmdlet and the parameter that names the file.</param>
+    internal static ImageCmdletException NotUnique(string path, int count, string usage = ConvertUsage)
+        => new("DestinationNotUnique", ErrorCategory.InvalidArgument,
+            $"{path}: {count} images cannot all be written to this one file; none was. {GiveEachItsOwn(usage)}");
 
-    private const string GiveEachItsOwn =
-        "Give each image a destination of its own: Get-ChildItem *.qcow2 | Convert-Qcow2Image -DestinationPath { $_.FullName + '.raw' }.";
+    /// <summary>A file that was written for another image already.</summary>
+    internal static ImageCmdletException WrittenAlready(string path, string usage = ConvertUsage)
+        => new("DestinationNotUnique", ErrorCategory.InvalidArgument,
+            $"{path}: this command has just written that file, from another image. {GiveEachItsOwn(usage)}");
+
+    internal static ImageCmdletException IsSource(string path, string source) => new("DestinationIsSource", ErrorCategory.InvalidArgument,
+        $"{path}: {source} is read from this very file, directly or through its backing chain, so that it cannot be the destination.");
+
+    private const string ConvertUsage = "Convert-Qcow2Image -DestinationPath";
+
+    private static string GiveEachItsOwn(string usage)
+        => $"Give each image a destination of its own: Get-ChildItem *.qcow2 | {usage} {{ $_.FullName + '.raw' }}.";
 }

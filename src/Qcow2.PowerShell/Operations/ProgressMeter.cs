@@ -31,7 +31,7 @@ internal sealed class ProgressMeter
     }
 
     /// <summary>The record to show now; null if it is not time for one.</summary>
-    /// <param name="done">Bytes done.</param>
+    /// <param name="done">Bytes done; less than 0 where that is not known.</param>
     /// <param name="total">Bytes to do.</param>
     internal ProgressRecord? Next(long done, long total)
     {
@@ -47,7 +47,7 @@ internal sealed class ProgressMeter
         double rate = Rate(now, done);
         return new ProgressRecord(ActivityId, _activity, Describe(done, total, rate))
         {
-            PercentComplete = total > 0 ? (int)(done * 100.0 / total) : -1,
+            PercentComplete = total > 0 && done >= 0 ? (int)(done * 100.0 / total) : -1,
             SecondsRemaining = rate > 0 && done < total ? (int)Math.Min(int.MaxValue, Math.Ceiling((total - done) / rate)) : -1,
         };
     }
@@ -65,7 +65,8 @@ internal sealed class ProgressMeter
     }
 
     private static string Describe(long done, long total, double rate)
-        => done >= total && total > 0 ? $"{DisplayText.Size(total)}, waiting for the disk to have it all"
+        => done < 0 ? DisplayText.Size(total)
+            : done >= total && total > 0 ? $"{DisplayText.Size(total)}, waiting for the disk to have it all"
             : rate > 0 ? $"{DisplayText.Size(done)} of {DisplayText.Size(total)}, {DisplayText.Size((long)rate)}/s"
             : $"{DisplayText.Size(done)} of {DisplayText.Size(total)}";
 

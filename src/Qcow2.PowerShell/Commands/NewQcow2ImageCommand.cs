@@ -1,0 +1,225 @@
+using System.Management.Automation;
+using Qcow2.Engine;
+using Qcow2.Engine.Format;
+using Qcow2.PowerShell.Completion;
+using Qcow2.PowerShell.Infrastructure;
+using Qcow2.PowerShell.Operations;
+
+namespace Qcow2.PowerShell.Commands;
+
+/// <summary>Creates a QCOW2 disk image: an empty disk, or an overlay of another image.</summary>
+/// <remarks>
+/// <para>
+/// New-Qcow2Image makes an image with QEMU's defaults, as <c>qemu-img create -f qcow2</c> does: version 3, clusters of 64 KiB,
+/// refcounts of 16 bits, nothing allocated in advance. A new disk reads as zeros, and its file is small: it grows as the disk
+/// is written.
+/// </para>
+/// <para>
+/// With <c>-BackingFile</c> the new image is an overlay: it shows what is in the other file, and keeps what is written to it for
+/// itself. The other file is not changed, and must not be changed as long as there is an overlay of it. The format of the
+/// backing file is recorded and never guessed, so <c>-BackingFormat</c> goes with it.
+/// </para>
+/// <para>
+/// The names of a backing file and of a data file are stored as they are given. A relative one starts from the folder of the
+/// new image, wherever the current location is, so that the files can be moved together.
+/// </para>
+/// <para>
+/// The image is written under a temporary name and moved into place when it is complete. With <c>-Force</c> a file that exists
+/// stays as it is until then; when the command fails or is stopped, nothing is left behind. Encrypted images cannot be
+/// made in this version.
+/// </para>
+/// </remarks>
+/// <example>
+/// <code>New-Qcow2Image web02.qcow2 40GB</code>
+/// <para>Creates an empty disk of 40 GiB. The file takes about 200 KiB.</para>
+/// </example>
+/// <example>
+/// <code>New-Qcow2Image /vm/web02/disk.qcow2 -BackingFile ../base/debian.qcow2 -BackingFormat qcow2</code>
+/// <para>Creates an overlay of <c>/vm/base/debian.qcow2</c>, with a disk of the same size.</para>
+/// </example>
+/// <example>
+/// <code>New-Qcow2Image db01.qcow2 500GB -Preallocation Metadata -ClusterSizeBytes 2MB</code>
+/// <para>Creates a disk whose tables are complete, so that the guest's first writes are as fast as all others.</para>
+/// </example>
+/// <example>
+/// <code>New-Qcow2Image scratch.qcow2 1TB -ExtendedL2 -ClusterSizeBytes 128KB -CompressionType Zstd -LazyRefcounts</code>
+/// <para>Creates a disk with subclusters of 4 KiB, whose clusters will be compressed with zstd.</para>
+/// </example>
+/// <example>
+/// <code>Import-Csv disks.csv | New-Qcow2Image -WhatIf</code>
+/// <para>Says which images would be made out of a table with the columns Path and Size.</para>
+/// </example>
+/// <example>
+/// <code>1..5 | ForEach-Object { New-Qcow2Image "node$_.qcow2" -BackingFile base.raw -BackingFormat raw -SizeBytes 40GB }</code>
+/// <para>Creates five overlays of a raw disk, each larger than that disk is.</para>
+/// </example>
+/// <seealso cref="GetQcow2ImageCommand"/>
+/// <seealso cref="ResizeQcow2ImageCommand"/>
+/// <seealso cref="WriteQcow2ImageCommand"/>
+[Cmdlet(VerbsCommon.New, "Qcow2Image", DefaultParameterSetName = DiskSet, SupportsShouldProcess = true)]
+[OutputType(typeof(Qcow2ImageInfo), ParameterSetName = [DiskSet, OverlaySet])]
+public sealed class NewQcow2ImageCommand : Qcow2Cmdlet
+{
+    internal const string DiskSet = "Disk";
+    internal const string OverlaySet = "Overlay";
+
+    private PathResolver? _resolver;
+
+    /// <summary>
+    /// The file to make. No character is a wildcard. A relative path starts from the current location. Its folder must
+    /// exist; the file must not, unless <c>-Force</c> is given.
+    /// </summary>
+    [Parameter(Mandatory = true, Position = 0, ValueFromPipelineByPropertyName = true)]
+    [ValidateNotNullOrEmpty]
+    [PathText]
+    public string Path { get; set; } = "";
+
+    /// <summary>
+    /// Size of the disk as a guest sees it, in bytes or with a binary unit: <c>40GB</c>, <c>"1.5T"</c>. Of an overlay it is that of
+    /// the backing file by default; it may be larger or smaller.
+    /// </summary>
+    [Parameter(ParameterSetName = DiskSet, Mandatory = true, Position = 1, ValueFromPipelineByPropertyName = true)]
+    [Parameter(ParameterSetName = OverlaySet, Position = 1, ValueFromPipelineByPropertyName = true)]
+    [Alias("Size")]
+    [ByteSize]
+    [ValidateRange(0, long.MaxValue)]
+    public long SizeBytes { get; set; }
+
+    /// <summary>
+    /// The file that the new image is layered on, as its name will be stored: a relative name starts from the folder of the
+    /// new image, not from the current location. The file must be there, unless <c>-NoBackingFileCheck</c> is given.
+    /// </summary>
+    [Parameter(ParameterSetName = OverlaySet, Mandatory = true, ValueFromPipelineByPropertyName = true)]
+    [Alias("ParentPath")]
+    [ValidateNotNullOrEmpty]
+    public string? BackingFile { get; set; }
+
+    /// <summary>
+    /// The format of the backing file: <c>qcow2</c> or <c>raw</c>. It is recorded in the new image. It is never guessed, because
+    /// a guest that writes a raw disk could make it look like another format.
+    /// </summary>
+    [Parameter(ParameterSetName = OverlaySet, Mandatory = true, ValueFromPipelineByPropertyName = true)]
+    [ValidateSet("qcow2", "raw")]
+    public string? BackingFormat { get; set; }
+
+    /// <summary>
+    /// Does not look at the backing file, which may be missing then, and whose size is not known: <c>-SizeBytes</c> is needed.
+    /// </summary>
+    [Parameter(ParameterSetName = OverlaySet)]
+    public SwitchParameter NoBackingFileCheck { get; set; }
+
+    /// <summary>
+    /// Bytes in a cluster, the unit of allocation: a power of two, 512 bytes to 2 MiB. Larger ones need smaller tables, smaller
+    /// ones waste less space. With <c>-ExtendedL2</c>, 16 KiB or more.
+    /// </summary>
+    [Parameter]
+    [Alias("BlockSizeBytes", "ClusterSize")]
+    [ByteSize]
+    [ArgumentCompleter(typeof(ClusterSizeCompleter))]
+    public int ClusterSizeBytes { get; set; } = Qcow2CreateOptions.Default.ClusterSize;
+
+    /// <summary>
+    /// What is allocated in advance. Anything but <c>Off</c> is not possible with a backing file, which it would hide. <c>Full</c>
+    /// writes the whole disk and takes its time.
+    /// </summary>
+    [Parameter]
+    public Preallocation Preallocation { get; set; }
+
+    /// <summary>How clusters will be compressed by those who write compressed ones. <c>Zstd</c> is faster, and needs version 3.</summary>
+    [Parameter]
+    public CompressionType CompressionType { get; set; }
+
+    /// <summary>
+    /// Version of the format. 2 is for QEMU before 1.1 and lacks most of what the other parameters ask for.
+    /// </summary>
+    [Parameter]
+    [ValidateSet("2", "3")]
+    public int Version { get; set; } = Qcow2CreateOptions.Default.Version;
+
+    /// <summary>Width of a reference count, in bits. In version 2 it is 16.</summary>
+    [Parameter]
+    [ValidateSet("1", "2", "4", "8", "16", "32", "64")]
+    public int RefcountBits { get; set; } = Qcow2CreateOptions.Default.RefcountBits;
+
+    /// <summary>
+    /// Lets QEMU postpone updates of reference counts, which makes allocation faster and a repair necessary after a crash.
+    /// Version 3 only.
+    /// </summary>
+    [Parameter]
+    public SwitchParameter LazyRefcounts { get; set; }
+
+    /// <summary>
+    /// Divides each cluster into 32 subclusters that are allocated one by one: small writes to large clusters cost less.
+    /// Version 3 and clusters of 16 KiB or more.
+    /// </summary>
+    [Parameter]
+    public SwitchParameter ExtendedL2 { get; set; }
+
+    /// <summary>
+    /// An external data file to make, which holds the data, while the image holds the tables. Its name is stored as it is given:
+    /// a relative one starts from the folder of the new image. Version 3 only.
+    /// </summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? DataFile { get; set; }
+
+    /// <summary>
+    /// Keeps the external data file a raw image of the disk, so that programs which know raw disks only can read it. Not with a
+    /// backing file.
+    /// </summary>
+    [Parameter]
+    public SwitchParameter DataFileRaw { get; set; }
+
+    /// <summary>
+    /// Replaces the file, and the data file, if they exist. The old ones stay as they are until the new ones are complete. An
+    /// image that another program has open for writing is not replaced.
+    /// </summary>
+    [Parameter]
+    public SwitchParameter Force { get; set; }
+
+    private PathResolver Resolver => _resolver ??= new PathResolver(SessionState.Path);
+
+    /// <inheritdoc/>
+    protected override void ProcessRecord() => ForFile(Path, () => Create(Resolver.Literal(Path)));
+
+    private void Create(string path)
+    {
+        DestinationFile.EnsureUsable(path, Force, "-Path");
+        if (DataFile is not null && ImageCreation.Beside(path, DataFile) is string data && !DestinationFile.PathComparer.Equals(data, path))
+        {
+            DestinationFile.EnsureUsable(data, Force, "-DataFile");
+        }
+
+        ImageCreation.EnsureNotInUse(path);
+        long? size = MyInvocation.BoundParameters.ContainsKey(nameof(SizeBytes)) ? SizeBytes : null;
+        if (!ShouldProcess(path, Description(size)))
+        {
+            return;
+        }
+
+        new ImageCreation(path, size, Options(), Force).Run(WriteProgress, StopToken);
+        WriteObject(Qcow2ImageInfo.Read(path));
+    }
+
+    private Qcow2CreateOptions Options() => new()
+    {
+        Version = Version,
+        ClusterSize = ClusterSizeBytes,
+        RefcountBits = RefcountBits,
+        CompressionType = CompressionType,
+        LazyRefcounts = LazyRefcounts,
+        ExtendedL2 = ExtendedL2,
+        BackingFile = BackingFile,
+        BackingFormat = BackingFormat?.ToLowerInvariant(),
+        CheckBackingFile = !NoBackingFileCheck,
+        DataFile = DataFile,
+        DataFileRaw = DataFileRaw,
+        Preallocation = Preallocation,
+    };
+
+    private string Description(long? size)
+    {
+        string what = BackingFile is null ? "Create a qcow2 image" : $"Create an overlay of '{DisplayText.Printable(BackingFile)}'";
+        return size is null ? what : $"{what} ({DisplayText.Size(size)})";
+    }
+}

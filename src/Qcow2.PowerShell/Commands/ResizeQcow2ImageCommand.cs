@@ -1,0 +1,115 @@
+using System.Management.Automation;
+using Qcow2.Engine;
+using Qcow2.PowerShell.Infrastructure;
+using Qcow2.PowerShell.Operations;
+
+namespace Qcow2.PowerShell.Commands;
+
+/// <summary>Gives the disks of QCOW2 images another size.</summary>
+/// <remarks>
+/// <para>
+/// Resize-Qcow2Image makes the virtual disk larger or smaller, as <c>qemu-img resize</c> does. What is added reads as zeros. The
+/// partitions and file systems on the disk are not touched: grow them in the guest afterwards.
+/// </para>
+/// <para>
+/// A smaller disk loses what lay past its new end, for good: make partitions and file systems smaller first. It needs
+/// <c>-AllowShrink</c>, and asks for confirmation unless <c>-Confirm:$false</c> is given.
+/// </para>
+/// <para>
+/// An image that another program has open is refused. When the host fails, the image has the old size or the new one.
+/// </para>
+/// </remarks>
+/// <example>
+/// <code>Resize-Qcow2Image web01.qcow2 80GB</code>
+/// <para>Makes a disk larger.</para>
+/// </example>
+/// <example>
+/// <code>Get-Qcow2Image *.qcow2 | Where-Object Size -lt 20GB | Resize-Qcow2Image -SizeBytes 20GB -PassThru</code>
+/// <para>Makes every disk of the folder that has less than 20 GiB that large, and shows those images.</para>
+/// </example>
+/// <example>
+/// <code>Resize-Qcow2Image scratch.qcow2 10GB -AllowShrink -Confirm:$false</code>
+/// <para>Cuts a disk off at 10 GiB without asking.</para>
+/// </example>
+/// <seealso cref="GetQcow2ImageCommand"/>
+/// <seealso cref="NewQcow2ImageCommand"/>
+[Cmdlet(VerbsCommon.Resize, "Qcow2Image", DefaultParameterSetName = PathSet, SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Medium)]
+[OutputType(typeof(Qcow2ImageInfo), ParameterSetName = [PathSet, LiteralPathSet, InputObjectSet])]
+public sealed class ResizeQcow2ImageCommand : ChainCmdlet
+{
+    private bool _yesToAll;
+    private bool _noToAll;
+
+    /// <summary>The new size of the disk, in bytes or with a binary unit: <c>80GB</c>, <c>"1.5T"</c>.</summary>
+    [Parameter(Mandatory = true, Position = 1)]
+    [Alias("Size")]
+    [ByteSize]
+    [ValidateRange(0, long.MaxValue)]
+    public long SizeBytes { get; set; }
+
+    /// <summary>Allows the disk to get smaller, which destroys what lies past its new end.</summary>
+    [Parameter]
+    [Alias("Shrink")]
+    public SwitchParameter AllowShrink { get; set; }
+
+    /// <summary>Emits the image as it is afterwards. By default nothing is emitted.</summary>
+    [Parameter]
+    public SwitchParameter PassThru { get; set; }
+
+    /// <inheritdoc/>
+    private protected override void ProcessImage(ImageInput image)
+    {
+        long size = Qcow2ImageInfo.Read(image.Path).Size;
+        string change = $"from {DisplayText.SizeAndBytes(size)} to {DisplayText.SizeAndBytes(SizeBytes)}";
+        if (SizeBytes < size && !AllowShrink)
+        {
+            throw new ImageCmdletException("ShrinkNotAllowed", ErrorCategory.InvalidOperation,
+                $"{image.Path}: the disk would shrink {change}, and what lies past its new end would be destroyed. Use -AllowShrink if that is meant.");
+        }
+
+        if (!ShouldProcess(image.Path, $"Resize the disk {change}") || (SizeBytes < size && !ShouldShrink(image.Path, change)))
+        {
+            return;
+        }
+
+        LongOperation.Run(_ => Resize(image.Path, OptionsFor(image.Path)), () => { }, StopToken);
+        if (PassThru)
+        {
+            WriteObject(Qcow2ImageInfo.Read(image.Path));
+        }
+    }
+
+    /// <inheritdoc/>
+    private protected override Qcow2OpenOptions OptionsFor(string imagePath) => base.OptionsFor(imagePath) with { Writable = true };
+
+    /// <summary>
+    /// Shrinking alone has high impact, and a cmdlet has one impact. So this asks where ShouldProcess did not, but would have
+    /// for a cmdlet of high impact: with $ConfirmPreference High, the default, and without -Confirm.
+    /// </summary>
+    private bool ShouldShrink(string path, string change)
+    {
+        bool isAsked = !MyInvocation.BoundParameters.ContainsKey("Confirm")
+            && string.Equals($"{GetVariableValue("ConfirmPreference")}", nameof(ConfirmImpact.High), StringComparison.OrdinalIgnoreCase);
+        return !isAsked || ShouldContinue(
+            $"{path}: shrink the disk {change}? What lies past its new end is destroyed.", "Shrink the disk", ref _yesToAll, ref _noToAll);
+    }
+
+    private void Resize(string path, Qcow2OpenOptions options)
+    {
+        using Qcow2Image image = Qcow2Image.Open(path, options);
+        if (SizeBytes == image.Length)
+        {
+            return;
+        }
+
+        try
+        {
+            image.Resize(SizeBytes, AllowShrink);
+            image.Flush();
+        }
+        catch (NotSupportedException e)
+        {
+            throw ImageCmdletException.NotPossible(e.Message);
+        }
+    }
+}

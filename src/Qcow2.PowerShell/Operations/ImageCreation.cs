@@ -1,0 +1,106 @@
+using System.Management.Automation;
+using Qcow2.Engine;
+using Qcow2.Engine.Storage;
+using Qcow2.PowerShell.Infrastructure;
+
+namespace Qcow2.PowerShell.Operations;
+
+/// <summary>One new image, with its progress where space is preallocated.</summary>
+internal sealed class ImageCreation(string path, long? size, Qcow2CreateOptions options, bool overwrite)
+{
+    private readonly TrackedOperation _operation = new($"Creating {DisplayText.Printable(System.IO.Path.GetFileName(path))}")
+    {
+        Done = -1,
+        Total = size ?? 0,
+    };
+
+    /// <summary>Creates the image, on another thread.</summary>
+    /// <param name="show">Called on this thread with progress.</param>
+    /// <param name="stop">Cancelled when the pipeline is stopped.</param>
+    /// <exception cref="OperationCanceledException">The pipeline was stopped; nothing was left behind.</exception>
+    internal void Run(Action<ProgressRecord> show, CancellationToken stop) => _operation.Run(Create, show, stop);
+
+    /// <summary>Full path of a file that the new image is to name; null if that is no path.</summary>
+    internal static string? Beside(string imagePath, string name)
+    {
+        try
+        {
+            return System.IO.Path.GetFullPath(System.IO.Path.Combine(System.IO.Path.GetDirectoryName(imagePath) ?? imagePath, name));
+        }
+        catch (Exception e) when (e is ArgumentException or NotSupportedException or IOException)
+        {
+            return null; // The engine says what is wrong with it.
+        }
+    }
+
+    /// <summary>Refuses to replace an image that, for one, a virtual machine is running from.</summary>
+    internal static void EnsureNotInUse(string path)
+    {
+        Qcow2ImageInfo? old = null;
+        try
+        {
+            old = File.Exists(path) ? Qcow2ImageInfo.Read(path) : null;
+        }
+        catch (Exception e) when (ErrorRecords.IsOfFile(e))
+        {
+            // What is no image is not in use as one.
+        }
+
+        if (old?.LockState == ImageLockState.HeldForWriting)
+        {
+            throw new Qcow2Exception(Qcow2ErrorCode.ImageLocked, $"{path}: another program has this image open for writing; it is not replaced.");
+        }
+    }
+
+    private void Create(CancellationToken cancellationToken)
+    {
+        EnsureKeepsBackingFile();
+        try
+        {
+            Qcow2Image.CreateFile(path, size, options, overwrite, cancellationToken);
+        }
+        catch (ArgumentException e)
+        {
+            throw ImageCmdletException.Contradiction(Text(e));
+        }
+    }
+
+    /// <summary>What would be replaced must not be what the new image is to be layered on.</summary>
+    private void EnsureKeepsBackingFile()
+    {
+        if (!overwrite || options.BackingFile is null || Beside(path, options.BackingFile) is not string backing || !File.Exists(backing))
+        {
+            return;
+        }
+
+        string? data = options.DataFile is null ? null : Beside(path, options.DataFile);
+        try
+        {
+            // Others may use a backing file at the same time, and do.
+            var share = new Qcow2OpenOptions { ForceShare = true };
+            using VirtualDisk disk = options.BackingFormat == "raw" ? RawDisk.Open(backing, share) : Qcow2Image.Open(backing, share);
+            if (disk.ReadsFrom(path) || (data is not null && disk.ReadsFrom(data)))
+            {
+                throw DestinationFile.IsSource(disk.ReadsFrom(path) ? path : data!, backing);
+            }
+        }
+        catch (Exception e) when (!options.CheckBackingFile && e is Qcow2Exception or IOException or UnauthorizedAccessException)
+        {
+            // It is not to be looked at. A name for the same file is enough to refuse.
+            if (DestinationFile.PathComparer.Equals(path, backing))
+            {
+                throw DestinationFile.IsSource(path, backing);
+            }
+        }
+    }
+
+    /// <summary>The message without the parameter's name that .NET appends; it is none of the cmdlet's.</summary>
+    private static string Text(ArgumentException exception)
+    {
+        int appended = exception.ParamName is null ? -1 : exception.Message.IndexOf($" (Parameter '{exception.ParamName}'", StringComparison.Ordinal);
+        appended = appended >= 0 || exception.ParamName is null
+            ? appended
+            : exception.Message.IndexOf(Environment.NewLine + "Parameter", StringComparison.OrdinalIgnoreCase);
+        return appended < 0 ? exception.Message : exception.Message.Substring(0, appended);
+    }
+}

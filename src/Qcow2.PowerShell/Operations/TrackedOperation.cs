@@ -1,0 +1,55 @@
+using System.Management.Automation;
+
+namespace Qcow2.PowerShell.Operations;
+
+/// <summary>A long operation that counts bytes: work on another thread says how far it is, and the pipeline's thread shows it.</summary>
+/// <param name="activity">What goes on, for people.</param>
+internal sealed class TrackedOperation(string activity)
+{
+    private long _done;
+    private long _total;
+
+    /// <summary>Bytes done; less than 0 where that is not known.</summary>
+    internal long Done
+    {
+        get => Interlocked.Read(ref _done);
+        set => Interlocked.Exchange(ref _done, value);
+    }
+
+    /// <summary>Bytes to do.</summary>
+    internal long Total
+    {
+        get => Interlocked.Read(ref _total);
+        set => Interlocked.Exchange(ref _total, value);
+    }
+
+    /// <summary>Runs work to its end, on another thread.</summary>
+    /// <param name="work">The work; it must end soon after its token is cancelled.</param>
+    /// <param name="show">Called on this thread with progress.</param>
+    /// <param name="stop">Cancelled when the pipeline is stopped.</param>
+    /// <exception cref="OperationCanceledException">The pipeline was stopped.</exception>
+    internal void Run(Action<CancellationToken> work, Action<ProgressRecord> show, CancellationToken stop)
+    {
+        var meter = new ProgressMeter(activity);
+        try
+        {
+            LongOperation.Run(work, () => Show(meter.Next(Done, Total)), stop);
+        }
+        finally
+        {
+            // A stopped pipeline takes no more records, and takes its progress away itself.
+            if (!stop.IsCancellationRequested)
+            {
+                Show(meter.Complete());
+            }
+        }
+
+        void Show(ProgressRecord? record)
+        {
+            if (record is not null)
+            {
+                show(record);
+            }
+        }
+    }
+}

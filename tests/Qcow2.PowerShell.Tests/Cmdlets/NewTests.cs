@@ -1,0 +1,139 @@
+using System.Management.Automation;
+using Qcow2.Engine;
+using Qcow2.Engine.Format;
+using Qcow2.PowerShell.Tests.Infrastructure;
+
+namespace Qcow2.PowerShell.Tests.Cmdlets;
+
+public sealed class NewTests : IDisposable
+{
+    private readonly ModuleSession _session = new();
+
+    public void Dispose() => _session.Dispose();
+
+    [Fact]
+    public void Creates_an_empty_disk_with_the_defaults_of_QEMU()
+    {
+        Qcow2ImageInfo image = One("New-Qcow2Image disk.qcow2 40GB");
+        Assert.Equal(_session.File("disk.qcow2"), image.Path);
+        Assert.Equal(40L << 30, image.Size);
+        Assert.Equal((3, 65_536, 16), (image.Version, image.ClusterSize, image.RefcountBits));
+        Assert.InRange(image.FileSize, 1, 1 << 20);
+        Assert.Null(image.BackingFile);
+    }
+
+    [Fact]
+    public void Takes_every_option_of_the_layout()
+    {
+        Qcow2ImageInfo image = One(
+            "New-Qcow2Image -Path disk.qcow2 -Size '64M' -BlockSizeBytes 128KB -CompressionType Zstd -RefcountBits 64 -LazyRefcounts -ExtendedL2 "
+            + "-DataFile data.raw -DataFileRaw -Preallocation Metadata");
+        Assert.Equal((64L << 20, 131_072, 64), (image.Size, image.ClusterSize, image.RefcountBits));
+        Assert.Equal(CompressionType.Zstd, image.CompressionType);
+        Assert.True(image.IsExtendedL2);
+        Assert.True(image.HasLazyRefcounts);
+        Assert.True(image.IsDataFileRaw);
+        Assert.Equal("data.raw", image.DataFile);
+        Assert.Equal(64L << 20, new FileInfo(_session.File("data.raw")).Length);
+        Assert.Equal(2, One("New-Qcow2Image old.qcow2 1MB -Version 2").Version);
+    }
+
+    [Fact]
+    public void A_relative_backing_file_starts_from_the_folder_of_the_image()
+    {
+        Directory.CreateDirectory(_session.File("vm"));
+        One("New-Qcow2Image base.qcow2 3MB");
+        Qcow2ImageInfo overlay = One("New-Qcow2Image vm/overlay.qcow2 -ParentPath ../base.qcow2 -BackingFormat QCOW2");
+        Assert.Equal(("../base.qcow2", "qcow2", 3L << 20), (overlay.BackingFile, overlay.BackingFormat, overlay.Size));
+        Assert.Equal(_session.File("base.qcow2"), overlay.ParentPath);
+        Assert.Equal(9L << 20, One("New-Qcow2Image vm/larger.qcow2 9MB -BackingFile ../base.qcow2 -BackingFormat qcow2").Size);
+    }
+
+    [Fact]
+    public void A_backing_file_that_is_not_looked_at_may_be_missing()
+    {
+        Qcow2ImageInfo overlay = One("New-Qcow2Image overlay.qcow2 5MB -BackingFile later.raw -BackingFormat raw -NoBackingFileCheck");
+        Assert.Equal("later.raw", overlay.BackingFile);
+        SessionResult result = _session.Run("New-Qcow2Image x.qcow2 -BackingFile later.raw -BackingFormat raw -NoBackingFileCheck");
+        Assert.Equal(["OptionsContradict"], result.ErrorIds);
+    }
+
+    [Fact]
+    public void An_existing_file_is_replaced_only_with_Force_and_only_when_complete()
+    {
+        _session.Folder.Write("disk.qcow2", "precious"u8);
+        Assert.Equal(["DestinationExists"], _session.Run("New-Qcow2Image disk.qcow2 1MB").ErrorIds);
+        Assert.Equal(["LimitExceeded"], _session.Run("New-Qcow2Image disk.qcow2 1EB -Force").ErrorIds);
+        Assert.Equal("precious", File.ReadAllText(_session.File("disk.qcow2")));
+        Assert.Equal(1L << 20, One("New-Qcow2Image disk.qcow2 1MB -Force").Size);
+        Assert.Equal(["disk.qcow2"], Directory.GetFiles(_session.Folder.Path).Select(Path.GetFileName));
+    }
+
+    [Fact]
+    public void What_the_image_is_to_be_layered_on_is_not_replaced()
+    {
+        One("New-Qcow2Image base.qcow2 1MB");
+        One("New-Qcow2Image middle.qcow2 -BackingFile base.qcow2 -BackingFormat qcow2");
+        const string Layer = "-BackingFile middle.qcow2 -BackingFormat qcow2 -Force";
+        foreach (string script in new[]
+        {
+            $"New-Qcow2Image base.qcow2 {Layer}",
+            $"New-Qcow2Image middle.qcow2 {Layer}",
+            $"New-Qcow2Image middle.qcow2 1MB {Layer} -NoBackingFileCheck",
+            $"New-Qcow2Image top.qcow2 {Layer} -DataFile base.qcow2",
+        })
+        {
+            Assert.Equal(["DestinationIsSource"], _session.Run(script).ErrorIds);
+        }
+
+        Assert.Equal("base.qcow2", One("Get-Qcow2Image middle.qcow2").BackingFile);
+    }
+
+    [Fact]
+    public void An_image_in_use_is_not_replaced()
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            return; // Locks of QEMU's kind exist there.
+        }
+
+        One("New-Qcow2Image disk.qcow2 1MB");
+        using var user = Qcow2Image.Open(_session.File("disk.qcow2"), new Qcow2OpenOptions { Writable = true });
+        Assert.Equal(["ImageLocked"], _session.Run("New-Qcow2Image disk.qcow2 2MB -Force").ErrorIds);
+    }
+
+    [Fact]
+    public void WhatIf_makes_nothing()
+    {
+        Assert.Empty(_session.Run("New-Qcow2Image disk.qcow2 1MB -DataFile data.raw -WhatIf").Output);
+        Assert.Empty(Directory.GetFiles(_session.Folder.Path));
+    }
+
+    [Fact]
+    public void A_table_binds_by_its_columns()
+    {
+        SessionResult result = _session.Run("[pscustomobject] @{ Path = 'a[1].qcow2'; Size = '2MB' }, [pscustomobject] @{ Path = 'b.qcow2'; SizeBytes = 3MB } | New-Qcow2Image");
+        Assert.Empty(result.Errors);
+        Assert.Equal([2L << 20, 3L << 20], result.Of<Qcow2ImageInfo>().Select(image => image.Size));
+        Assert.True(File.Exists(_session.File("a[1].qcow2")));
+    }
+
+    [Fact]
+    public void Sizes_of_clusters_are_completed()
+    {
+        const string Line = "New-Qcow2Image x.qcow2 1MB -ClusterSizeBytes ";
+        CommandCompletion all = Assert.IsType<CommandCompletion>(Complete(Line));
+        Assert.Equal(13, all.CompletionMatches.Count);
+        Assert.Contains("64KB", Complete(Line + "6").CompletionMatches.Select(match => match.CompletionText));
+    }
+
+    private CommandCompletion Complete(string line)
+        => Assert.Single(_session.Run("param($line) [Management.Automation.CommandCompletion]::CompleteInput($line, $line.Length, $null)", line).Of<CommandCompletion>());
+
+    private Qcow2ImageInfo One(string script)
+    {
+        SessionResult result = _session.Run(script);
+        Assert.Empty(result.Errors);
+        return Assert.Single(result.Of<Qcow2ImageInfo>());
+    }
+}
