@@ -489,12 +489,17 @@ internal sealed class DiskWriter
 
     private void Abandon(WritePlan plan)
     {
-        if (!plan.KeepsHost)
+        try
         {
-            _refcounts.Release(plan.HostOffset >> ClusterBits, plan.Count);
+            if (!plan.KeepsHost)
+            {
+                _refcounts.Release(plan.HostOffset >> ClusterBits, plan.Count);
+            }
         }
-
-        Forget(plan);
+        finally
+        {
+            Forget(plan); // Or others would wait for it for ever.
+        }
     }
 
     private void Forget(WritePlan plan)
