@@ -92,7 +92,11 @@ internal sealed partial class DiskWriter
     {
         lock (_gate)
         {
-            _committer.CommitAll();
+            // Whoever wrote was told of a corrupt image already, and closing it must not hide that.
+            if (!_committer.IsStopped)
+            {
+                _committer.CommitAll();
+            }
         }
     }
 
@@ -483,12 +487,17 @@ internal sealed partial class DiskWriter
 
     private void Abandon(WritePlan plan)
     {
-        if (!plan.KeepsHost)
+        try
         {
-            _refcounts.Release(plan.HostOffset >> ClusterBits, plan.Count);
+            if (!plan.KeepsHost)
+            {
+                _refcounts.Release(plan.HostOffset >> ClusterBits, plan.Count);
+            }
         }
-
-        Forget(plan);
+        finally
+        {
+            Forget(plan); // Or others would wait for it for ever.
+        }
     }
 
     private void Forget(WritePlan plan)

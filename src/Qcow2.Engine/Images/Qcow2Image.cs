@@ -18,6 +18,7 @@ public sealed class Qcow2Image : VirtualDisk
     private readonly ImageResources _resources;
     private readonly MappedDisk _active;
     private readonly DiskWriter? _writer;
+    private bool _isDisposed;
     private IReadOnlyList<BitmapDirectoryEntry>? _bitmaps;
 
     private Qcow2Image(ImageResources resources, IReadOnlyList<SnapshotTableEntry> snapshots)
@@ -334,8 +335,9 @@ public sealed class Qcow2Image : VirtualDisk
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
-        if (disposing)
+        if (disposing && !_isDisposed)
         {
+            _isDisposed = true;
             try
             {
                 _writer?.Close();

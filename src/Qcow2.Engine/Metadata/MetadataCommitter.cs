@@ -59,10 +59,17 @@ internal sealed class MetadataCommitter(
         }
 
         refcounts.WriteBlocks();
-        l1.WriteMoved(image);
         l2.WriteNewTables();
         FlushAll();
+        refcounts.MarkBlocksWritten();
         l2.MarkNewTablesWritten();
+
+        if (l1.IsMoved)
+        {
+            // After a failed attempt the header on the disk may point here already, so what this refers to comes first.
+            l1.WriteMoved(image);
+            image.Flush();
+        }
 
         if (refcounts.IsTableMoved)
         {
@@ -109,6 +116,9 @@ internal sealed class MetadataCommitter(
             Commit();
         }
     }
+
+    /// <summary>Whether the image turned out corrupt, so that nothing more is written.</summary>
+    internal bool IsStopped => _isStopped;
 
     /// <summary>Refuses to go on with an image that turned out corrupt.</summary>
     /// <exception cref="Qcow2Exception">It did.</exception>

@@ -221,12 +221,20 @@ internal sealed class RefcountStore
         return layout.Start;
     }
 
-    /// <summary>Writes the blocks that changed. On failure they stay dirty.</summary>
+    /// <summary>Writes the blocks that changed. They stay dirty until the disk is known to have them.</summary>
     internal void WriteBlocks()
     {
-        foreach (KeyValuePair<long, Block> pair in _blocks.Where(pair => pair.Value.IsDirty).OrderBy(pair => pair.Value.Offset).ToList())
+        foreach (Block block in _blocks.Values.Where(block => block.IsDirty).OrderBy(block => block.Offset))
         {
-            _image.Write(pair.Value.Offset, pair.Value.Data);
+            _image.Write(block.Offset, block.Data);
+        }
+    }
+
+    /// <summary>Notes that the disk has the blocks.</summary>
+    internal void MarkBlocksWritten()
+    {
+        foreach (KeyValuePair<long, Block> pair in _blocks.Where(pair => pair.Value.IsDirty).ToList())
+        {
             pair.Value.IsDirty = false;
             DirtyBlocks--;
             EnqueueClean(pair.Key, pair.Value);

@@ -26,6 +26,7 @@ internal static class ImageLock
 {
     private const int UsedBase = 100;
     private const int UnsharedBase = 200;
+    private const int LockedBytes = 200; // from the first base to past the last permission of the second
 
     // Permissions that matter, numbered as QEMU numbers them.
     private const int ConsistentRead = 0;
@@ -72,12 +73,25 @@ internal static class ImageLock
             WriterForbids,
             "Another program has this image open, probably a running virtual machine. It cannot be written until that is closed.");
 
+    /// <summary>
+    /// Releases every lock of an open file. Closing it does that too, but for a child process that was just being started,
+    /// which has the same open file until it becomes another program.
+    /// </summary>
+    internal static void Release(LocalFile file)
+    {
+        var request = new LibC.FileLock { Type = LibC.Unlock, Start = UsedBase, Length = LockedBytes };
+        _ = LibC.FileControl(file.Handle, LibC.OfdSetLock, ref request);
+        file.HoldsLocks = false;
+    }
+
     private static void Acquire(LocalFile file, int[] uses, int[] forbids, string refusal)
     {
         if (!IsAvailable)
         {
             return;
         }
+
+        file.HoldsLocks = true;
 
         // Locks first, questions after: of two programs that do both at once, at least one sees the other.
         foreach (int permission in uses)
@@ -97,16 +111,7 @@ internal static class ImageLock
             || uses.Any(permission => IsHeld(file.Handle, UnsharedBase + permission));
         if (conflicts)
         {
-            foreach (int permission in uses)
-            {
-                TrySet(file.Handle, UsedBase + permission, LibC.Unlock);
-            }
-
-            foreach (int permission in forbids)
-            {
-                TrySet(file.Handle, UnsharedBase + permission, LibC.Unlock);
-            }
-
+            Release(file);
             throw new Qcow2Exception(Qcow2ErrorCode.ImageLocked, refusal).At(file.Path);
         }
     }

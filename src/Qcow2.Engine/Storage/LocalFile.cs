@@ -32,6 +32,9 @@ public sealed class LocalFile : BlockStorage
     public override long AllocatedLength
         => (OperatingSystemInfo.IsWindows ? FileStatus.OfHandle(_handle) : FileStatus.OfPath(Path))?.AllocatedLength ?? Length;
 
+    /// <summary>Whether locks are to be released before the file is closed.</summary>
+    internal bool HoldsLocks { get; set; }
+
     /// <summary>The open file, for locks.</summary>
     internal SafeFileHandle Handle => _handle;
 
@@ -157,6 +160,11 @@ public sealed class LocalFile : BlockStorage
     {
         if (disposing)
         {
+            if (HoldsLocks && !_handle.IsClosed)
+            {
+                ImageLock.Release(this);
+            }
+
             _file.Dispose();
         }
     }

@@ -17,6 +17,7 @@ public sealed class CrashTests(ITestOutputHelper output) : IDisposable
         "cluster-512", "cluster-512-refcount-64", "cluster-512-refcount-1", "table-grows", "cluster-4096", "cluster-65536", "version-2",
         "extended", "extended-backing", "backing", "fixture:snapshots", "fixture:snapshots-extl2", "fixture:snapshots-compressed",
         "fixture:deflate-4k", "fixture:compressed-mixed", "fixture:zero-allocated", "fixture:zero-plain",
+        "faulty:cluster-512", "faulty:table-grows", "faulty:extended", "faulty:fixture:snapshots", "faulty:fixture:deflate-4k",
     ];
 
     public void Dispose() => _folder.Dispose();
@@ -24,7 +25,9 @@ public sealed class CrashTests(ITestOutputHelper output) : IDisposable
     [Theory, MemberData(nameof(Workloads))]
     public void Crash_leaves_at_most_leaks(string name)
     {
-        MemoryStorage storage = MakeImage(name);
+        bool isFaulty = name.StartsWith("faulty:", StringComparison.Ordinal);
+        string layout = isFaulty ? name["faulty:".Length..] : name;
+        MemoryStorage storage = MakeImage(layout);
         int seed = TestRounds.Seed(name);
         var random = new Random(seed);
         Workload work;
@@ -33,7 +36,7 @@ public sealed class CrashTests(ITestOutputHelper output) : IDisposable
         {
             snapshots = ReadSnapshots(image);
             var model = new DiskModel(DiskModel.ReadAll(image), Math.Min(image.Header.ClusterSize, 8192), seed, name);
-            if (name == "table-grows")
+            if (layout == "table-grows")
             {
                 byte[] fill = new byte[1_900_000];
                 random.NextBytes(fill);
@@ -43,15 +46,22 @@ public sealed class CrashTests(ITestOutputHelper output) : IDisposable
             }
 
             work = new Workload(model, new WriteLog(storage));
-            for (int i = TestRounds.Times(40); i > 0; i--)
+            if (isFaulty)
+            {
+                work.Log.FailAtRandom(storage, random);
+            }
+
+            for (int i = TestRounds.Times(60); i > 0; i--)
             {
                 work.Step(image);
             }
+
+            work.Log.FailNoMore();
         }
 
         int tried = 0;
         int leaky = 0;
-        int perEvent = name == "table-grows" || storage.Length > 2_000_000 ? 3 : 8;
+        int perEvent = layout == "table-grows" || storage.Length > 2_000_000 ? 3 : 8;
         foreach ((int at, byte[] file) in work.Log.Crashes(random, perEvent))
         {
             tried++;
@@ -175,11 +185,19 @@ public sealed class CrashTests(ITestOutputHelper output) : IDisposable
 
         internal WriteLog Log => log;
 
+        private static void Retry(Action action)
+        {
+            while (Record.Exception(action) is Exception error)
+            {
+                Assert.IsType<IOException>(error); // Only what fails at random does.
+            }
+        }
+
         internal void Step(Qcow2Image image)
         {
             if (model.Random.Next(4) == 0)
             {
-                image.Flush();
+                Retry(image.Flush);
                 _flushes.Add((log.Count, _writes.Count, [.. model.Content]));
                 return;
             }
@@ -191,21 +209,22 @@ public sealed class CrashTests(ITestOutputHelper output) : IDisposable
                 case 0:
                     Array.Clear(data);
                     _writes.Add((log.Count, offset, data));
-                    image.WriteZeroes(offset, data.Length, keepAllocation: model.Random.Next(2) == 0);
+                    bool keep = model.Random.Next(2) == 0;
+                    Retry(() => image.WriteZeroes(offset, data.Length, keep));
                     break;
                 case 1:
                     (offset, data) = WholeClusters(image, offset, data.Length);
                     _writes.Add((log.Count, offset, data));
-                    image.Discard(offset, data.Length);
+                    Retry(() => image.Discard(offset, data.Length));
                     break;
                 case 2:
                     (offset, data) = CompressibleCluster(image, offset);
                     _writes.Add((log.Count, offset, data));
-                    image.WriteCompressed(offset, data);
+                    Retry(() => image.WriteCompressed(offset, data));
                     break;
                 default:
                     _writes.Add((log.Count, offset, data));
-                    image.Write(offset, data);
+                    Retry(() => image.Write(offset, data));
                     break;
             }
 

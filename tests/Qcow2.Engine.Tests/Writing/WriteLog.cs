@@ -10,6 +10,7 @@ internal sealed class WriteLog
 
     private readonly byte[] _start;
     private readonly List<(long Offset, byte[]? Data)> _events = [];
+    private bool _isFailing;
 
     /// <summary>Records what is written from now on.</summary>
     internal WriteLog(MemoryStorage storage)
@@ -19,6 +20,20 @@ internal sealed class WriteLog
         storage.BeforeFlush = () => _events.Add((0, null));
         storage.BeforeSetLength = _ => throw new NotSupportedException("The log knows no change of length.");
     }
+
+    /// <summary>Lets a write or flush fail now and then; one that fails does nothing and is not recorded.</summary>
+    internal void FailAtRandom(MemoryStorage storage, Random random)
+    {
+        _isFailing = true;
+        storage.BeforeWrite = (_, _) => FailSometimes(random, 20);
+        storage.BeforeFlush = () =>
+        {
+            FailSometimes(random, 4);
+            _events.Add((0, null));
+        };
+    }
+
+    internal void FailNoMore() => _isFailing = false;
 
     /// <summary>Writes and flushes so far.</summary>
     internal int Count => _events.Count;
@@ -42,6 +57,14 @@ internal sealed class WriteLog
             {
                 yield return (end, Apply(flushed, flushedAt, end, random, random.Next(4)));
             }
+        }
+    }
+
+    private void FailSometimes(Random random, int oneIn)
+    {
+        if (_isFailing && random.Next(oneIn) == 0)
+        {
+            throw new IOException("Fault.");
         }
     }
 
