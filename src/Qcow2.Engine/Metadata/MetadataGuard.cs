@@ -1,16 +1,17 @@
+using System.Collections.Concurrent;
 using Qcow2.Engine.Format;
 
 namespace Qcow2.Engine.Metadata;
 
 /// <summary>
 /// Knows where the image's own metadata lies, so that no write of the guest's data ever lands there. In a sound image none
-/// would; in a damaged one, this is where the damage stops spreading.
+/// would; in a damaged one, this is where the damage stops spreading. Changed under the writer's gate, asked from any thread.
 /// </summary>
 internal sealed class MetadataGuard
 {
     private readonly int _clusterBits;
-    private readonly Dictionary<long, string> _clusters = [];
-    private readonly Dictionary<string, (long First, long End)> _ranges = [];
+    private readonly ConcurrentDictionary<long, string> _clusters = new();
+    private readonly ConcurrentDictionary<string, (long First, long End)> _ranges = new();
 
     internal MetadataGuard(int clusterBits)
     {
@@ -37,7 +38,7 @@ internal sealed class MetadataGuard
     }
 
     /// <summary>Forgets what lay in a cluster that was given up.</summary>
-    internal void Remove(long cluster) => _clusters.Remove(cluster);
+    internal void Remove(long cluster) => _clusters.TryRemove(cluster, out _);
 
     /// <summary>Refuses a write that would hit metadata.</summary>
     /// <exception cref="Qcow2Exception">It would: the image is corrupt.</exception>
