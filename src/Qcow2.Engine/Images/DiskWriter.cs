@@ -194,9 +194,9 @@ internal sealed partial class DiskWriter
         WritePlan plan = _geometry.IsExtendedL2
             ? PlanSubclusters(offset, length, entry, bitmap, keepsHost)
             : PlanClusters(offset, length, keepsHost);
-        foreach (long cluster in plan.Clusters(ClusterBits))
+        for (int i = 0; i < plan.Count; i++)
         {
-            _inFlight.Add(cluster);
+            _inFlight.Add(first + i);
         }
 
         return plan;
@@ -215,7 +215,7 @@ internal sealed partial class DiskWriter
         long wantedEnd = Math.Min(Math.Min(offset + length, tableEnd), start + Math.Max(ClusterSize, maxBytes));
         int wanted = (int)((wantedEnd - start + ClusterSize - 1) >> ClusterBits);
 
-        var old = new List<(L2Entry, SubclusterBitmap)> { _map.GetEntry(offset) };
+        var old = new List<(L2Entry Entry, SubclusterBitmap Bitmap)>(wanted) { _map.GetEntry(offset) };
         while (old.Count < wanted)
         {
             long next = start + ((long)old.Count << ClusterBits);
@@ -232,7 +232,7 @@ internal sealed partial class DiskWriter
             old.Add(candidate);
         }
 
-        (long host, int count, bool isFresh) = Place(start, old[0].Item1, old.Count, keepsHost);
+        (long host, int count, bool isFresh) = Place(start, old[0].Entry, old.Count, keepsHost);
         long end = start + ((long)count << ClusterBits);
         return new WritePlan
         {
@@ -241,7 +241,7 @@ internal sealed partial class DiskWriter
             HostOffset = host,
             IsFresh = isFresh,
             KeepsHost = keepsHost,
-            Old = [.. old.Take(count)],
+            Old = old,
             SpanStart = start,
             SpanEnd = end,
             DataOffset = offset,
@@ -398,23 +398,23 @@ internal sealed partial class DiskWriter
 
     private void Publish(WritePlan plan)
     {
-        void Change()
+        ChangeMap(() => SetEntries(plan));
+        Forget(plan);
+    }
+
+    private void SetEntries(WritePlan plan)
+    {
+        for (int i = 0; i < plan.Count; i++)
         {
-            for (int i = 0; i < plan.Count; i++)
+            long guest = plan.Start + ((long)i << ClusterBits);
+            (L2Entry oldEntry, SubclusterBitmap oldBitmap) = plan.Old[i];
+            long host = plan.HostOffset + ((long)i << ClusterBits);
+            _map.SetEntry(guest, L2Entry.Standard(host, isCopied: true), NewBitmap(plan, oldBitmap));
+            if (!plan.KeepsHost)
             {
-                long guest = plan.Start + ((long)i << ClusterBits);
-                (L2Entry oldEntry, SubclusterBitmap oldBitmap) = plan.Old[i];
-                long host = plan.HostOffset + ((long)i << ClusterBits);
-                _map.SetEntry(guest, L2Entry.Standard(host, isCopied: true), NewBitmap(plan, oldBitmap));
-                if (!plan.KeepsHost)
-                {
-                    QueueDecrements(oldEntry, guest);
-                }
+                QueueDecrements(oldEntry, guest);
             }
         }
-
-        ChangeMap(Change);
-        Forget(plan);
     }
 
     private SubclusterBitmap NewBitmap(WritePlan plan, SubclusterBitmap old)
@@ -463,9 +463,10 @@ internal sealed partial class DiskWriter
 
     private void Forget(WritePlan plan)
     {
-        foreach (long cluster in plan.Clusters(ClusterBits))
+        long first = plan.Start >> ClusterBits;
+        for (int i = 0; i < plan.Count; i++)
         {
-            _inFlight.Remove(cluster);
+            _inFlight.Remove(first + i);
         }
 
         Monitor.PulseAll(_gate);
