@@ -69,7 +69,7 @@ for ((round = 0; round < rounds; round++)); do
     bench "$writes" 1024 -d 1 -s 1M -w --flush-interval=1024
     fresh
     qemu-io -f qcow2 -c "write 0 $size" theirs.qcow2 > bench.text
-    record 'beside one write of 1 GiB by qemu-io (MiB)' qemu "$(awk '/ops; / { sub(/.*ops; /, ""); printf "%.1f", 1024 / $1 }' bench.text)"
+    record 'beside one write of 1 GiB by qemu-io (MiB)' qemu "$(awk '/iB\/sec/ { sub(/.*\(/, ""); printf "%.1f", $1 * ($2 ~ /^GiB/ ? 1024 : 1) }' bench.text)"
     rm theirs.qcow2
     engine write-sequential ours.qcow2 "$writes" ''
     same ours.qcow2 sequential.raw

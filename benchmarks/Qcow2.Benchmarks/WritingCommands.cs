@@ -18,7 +18,7 @@ internal static class WritingCommands
     private const int Callers = 20;
     private const long DiskSize = 1L << 30;
 
-    // About 0.618 of the disk, in blocks an odd number: the requests scatter over all of it, and no two meet.
+    // About 0.618 of the disk, in blocks an odd number: the requests scatter over all of it, no two at one place.
     private const long Step = 162_013L * SmallBytes;
 
     /// <summary>A fresh image: scattered writes with 20 callers, one flush, then reads of the same places.</summary>
