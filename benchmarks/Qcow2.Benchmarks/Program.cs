@@ -7,7 +7,13 @@ const string Usage = """
     qcow2-benchmarks info-many FOLDER             the same for every image of a folder, in one process
     qcow2-benchmarks open-many FOLDER             opens every image of a folder, with its chain, and reads its first sector
     qcow2-benchmarks make-sparse IMAGE            a 1 TiB image with 100,000 scattered clusters
+    qcow2-benchmarks write-scattered IMAGE        10,000 writes and reads of 4 KiB, 20 callers, in a fresh image
+    qcow2-benchmarks write-random IMAGE           the same at random offsets
+    qcow2-benchmarks write-in-place IMAGE         the same in an image that is there and full
+    qcow2-benchmarks write-sequential IMAGE       1,024 writes of 1 MiB, one caller, in a fresh image
+    qcow2-benchmarks make-expected FILE FILE      what write-scattered and write-sequential leave, as raw disks
     qcow2-benchmarks report RESULTS README        medians, into the README's table
+    qcow2-benchmarks report-writing RESULTS README
     """;
 
 switch (args)
@@ -29,6 +35,24 @@ switch (args)
         return 0;
     case ["make-sparse", string image]:
         SparseImage.Write(image);
+        return 0;
+    case ["write-scattered", string image]:
+        WritingCommands.Scattered(image, Console.Out);
+        return 0;
+    case ["write-random", string image]:
+        WritingCommands.Random(image, Console.Out);
+        return 0;
+    case ["write-in-place", string image]:
+        WritingCommands.ScatteredInPlace(image, Console.Out);
+        return 0;
+    case ["write-sequential", string image]:
+        WritingCommands.Sequential(image, Console.Out);
+        return 0;
+    case ["make-expected", string scattered, string sequential]:
+        WritingCommands.MakeExpected(scattered, sequential);
+        return 0;
+    case ["report-writing", string results, string readme]:
+        WritingReport.Write(results, readme);
         return 0;
     case ["report", string results, string readme]:
         Report.Write(results, readme);

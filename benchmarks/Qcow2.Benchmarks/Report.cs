@@ -31,20 +31,37 @@ internal static class Report
             .GroupBy(run => run.Row)
             .Select(Row);
 
-        string readme = File.ReadAllText(readmePath);
-        int begin = readme.IndexOf(Begin, StringComparison.Ordinal) + Begin.Length;
-        int end = readme.IndexOf(End, StringComparison.Ordinal);
-        if (end < begin)
-        {
-            throw new InvalidDataException($"{readmePath} lacks the lines '{Begin}' and '{End}'.");
-        }
-
-        string table = string.Join('\n', [
+        ReplaceBetween(readmePath, Begin, End, string.Join('\n', [
             "", string.Join(' ', machine), "",
             "| row | rounds | qemu-img: s (CPU s, MiB) | ours: s (CPU s, MiB) | time, ours / theirs | CPU, ours / theirs |",
             "|---|--:|--:|--:|--:|--:|",
-            .. rows, ""]);
-        File.WriteAllText(readmePath, string.Concat(readme.AsSpan(0, begin), table, readme.AsSpan(end)));
+            .. rows, ""]));
+    }
+
+    /// <summary>Puts text between two lines of a file, in place of what is there.</summary>
+    internal static void ReplaceBetween(string path, string beginLine, string endLine, string text)
+    {
+        string old = File.ReadAllText(path);
+        int begin = old.IndexOf(beginLine, StringComparison.Ordinal) + beginLine.Length;
+        int end = old.IndexOf(endLine, begin, StringComparison.Ordinal);
+        if (begin < beginLine.Length || end < 0)
+        {
+            throw new InvalidDataException($"{path} lacks the lines '{beginLine}' and '{endLine}'.");
+        }
+
+        File.WriteAllText(path, string.Concat(old.AsSpan(0, begin), text, old.AsSpan(end)));
+    }
+
+    internal static double Median(IEnumerable<double> values)
+    {
+        double[] sorted = [.. values.Order()];
+        int middle = sorted.Length / 2;
+        return sorted.Length switch
+        {
+            0 => double.NaN,
+            _ when sorted.Length % 2 == 1 => sorted[middle],
+            _ => (sorted[middle - 1] + sorted[middle]) / 2,
+        };
     }
 
     private static string Row(IGrouping<string, Measurement> row)
@@ -77,18 +94,6 @@ internal static class Report
 
             string seconds = Seconds.ToString(Seconds < 1 ? "0.000" : "0.00", CultureInfo.InvariantCulture);
             return double.IsNaN(CpuSeconds) ? seconds : string.Create(CultureInfo.InvariantCulture, $"{seconds} ({CpuSeconds:0.00}, {PeakMiB:0})");
-        }
-
-        private static double Median(IEnumerable<double> values)
-        {
-            double[] sorted = [.. values.Order()];
-            int middle = sorted.Length / 2;
-            return sorted.Length switch
-            {
-                0 => double.NaN,
-                _ when sorted.Length % 2 == 1 => sorted[middle],
-                _ => (sorted[middle - 1] + sorted[middle]) / 2,
-            };
         }
     }
 }

@@ -92,11 +92,7 @@ internal sealed partial class DiskWriter
     {
         lock (_gate)
         {
-            // Whoever wrote was told of a corrupt image already, and closing it must not hide that.
-            if (!_committer.IsStopped)
-            {
-                _committer.CommitAll();
-            }
+            _committer.CommitAll();
         }
     }
 
@@ -218,9 +214,9 @@ internal sealed partial class DiskWriter
         WritePlan plan = _geometry.IsExtendedL2
             ? PlanSubclusters(offset, length, entry, bitmap, keepsHost)
             : PlanClusters(offset, length, keepsHost);
-        foreach (long cluster in plan.Clusters(ClusterBits))
+        for (int i = 0; i < plan.Count; i++)
         {
-            _inFlight.Add(cluster);
+            _inFlight.Add(first + i);
         }
 
         return plan;
@@ -239,7 +235,7 @@ internal sealed partial class DiskWriter
         long wantedEnd = Math.Min(Math.Min(offset + length, tableEnd), start + Math.Max(ClusterSize, maxBytes));
         int wanted = (int)((wantedEnd - start + ClusterSize - 1) >> ClusterBits);
 
-        var old = new List<(L2Entry, SubclusterBitmap)> { _map.GetEntry(offset) };
+        var old = new List<(L2Entry Entry, SubclusterBitmap Bitmap)>(wanted) { _map.GetEntry(offset) };
         while (old.Count < wanted)
         {
             long next = start + ((long)old.Count << ClusterBits);
@@ -256,7 +252,7 @@ internal sealed partial class DiskWriter
             old.Add(candidate);
         }
 
-        (long host, int count, bool isFresh) = Place(start, old[0].Item1, old.Count, keepsHost);
+        (long host, int count, bool isFresh) = Place(start, old[0].Entry, old.Count, keepsHost);
         long end = start + ((long)count << ClusterBits);
         return new WritePlan
         {
@@ -265,7 +261,7 @@ internal sealed partial class DiskWriter
             HostOffset = host,
             IsFresh = isFresh,
             KeepsHost = keepsHost,
-            Old = [.. old.Take(count)],
+            Old = old,
             SpanStart = start,
             SpanEnd = end,
             DataOffset = offset,
@@ -422,21 +418,6 @@ internal sealed partial class DiskWriter
 
     private void Publish(WritePlan plan)
     {
-        void Change()
-        {
-            for (int i = 0; i < plan.Count; i++)
-            {
-                long guest = plan.Start + ((long)i << ClusterBits);
-                (L2Entry oldEntry, SubclusterBitmap oldBitmap) = plan.Old[i];
-                long host = plan.HostOffset + ((long)i << ClusterBits);
-                _map.SetEntry(guest, L2Entry.Standard(host, isCopied: true), NewBitmap(plan, oldBitmap));
-                if (!plan.KeepsHost)
-                {
-                    QueueDecrements(oldEntry, guest);
-                }
-            }
-        }
-
         try
         {
             _map.PrepareToSet(plan.Start, plan.Count);
@@ -447,8 +428,23 @@ internal sealed partial class DiskWriter
             throw;
         }
 
-        ChangeMap(Change);
+        ChangeMap(() => SetEntries(plan));
         Forget(plan);
+    }
+
+    private void SetEntries(WritePlan plan)
+    {
+        for (int i = 0; i < plan.Count; i++)
+        {
+            long guest = plan.Start + ((long)i << ClusterBits);
+            (L2Entry oldEntry, SubclusterBitmap oldBitmap) = plan.Old[i];
+            long host = plan.HostOffset + ((long)i << ClusterBits);
+            _map.SetEntry(guest, L2Entry.Standard(host, isCopied: true), NewBitmap(plan, oldBitmap));
+            if (!plan.KeepsHost)
+            {
+                QueueDecrements(oldEntry, guest);
+            }
+        }
     }
 
     private SubclusterBitmap NewBitmap(WritePlan plan, SubclusterBitmap old)
@@ -502,9 +498,10 @@ internal sealed partial class DiskWriter
 
     private void Forget(WritePlan plan)
     {
-        foreach (long cluster in plan.Clusters(ClusterBits))
+        long first = plan.Start >> ClusterBits;
+        for (int i = 0; i < plan.Count; i++)
         {
-            _inFlight.Remove(cluster);
+            _inFlight.Remove(first + i);
         }
 
         Monitor.PulseAll(_gate);

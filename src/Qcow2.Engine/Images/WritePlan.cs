@@ -20,7 +20,7 @@ internal sealed class WritePlan
     /// <summary>Whether the clusters stay where they are, and only their entries change.</summary>
     internal required bool KeepsHost { get; init; }
 
-    /// <summary>The entries as they were.</summary>
+    /// <summary>The entries as they were, of these clusters at least.</summary>
     internal required IReadOnlyList<(L2Entry Entry, SubclusterBitmap Bitmap)> Old { get; init; }
 
     /// <summary>Guest offset of the first byte that must be right afterwards; start of a subcluster.</summary>
@@ -36,12 +36,4 @@ internal sealed class WritePlan
     internal required long DataLength { get; init; }
 
     internal long ToHost(long guestOffset) => HostOffset + (guestOffset - Start);
-
-    internal IEnumerable<long> Clusters(int clusterBits)
-    {
-        for (int i = 0; i < Count; i++)
-        {
-            yield return (Start >> clusterBits) + i;
-        }
-    }
 }

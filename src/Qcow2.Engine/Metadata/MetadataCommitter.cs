@@ -117,9 +117,6 @@ internal sealed class MetadataCommitter(
         }
     }
 
-    /// <summary>Whether the image turned out corrupt, so that nothing more is written.</summary>
-    internal bool IsStopped => _isStopped;
-
     /// <summary>Refuses to go on with an image that turned out corrupt.</summary>
     /// <exception cref="Qcow2Exception">It did.</exception>
     internal void RequireSound()
