@@ -54,7 +54,7 @@ Describe 'New-Qcow2Image' {
         $read = qemu-io -f qcow2 -c 'read -P 0 0 1000000' -c 'read -P 0xab 1000000 100000' -c 'read -P 0 1100000 19871520' matrix.qcow2
         $read -match 'failed' | Should -BeNullOrEmpty
         qemu-io -f qcow2 -c 'write -P 0xcd 5M 1M' matrix.qcow2 | Out-Null
-        Read-Qcow2Image matrix.qcow2 -Offset (6MB - 1) -Count 2 | Should -Be 0xcd, 0
+        (Read-Qcow2Image matrix.qcow2 -Offset (6MB - 1) -Count 2) | Should -Be 0xcd, 0
         qemu-img check -q matrix.qcow2
         $LASTEXITCODE | Should -Be 0
     }

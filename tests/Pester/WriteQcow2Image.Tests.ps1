@@ -51,7 +51,7 @@ Describe 'Write-Qcow2Image and Read-Qcow2Image' {
     It 'decrypt and encrypt' {
         $passphrase = ConvertTo-SecureString correct-horse -AsPlainText -Force
         Write-Qcow2Image luks.qcow2 -Offset 7 -Value 1, 2 -Passphrase $passphrase
-        Read-Qcow2Image luks.qcow2 -Offset 7 -Count 2 -Passphrase $passphrase | Should -Be 1, 2
+        (Read-Qcow2Image luks.qcow2 -Offset 7 -Count 2 -Passphrase $passphrase) | Should -Be 1, 2
         { Read-Qcow2Image luks.qcow2 -Count 1 -ErrorAction Stop } | Should -Throw -ErrorId 'PassphraseRequired,*'
     }
 
