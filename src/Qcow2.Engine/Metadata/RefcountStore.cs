@@ -57,7 +57,7 @@ internal sealed class RefcountStore
     /// <summary>Whether counts wait to go down.</summary>
     internal bool HasDecrements => _decrements.Count > 0;
 
-    /// <summary>The host offsets of the table's clusters and of every block, for the overlap check.</summary>
+    /// <summary>Told of each place, as host offset and length, that the table or a new block takes; for the overlap check.</summary>
     internal Action<long, long>? MetadataAdded { get; set; }
 
     private int EntriesPerCluster => _geometry.ClusterSize / RefcountTableEntry.Length;

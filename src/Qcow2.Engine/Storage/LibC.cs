@@ -6,8 +6,6 @@ namespace Qcow2.Engine.Storage;
 internal static unsafe class LibC
 {
     internal const int ErrorNoSuchAddress = 6; // ENXIO
-    internal const int ErrorTryAgain = 11; // EAGAIN on Linux
-    internal const int ErrorPermission = 13; // EACCES
 
     internal static readonly bool IsLinux = RuntimeInformation.IsOSPlatform(OSPlatform.Linux);
     internal static readonly bool IsMacOS = RuntimeInformation.IsOSPlatform(OSPlatform.OSX);
