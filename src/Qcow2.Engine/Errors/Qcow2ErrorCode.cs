@@ -48,6 +48,9 @@ public enum Qcow2ErrorCode
     /// <summary>No internal snapshot has the id or name that was asked for, or more than one has it.</summary>
     SnapshotNotFound,
 
+    /// <summary>Another internal snapshot has the name that was to be given.</summary>
+    SnapshotExists,
+
     /// <summary>The file that was to be written exists, and replacing it was not allowed.</summary>
     DestinationExists,
 

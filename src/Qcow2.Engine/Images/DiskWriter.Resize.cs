@@ -11,10 +11,7 @@ internal sealed partial class DiskWriter
         lock (_gate)
         {
             // In-flight writes lie inside the old size; a shrinking disk must not take their clusters away.
-            while (_inFlight.Count > 0)
-            {
-                Monitor.Wait(_gate);
-            }
+            WaitForWrites();
 
             if (size > _disk.Length)
             {
@@ -24,6 +21,14 @@ internal sealed partial class DiskWriter
             {
                 Shrink(size);
             }
+        }
+    }
+
+    private void WaitForWrites()
+    {
+        while (_inFlight.Count > 0)
+        {
+            Monitor.Wait(_gate);
         }
     }
 
@@ -93,9 +98,9 @@ internal sealed partial class DiskWriter
         long offset = _refcounts.Append(ClustersOf(count)) << ClusterBits;
         _guard.SetRange(offset, (long)count * L1Entry.Length, "the active L1 table");
         _l1.Move(offset, count);
-        for (long i = 0; i < oldClusters; i++)
+        if (oldOffset != 0)
         {
-            _refcounts.QueueDecrement((oldOffset >> ClusterBits) + i);
+            _refcounts.QueueDecrements(oldOffset, oldClusters << ClusterBits);
         }
     }
 

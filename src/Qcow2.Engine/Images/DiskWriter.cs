@@ -28,7 +28,13 @@ internal sealed partial class DiskWriter
     private readonly HashSet<long> _inFlight = [];
 
     internal DiskWriter(
-        ImageResources resources, MappedDisk disk, L1Table l1, RefcountStore refcounts, MetadataGuard guard, MetadataCommitter committer)
+        ImageResources resources,
+        MappedDisk disk,
+        L1Table l1,
+        IReadOnlyList<SnapshotTableEntry> snapshots,
+        RefcountStore refcounts,
+        MetadataGuard guard,
+        MetadataCommitter committer)
     {
         _resources = resources;
         _disk = disk;
@@ -39,6 +45,9 @@ internal sealed partial class DiskWriter
         _committer = committer;
         _geometry = resources.Header.Geometry;
         committer.Freed = OnFreed;
+        Snapshots = snapshots;
+        ProtectTables();
+        AdoptSnapshots(snapshots);
     }
 
     /// <summary>The header as it is now.</summary>

@@ -13,18 +13,19 @@ namespace Qcow2.Engine;
 /// image.Read(0, sector);
 /// </code>
 /// </example>
-public sealed class Qcow2Image : VirtualDisk
+public sealed partial class Qcow2Image : VirtualDisk
 {
     private readonly ImageResources _resources;
     private readonly MappedDisk _active;
     private readonly DiskWriter? _writer;
+    private readonly IReadOnlyList<SnapshotTableEntry> _snapshots;
     private bool _isDisposed;
     private IReadOnlyList<BitmapDirectoryEntry>? _bitmaps;
 
     private Qcow2Image(ImageResources resources, IReadOnlyList<SnapshotTableEntry> snapshots)
     {
         _resources = resources;
-        Snapshots = snapshots;
+        _snapshots = snapshots;
         Qcow2Header header = resources.Header;
         L1Table l1 = L1Table.Load(resources.Image, header.L1TableOffset, header.L1Size, "The active L1 table");
         _active = new MappedDisk(resources, l1, header.Size);
@@ -45,9 +46,6 @@ public sealed class Qcow2Image : VirtualDisk
 
     /// <summary>The image's header.</summary>
     public Qcow2Header Header => _writer?.Header ?? _resources.Header;
-
-    /// <summary>The internal snapshots, oldest first.</summary>
-    public IReadOnlyList<SnapshotTableEntry> Snapshots { get; }
 
     /// <summary>The persistent bitmaps; none where the header says that they are stale.</summary>
     /// <exception cref="Qcow2Exception">The bitmap directory is damaged.</exception>
@@ -194,52 +192,6 @@ public sealed class Qcow2Image : VirtualDisk
         }
     }
 
-    /// <summary>Finds a snapshot by its id or, where no id matches, by its name, as QEMU does.</summary>
-    /// <param name="idOrName">The id or name; case matters.</param>
-    /// <exception cref="Qcow2Exception">There is none, or several have the name.</exception>
-    public SnapshotTableEntry FindSnapshot(string idOrName)
-    {
-        SnapshotTableEntry? byId = Snapshots.FirstOrDefault(snapshot => string.Equals(snapshot.Id, idOrName, StringComparison.Ordinal));
-        if (byId is not null)
-        {
-            return byId;
-        }
-
-        List<SnapshotTableEntry> byName = [.. Snapshots.Where(snapshot => string.Equals(snapshot.Name, idOrName, StringComparison.Ordinal))];
-        return byName.Count switch
-        {
-            1 => byName[0],
-            0 => throw NotFound($"There is no snapshot with the id or name '{FormatText.Printable(idOrName)}'; {KnownSnapshots()}"),
-            _ => throw NotFound(
-                $"{byName.Count} snapshots are called '{FormatText.Printable(idOrName)}'; say which by its id: "
-                + $"{string.Join(", ", byName.Select(snapshot => snapshot.Id))}."),
-        };
-    }
-
-    /// <summary>Opens an internal snapshot as a disk. It borrows this image, which must stay open as long as it is read.</summary>
-    /// <param name="snapshot">One of <see cref="Snapshots"/>.</param>
-    /// <exception cref="Qcow2Exception">The snapshot's L1 table is damaged.</exception>
-    public VirtualDisk OpenSnapshot(SnapshotTableEntry snapshot)
-    {
-        try
-        {
-            string name = $"The L1 table of snapshot '{FormatText.Printable(snapshot.Id)}'";
-            ulong size = snapshot.DiskSize ?? (ulong)Header.Size;
-            if (size > long.MaxValue || Header.Geometry.L1EntriesFor((long)size) > snapshot.L1Size)
-            {
-                throw Qcow2Errors.Corrupt($"{name} has {snapshot.L1Size} entries, too few for its disk of {size} bytes.");
-            }
-
-            L1Table l1 = L1Table.Load(_resources.Image, snapshot.L1TableOffset, snapshot.L1Size, name);
-            return new MappedDisk(_resources, l1, (long)size);
-        }
-        catch (Qcow2Exception e)
-        {
-            e.At(Path);
-            throw;
-        }
-    }
-
     /// <inheritdoc/>
     public override bool CanWrite => _writer is not null;
 
@@ -368,42 +320,11 @@ public sealed class Qcow2Image : VirtualDisk
     {
         var refcounts = RefcountStore.Load(_resources.Image, Header, 4L << 20);
         var guard = new MetadataGuard(Header.ClusterBits);
-        guard.SetRange(l1.Offset, (long)l1.Count * L1Entry.Length, "the active L1 table");
-        for (int i = 0; i < l1.Count; i++)
-        {
-            if (l1[i].IsUsed)
-            {
-                guard.Add(l1[i].Offset, Header.ClusterSize, "an L2 table");
-            }
-        }
-
-        foreach ((long offset, long length) in refcounts.MetadataRanges())
-        {
-            guard.Add(offset, length, "the refcount structure");
-        }
-
-        guard.AddRanges(
-            Snapshots.Select(snapshot => (snapshot.L1TableOffset, (long)snapshot.L1Size * L1Entry.Length)), "a snapshot's L1 table");
-        guard.SetRange(Header.SnapshotsOffset, Snapshots.Sum(snapshot => (long)snapshot.TotalLength), "the snapshot table");
         refcounts.MetadataAdded = (offset, length) => guard.Add(offset, length, "the refcount structure");
         var committer = new MetadataCommitter(_resources.Image, _resources.Data, Header, l1, _resources.L2Cache, refcounts)
         {
             Exclusively = _resources.Exclusively,
         };
-        return new DiskWriter(_resources, _active, l1, refcounts, guard, committer);
+        return new DiskWriter(_resources, _active, l1, _snapshots, refcounts, guard, committer);
     }
-
-    private string KnownSnapshots()
-    {
-        const int Shown = 10;
-        if (Snapshots.Count == 0)
-        {
-            return "the image has no snapshots.";
-        }
-
-        IEnumerable<string> names = Snapshots.Take(Shown).Select(snapshot => $"'{FormatText.Printable(snapshot.Name)}' (id {FormatText.Printable(snapshot.Id)})");
-        return $"the image has {string.Join(", ", names)}{(Snapshots.Count > Shown ? " and more." : ".")}";
-    }
-
-    private Qcow2Exception NotFound(string message) => new Qcow2Exception(Qcow2ErrorCode.SnapshotNotFound, message).At(Path);
 }

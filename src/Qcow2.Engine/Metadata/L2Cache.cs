@@ -164,6 +164,16 @@ internal sealed class L2Cache
         }
     }
 
+    /// <summary>Forgets every slice. Nothing may wait to be written.</summary>
+    internal void Clear()
+    {
+        lock (_clock)
+        {
+            _slots.Clear();
+            _clock.Clear();
+        }
+    }
+
     private long TableOf(long slice) => slice & ~((long)_geometry.ClusterSize - 1);
 
     private void Write(Func<long, bool> isWanted)

@@ -53,6 +53,7 @@ internal static class ErrorRecords
         Qcow2ErrorCode.PassphraseRequired => ErrorCategory.AuthenticationError,
         Qcow2ErrorCode.PassphraseIncorrect => ErrorCategory.AuthenticationError,
         Qcow2ErrorCode.SnapshotNotFound => ErrorCategory.ObjectNotFound,
+        Qcow2ErrorCode.SnapshotExists => ErrorCategory.ResourceExists,
         Qcow2ErrorCode.DestinationExists => ErrorCategory.ResourceExists,
         Qcow2ErrorCode.DestinationIsSource => ErrorCategory.InvalidArgument,
         _ => ErrorCategory.NotSpecified,
