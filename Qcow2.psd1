@@ -13,18 +13,25 @@
     FunctionsToExport    = @()
     VariablesToExport    = @()
     CmdletsToExport      = @(
+        'Checkpoint-Qcow2Image'
         'Convert-Qcow2Image'
         'Get-Qcow2Extent'
         'Get-Qcow2Image'
         'Get-Qcow2Snapshot'
         'New-Qcow2Image'
         'Read-Qcow2Image'
+        'Remove-Qcow2Snapshot'
+        'Rename-Qcow2Snapshot'
         'Resize-Qcow2Image'
+        'Restore-Qcow2Snapshot'
         'Write-Qcow2Image'
     )
     AliasesToExport      = @(
         'Get-Qcow2Checkpoint'
         'Get-Qcow2Map'
+        'Remove-Qcow2Checkpoint'
+        'Rename-Qcow2Checkpoint'
+        'Restore-Qcow2Checkpoint'
     )
     PrivateData          = @{
         PSData = @{

@@ -16,6 +16,11 @@ internal static class BackingFile
             return null;
         }
 
+        if (chain.Options.WithoutBacking)
+        {
+            return new UnopenedDisk(name, imagePath);
+        }
+
         (LocalFile file, BackingFormat format) = OpenNamed(name, header, imagePath, chain.Options);
         try
         {
