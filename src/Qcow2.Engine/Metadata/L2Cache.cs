@@ -37,6 +37,9 @@ internal sealed class L2Cache
     /// <summary>Bytes of slices that wait to be written; they stay in memory until then, whatever the bound.</summary>
     internal long DirtyBytes => (long)_dirty.Count * SliceBytes;
 
+    /// <summary>The bound, in bytes.</summary>
+    internal long CapacityBytes => (long)_capacity * SliceBytes;
+
     private int SliceBytes { get; }
 
     private int SlicesPerTable => _geometry.ClusterSize / SliceBytes;

@@ -185,9 +185,7 @@ internal sealed class MetadataCommitter(
 
     private void WriteHeaderFields(int start, int length)
     {
-        byte[] cluster = new byte[Header.ClusterSize];
-        Header.Write(cluster);
-        image.Write(start, cluster.AsSpan(start, length));
+        image.Write(start, Header.ToArray().AsSpan(start, length));
     }
 
     private void FlushAll()
