@@ -67,6 +67,9 @@ public sealed class Qcow2Image : VirtualDisk
         }
     }
 
+    /// <summary>L2 tables that wait to be written, in bytes.</summary>
+    internal long UnwrittenTableBytes => _resources.L2Cache.DirtyBytes;
+
     /// <summary>Creates an image and opens it for writing.</summary>
     /// <param name="path">The file to make. A relative path is taken from the process's current directory.</param>
     /// <param name="size">Size of the virtual disk, in bytes; null to take the backing file's.</param>
