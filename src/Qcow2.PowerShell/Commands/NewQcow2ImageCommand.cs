@@ -55,6 +55,10 @@ namespace Qcow2.PowerShell.Commands;
 /// <para>Creates an encrypted disk.</para>
 /// </example>
 /// <example>
+/// <code>New-Qcow2Image db02.qcow2 100GB -DataFile db02.raw -DataFileRaw -Force</code>
+/// <para>Creates a disk whose data lies in a raw image beside it, and replaces both files if they exist.</para>
+/// </example>
+/// <example>
 /// <code>Import-Csv disks.csv | New-Qcow2Image -WhatIf</code>
 /// <para>Says which images would be made out of a table with the columns Path and Size.</para>
 /// </example>

@@ -68,6 +68,7 @@ public sealed class ResizeQcow2ImageCommand : DiskWritingCmdlet
     /// <inheritdoc/>
     private protected override void ProcessImage(ImageInput image)
     {
+        RequireActiveDisk(image, "resized");
         long size = Qcow2ImageInfo.Read(image.Path).Size;
         string change = $"from {DisplayText.SizeAndBytes(size)} to {DisplayText.SizeAndBytes(SizeBytes)}";
         if (SizeBytes < size && !AllowShrink)

@@ -106,9 +106,10 @@ public sealed class WriteQcow2ImageCommand : DiskWritingCmdlet
     /// <inheritdoc/>
     private protected override void ProcessImage(ImageInput image)
     {
-        if (image.Object is Qcow2Snapshot)
+        RequireActiveDisk(image, "written");
+        if (_inputFile is not null && DestinationFile.PathComparer.Equals(_inputFile, image.Path))
         {
-            throw ImageCmdletException.NotPossible($"{image.Path}: a snapshot cannot be written, only the active disk of an image. Name the image to write that.");
+            throw DestinationFile.IsSource(image.Path, "-InputFile");
         }
 
         long size = Qcow2ImageInfo.Read(image.Path).Size;
