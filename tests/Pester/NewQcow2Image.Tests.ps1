@@ -114,8 +114,8 @@ Describe 'New-Qcow2Image' {
         $image.Luks.CipherAlgorithm | Should -Be aes-256
         $image.Luks.Slots[0].Iterations | Should -BeGreaterThan 10000
         Write-Qcow2Image vault.qcow2 -Offset 1MB -Value ([byte[]] @(0xab) * 1000) -Passphrase $passphrase
-        Read-Qcow2Image vault.qcow2 -Offset 1MB -Count 2 -Passphrase $passphrase | Should -Be 0xab, 0xab
-        { Read-Qcow2Image vault.qcow2 -Count 1 -ErrorAction Stop } | Should -Throw -ErrorId 'PassphraseRequired,*'
+        (Read-Qcow2Image vault.qcow2 -Offset 1MB -Count 2 -Passphrase $passphrase) | Should -Be 0xab, 0xab
+        { Read-Qcow2Image vault.qcow2 -Offset 1MB -Count 1 -ErrorAction Stop } | Should -Throw -ErrorId 'PassphraseRequired,*'
         if (Get-Command qemu-io -ErrorAction Ignore) {
             $secret = '--object', 'secret,id=s,data=correct horse', '--image-opts', 'driver=qcow2,file.filename=vault.qcow2,encrypt.key-secret=s'
             $read = qemu-io @secret -c 'read -P 0 0 1M' -c 'read -P 0xab 1M 1000' -c 'read -P 0 2M 8M'

@@ -120,6 +120,6 @@ Describe 'Resize-Qcow2Image' {
         Resize-Qcow2Image size.qcow2 30MB -Preallocation $_ -PassThru | ForEach-Object Size | Should -Be 30MB
         (Get-Qcow2Extent size.qcow2 -Offset 10MB | Where-Object Kind -eq Data | Measure-Object Length -Sum).Sum | Should -Be 20MB
         (Get-Qcow2Extent size.qcow2 -Length 10MB).Kind | Should -Be Unallocated
-        Read-Qcow2Image size.qcow2 -Offset (30MB - 2) -Count 2 | Should -Be 0, 0
+        (Read-Qcow2Image size.qcow2 -Offset (30MB - 2) -Count 2) | Should -Be 0, 0
     }
 }
