@@ -121,7 +121,7 @@ Describe 'New-Qcow2Image' {
             $read = qemu-io @secret -c 'read -P 0 0 1M' -c 'read -P 0xab 1M 1000' -c 'read -P 0 2M 8M'
             $LASTEXITCODE | Should -Be 0
             $read -match 'failed' | Should -BeNullOrEmpty
-            qemu-img check -q vault.qcow2
+            qemu-img check -q @secret
             $LASTEXITCODE | Should -Be 0
         }
     }
