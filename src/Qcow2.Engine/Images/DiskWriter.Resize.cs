@@ -1,3 +1,4 @@
+using Qcow2.Engine.Codecs;
 using Qcow2.Engine.Format;
 
 namespace Qcow2.Engine;
@@ -5,7 +6,10 @@ namespace Qcow2.Engine;
 /// <content>Changing the size of the disk.</content>
 internal sealed partial class DiskWriter
 {
-    internal void Resize(long size)
+    // Zeroing goes by entries: in one of these there are millions of the smallest clusters.
+    private const long ZeroedStepBytes = 1L << 30;
+
+    internal void Resize(long size, Preallocation preallocation, IProgress<long>? progress, CancellationToken cancellationToken)
     {
         Begin();
         lock (_gate)
@@ -15,7 +19,7 @@ internal sealed partial class DiskWriter
 
             if (size > _disk.Length)
             {
-                Grow(size);
+                Grow(size, preallocation, progress, cancellationToken);
             }
             else if (size < _disk.Length)
             {
@@ -32,7 +36,7 @@ internal sealed partial class DiskWriter
         }
     }
 
-    private void Grow(long size)
+    private void Grow(long size, Preallocation preallocation, IProgress<long>? progress, CancellationToken cancellationToken)
     {
         long oldSize = _disk.Length;
         long entries = _geometry.L1EntriesFor(size);
@@ -54,16 +58,68 @@ internal sealed partial class DiskWriter
         _disk.SetLength(size);
         try
         {
-            WriteZeroes(oldSize, size - oldSize, keepAllocation: false);
+            for (long offset = oldSize; offset < size;)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                long end = Math.Min(size, (offset / ZeroedStepBytes * ZeroedStepBytes) + ZeroedStepBytes);
+                WriteZeroes(offset, end - offset, keepAllocation: false);
+                offset = end;
+            }
+
+            if (preallocation != Preallocation.Off || IsDataFileRaw)
+            {
+                ClearDataFile(oldSize, cancellationToken);
+                Preallocate(FirstToPreallocate(oldSize), preallocation, progress, cancellationToken);
+            }
+
             _committer.Commit();
             _committer.Change(header => header with { Size = size });
             _committer.Commit();
         }
         catch
         {
+            UndoGrowth(oldSize);
+            throw;
+        }
+    }
+
+    /// <summary>The disk's last cluster may be mapped, too, if only its part past the old end would be used by that.</summary>
+    private long FirstToPreallocate(long oldSize)
+    {
+        long start = oldSize & ~((long)ClusterSize - 1);
+        return ReadsAsZeros(start, oldSize) ? start : start + ClusterSize;
+    }
+
+    /// <summary>A data file can be longer than the disk was; what it holds there is not the disk's.</summary>
+    private void ClearDataFile(long oldSize, CancellationToken cancellationToken)
+    {
+        long end = HasDataFile ? Math.Min(_disk.Length, _resources.Data.Length) : 0;
+        if (end > oldSize && !_resources.Data.TryPunchHole(oldSize, end - oldSize))
+        {
+            long start = IsEncrypted ? (oldSize + SectorCipher.SectorSize - 1) & ~(SectorCipher.SectorSize - 1L) : oldSize;
+            WriteZerosToHost(start, start, Math.Max(0, end - start), cancellationToken);
+        }
+    }
+
+    /// <summary>Gives back what was allocated past the end of the disk, as far as the host lets us.</summary>
+    private void UndoGrowth(long oldSize)
+    {
+        try
+        {
+            long firstNew = (oldSize + ClusterSize - 1) & ~((long)ClusterSize - 1);
+            if (!IsDataFileRaw && firstNew < _disk.Length)
+            {
+                Discard(firstNew, _disk.Length - firstNew);
+            }
+        }
+        catch (IOException)
+        {
+            // The image is consistent all the same; there are clusters past its end, and the first failure is the one to tell.
+        }
+        finally
+        {
             _disk.SetLength(oldSize);
             _committer.Change(header => header with { Size = oldSize });
-            throw;
         }
     }
 

@@ -122,7 +122,7 @@ internal sealed partial class DiskWriter
             if (IsDataFileRaw)
             {
                 // The data file alone must be the disk, so what the tables call zeros must be zeros there, too.
-                WriteZerosToHost(offset, Math.Min(end, _disk.Length) - offset);
+                WriteZerosToHost(offset, offset, Math.Min(end, _disk.Length) - offset, default);
             }
 
             if (_geometry.IsExtendedL2)

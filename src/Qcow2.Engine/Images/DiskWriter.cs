@@ -326,7 +326,8 @@ internal sealed partial class DiskWriter
 
     private void CommitIfMuchIsDirty()
     {
-        if (_committer.DirtyBytes > MaxDirtyBytes)
+        // What waits to be written cannot leave the cache, so it must not outgrow that either.
+        if (_committer.DirtyBytes > MaxDirtyBytes || _resources.L2Cache.DirtyBytes > _resources.L2Cache.CapacityBytes)
         {
             _committer.Commit();
         }

@@ -65,48 +65,58 @@ public sealed partial class Qcow2Image : VirtualDisk
         }
     }
 
+    /// <summary>L2 tables that wait to be written, in bytes.</summary>
+    internal long UnwrittenTableBytes => _resources.L2Cache.DirtyBytes;
+
     /// <summary>Creates an image and opens it for writing.</summary>
     /// <param name="path">The file to make. A relative path is taken from the process's current directory.</param>
     /// <param name="size">Size of the virtual disk, in bytes; null to take the backing file's.</param>
     /// <param name="options">The layout; null for <see cref="Qcow2CreateOptions.Default"/>.</param>
     /// <param name="overwrite">Whether files that exist are replaced. They stay as they were until the new ones are complete.</param>
-    /// <param name="cancellationToken">Stops the creation, which takes long only where space is preallocated.</param>
+    /// <param name="progress">Told of the bytes of the disk that have been preallocated so far, in order, on the calling thread.</param>
+    /// <param name="cancellationToken">Stops the creation, which takes long only where space is preallocated or the image is encrypted.</param>
     /// <exception cref="ArgumentException">The options contradict each other or the format.</exception>
     /// <exception cref="Qcow2Exception">
     /// The disk is larger than the layout allows, the file exists and may not be replaced, or the backing file cannot be opened.
     /// </exception>
     /// <exception cref="IOException">The file could not be written.</exception>
     public static Qcow2Image Create(
-        string path, long? size, Qcow2CreateOptions? options = null, bool overwrite = false, CancellationToken cancellationToken = default)
+        string path, long? size, Qcow2CreateOptions? options = null, bool overwrite = false, IProgress<long>? progress = null,
+        CancellationToken cancellationToken = default)
     {
-        CreateFile(path, size, options, overwrite, cancellationToken);
-        return Open(path, new Qcow2OpenOptions { Writable = true }, cancellationToken);
+        CreateFile(path, size, options, overwrite, progress, cancellationToken);
+        return Open(path, new Qcow2OpenOptions { Writable = true, Passphrase = options?.Passphrase }, cancellationToken);
     }
 
     /// <summary>
-    /// Creates an image and leaves it closed. Unlike <see cref="Create(string, long?, Qcow2CreateOptions?, bool, CancellationToken)"/>,
+    /// Creates an image and leaves it closed. Unlike <see cref="Create(string, long?, Qcow2CreateOptions?, bool, IProgress{long}?, CancellationToken)"/>,
     /// this also makes an image whose backing file is not there yet.
     /// </summary>
     /// <param name="path">The file to make. A relative path is taken from the process's current directory.</param>
     /// <param name="size">Size of the virtual disk, in bytes; null to take the backing file's.</param>
     /// <param name="options">The layout; null for <see cref="Qcow2CreateOptions.Default"/>.</param>
     /// <param name="overwrite">Whether files that exist are replaced. They stay as they were until the new ones are complete.</param>
-    /// <param name="cancellationToken">Stops the creation, which takes long only where space is preallocated.</param>
+    /// <param name="progress">Told of the bytes of the disk that have been preallocated so far, in order, on the calling thread.</param>
+    /// <param name="cancellationToken">Stops the creation, which takes long only where space is preallocated or the image is encrypted.</param>
     /// <exception cref="ArgumentException">The options contradict each other or the format.</exception>
     /// <exception cref="Qcow2Exception">The disk is larger than the layout allows, or the backing file cannot be opened.</exception>
     /// <exception cref="IOException">The file could not be written, or exists and may not be replaced.</exception>
     public static void CreateFile(
-        string path, long? size, Qcow2CreateOptions? options = null, bool overwrite = false, CancellationToken cancellationToken = default)
-        => ImageFileCreator.Create(path, size, options ?? Qcow2CreateOptions.Default, overwrite, cancellationToken);
+        string path, long? size, Qcow2CreateOptions? options = null, bool overwrite = false, IProgress<long>? progress = null,
+        CancellationToken cancellationToken = default)
+        => ImageFileCreator.Create(path, size, options ?? Qcow2CreateOptions.Default, overwrite, progress, cancellationToken);
 
     /// <summary>Creates an image in empty storage of the caller's and opens it for writing. The image owns the storage from then on.</summary>
     /// <param name="storage">Empty storage.</param>
     /// <param name="size">Size of the virtual disk, in bytes.</param>
     /// <param name="options">The layout; null for <see cref="Qcow2CreateOptions.Default"/>.</param>
+    /// <remarks>The image is on the disk when this returns. Preallocation, which also takes place in a data file, is left out.</remarks>
     public static Qcow2Image Create(BlockStorage storage, long size, Qcow2CreateOptions? options = null)
     {
-        ImageCreator.Create(storage, size, options ?? Qcow2CreateOptions.Default);
-        return Open(storage, new Qcow2OpenOptions { Writable = true });
+        options ??= Qcow2CreateOptions.Default;
+        ImageCreator.Create(storage, size, options, default)?.Dispose();
+        storage.Flush();
+        return Open(storage, new Qcow2OpenOptions { Writable = true, Passphrase = options.Passphrase });
     }
 
     /// <summary>Opens an image for reading, with its backing chain and external data file.</summary>
@@ -142,16 +152,16 @@ public sealed partial class Qcow2Image : VirtualDisk
     }
 
     /// <summary>Opens a new image for writing in storage that stays the caller's.</summary>
-    internal static Qcow2Image OpenBorrowed(BlockStorage image, BlockStorage? data)
+    internal static Qcow2Image OpenBorrowed(BlockStorage image, BlockStorage? data, SectorCipher? cipher)
     {
         Qcow2Header header = HeaderCluster.Load(image);
         var options = new Qcow2OpenOptions();
         return new Qcow2Image(
-            new ImageResources(header, image, data ?? image, null, null, options.L2CacheSize, isWritable: true) { OwnsFiles = false }, []);
+            new ImageResources(header, image, data ?? image, null, cipher, options.L2CacheSize, isWritable: true) { OwnsFiles = false }, []);
     }
 
-    internal void Preallocate(Preallocation preallocation, CancellationToken cancellationToken)
-        => _writer!.Preallocate(preallocation, cancellationToken);
+    internal void Preallocate(Preallocation preallocation, IProgress<long>? progress, CancellationToken cancellationToken)
+        => _writer!.Preallocate(0, preallocation, progress, cancellationToken);
 
     /// <summary>Opens an image as part of a chain. On failure the storage is left to the caller.</summary>
     internal static Qcow2Image Open(BlockStorage storage, ChainContext chain)
@@ -201,11 +211,17 @@ public sealed partial class Qcow2Image : VirtualDisk
     /// <summary>Gives the disk another size. What is added reads as zeros; what is cut off is gone.</summary>
     /// <param name="size">The new size, in bytes.</param>
     /// <param name="allowShrink">Whether the disk may get smaller.</param>
-    /// <exception cref="ArgumentException">The disk would get smaller, and that was not allowed.</exception>
+    /// <param name="preallocation">What is allocated in advance of the part that is added. Also where there is a backing file, which it does not show.</param>
+    /// <param name="progress">Told of the bytes that have been preallocated so far, in order, on the calling thread.</param>
+    /// <param name="cancellationToken">Stops the preallocation. The image then has its old size, and what was added is given back.</param>
+    /// <exception cref="ArgumentException">The disk would get smaller, and that was not allowed, or something is to be preallocated all the same.</exception>
     /// <exception cref="NotSupportedException">The image is open for reading only, or is of version 2 and has snapshots.</exception>
+    /// <exception cref="OperationCanceledException">The resizing was stopped.</exception>
     /// <exception cref="Qcow2Exception">The size is past the limit of the image's layout.</exception>
     /// <exception cref="IOException">The host could not write. The image is consistent and has the old size or the new one.</exception>
-    public void Resize(long size, bool allowShrink = false)
+    public void Resize(
+        long size, bool allowShrink = false, Preallocation preallocation = Preallocation.Off, IProgress<long>? progress = null,
+        CancellationToken cancellationToken = default)
     {
         if (_writer is null)
         {
@@ -227,7 +243,17 @@ public sealed partial class Qcow2Image : VirtualDisk
             throw new ArgumentException($"{Path}: the disk has {Length} bytes; making it smaller destroys what lies past {size} and has to be allowed.", nameof(size));
         }
 
-        _writer.Resize(size);
+        if (size < Length && preallocation != Preallocation.Off)
+        {
+            throw new ArgumentException($"{Path}: nothing can be preallocated of a disk that gets smaller.", nameof(preallocation));
+        }
+
+        if (preallocation != Preallocation.Off)
+        {
+            _resources.EnsureReadable(); // Encrypted zeros need the key.
+        }
+
+        _writer.Resize(size, preallocation, progress, cancellationToken);
     }
 
     /// <summary>
@@ -320,6 +346,11 @@ public sealed partial class Qcow2Image : VirtualDisk
     {
         var refcounts = RefcountStore.Load(_resources.Image, Header, 4L << 20);
         var guard = new MetadataGuard(Header.ClusterBits);
+        if (Header.Extension<EncryptionHeaderExtension>() is { } encryption)
+        {
+            guard.SetRange(encryption.Offset, encryption.HeaderLength, "the encryption header");
+        }
+
         refcounts.MetadataAdded = (offset, length) => guard.Add(offset, length, "the refcount structure");
         var committer = new MetadataCommitter(_resources.Image, _resources.Data, Header, l1, _resources.L2Cache, refcounts)
         {

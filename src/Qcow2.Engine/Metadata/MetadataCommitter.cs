@@ -240,17 +240,13 @@ internal sealed class MetadataCommitter(
 
     private void WriteTablePointers(Qcow2Header pointing)
     {
-        byte[] cluster = new byte[pointing.ClusterSize];
-        pointing.Write(cluster);
-        image.Write(HeaderField.Size, cluster.AsSpan(HeaderField.Size, Qcow2Header.Version2Length - HeaderField.Size));
+        image.Write(HeaderField.Size, pointing.ToArray().AsSpan(HeaderField.Size, Qcow2Header.Version2Length - HeaderField.Size));
         image.Flush();
     }
 
     private void WriteHeaderFields(int start, int length)
     {
-        byte[] cluster = new byte[Header.ClusterSize];
-        Header.Write(cluster);
-        image.Write(start, cluster.AsSpan(start, length));
+        image.Write(start, Header.ToArray().AsSpan(start, length));
     }
 
     private void FlushAll()
