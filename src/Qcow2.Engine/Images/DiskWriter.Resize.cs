@@ -49,7 +49,9 @@ internal sealed partial class DiskWriter
         _disk.SetLength(size);
         try
         {
+            GrowDataFile(oldSize, size);
             WriteZeroes(oldSize, size - oldSize, keepAllocation: false);
+            MapRawDataFile(oldSize);
             _committer.Commit();
             _committer.Change(header => header with { Size = size });
             _committer.Commit();
@@ -79,11 +81,47 @@ internal sealed partial class DiskWriter
         long firstGone = (size + ClusterSize - 1) & ~((long)ClusterSize - 1);
         if (firstGone < oldSize)
         {
-            Discard(firstGone, oldSize - firstGone);
+            DiscardClusters(firstGone, oldSize);
+        }
+
+        _committer.Commit();
+        if (HasDataFile)
+        {
+            _resources.Data.SetLength(size); // Nothing refers to what is cut off any more.
         }
 
         _disk.SetLength(size);
-        _committer.Commit();
+    }
+
+    /// <summary>An external data file is as long as the disk; what a raw one gains must be zeros by itself.</summary>
+    private void GrowDataFile(long oldSize, long size)
+    {
+        if (!HasDataFile)
+        {
+            return;
+        }
+
+        long foreign = Math.Min(_resources.Data.Length, size) - oldSize;
+        if (IsDataFileRaw && foreign > 0)
+        {
+            WriteZerosToHost(oldSize, foreign);
+        }
+
+        if (_resources.Data.Length < size)
+        {
+            _resources.Data.SetLength(size);
+        }
+    }
+
+    /// <summary>Every cluster of a raw external data file has its entry, as in a new image.</summary>
+    private void MapRawDataFile(long oldSize)
+    {
+        long offset = (oldSize + ClusterSize - 1) & ~((long)ClusterSize - 1);
+        while (IsDataFileRaw && offset < _disk.Length)
+        {
+            offset += PreallocateRun(offset, Preallocation.Metadata);
+            CommitIfMuchIsDirty();
+        }
     }
 
     private void MoveL1(int count)

@@ -106,7 +106,18 @@ public sealed class LocalFile : BlockStorage
     public override void Write(long offset, ReadOnlySpan<byte> buffer) => _file.Write(offset, buffer);
 
     /// <inheritdoc/>
-    public override void SetLength(long length) => _file.SetLength(length);
+    /// <exception cref="IOException">The host could not change it, or it is a device that is too small.</exception>
+    public override void SetLength(long length)
+    {
+        if (_kind != FileKind.BlockDevice)
+        {
+            _file.SetLength(length);
+        }
+        else if (length > Length)
+        {
+            throw new IOException($"{Path}: this device has {Length} bytes, and {length} are needed.");
+        }
+    }
 
     /// <inheritdoc/>
     public override void Flush() => _file.Flush();
