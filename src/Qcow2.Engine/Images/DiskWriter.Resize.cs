@@ -1,4 +1,5 @@
 using Qcow2.Engine.Format;
+using Qcow2.Engine.Metadata;
 
 namespace Qcow2.Engine;
 
@@ -79,6 +80,7 @@ internal sealed partial class DiskWriter
         }
 
         long firstGone = (size + ClusterSize - 1) & ~((long)ClusterSize - 1);
+        ClearRestOfCluster(size, Math.Min(firstGone, oldSize));
         if (firstGone < oldSize)
         {
             DiscardClusters(firstGone, oldSize);
@@ -91,6 +93,21 @@ internal sealed partial class DiskWriter
         }
 
         _disk.SetLength(size);
+    }
+
+    /// <summary>QEMU, when it makes the disk larger again, shows what the last cluster still holds past the end.</summary>
+    private void ClearRestOfCluster(long offset, long end)
+    {
+        while (offset < end)
+        {
+            ClusterRun run = _map.Find(offset, end - offset);
+            if (run.State != ClusterState.Unallocated)
+            {
+                WriteZeroes(offset, run.Length, keepAllocation: false);
+            }
+
+            offset += run.Length;
+        }
     }
 
     /// <summary>An external data file is as long as the disk; what a raw one gains must be zeros by itself.</summary>

@@ -95,6 +95,12 @@ internal sealed partial class DiskModel
     internal void Resize(Qcow2Image image, int size)
     {
         image.Resize(size, allowShrink: true);
+        SetLength(size);
+    }
+
+    /// <summary>Notes that the disk has another size.</summary>
+    internal void SetLength(int size)
+    {
         byte[] content = Content;
         Array.Resize(ref content, size);
         Content = content;
