@@ -8,6 +8,7 @@ public sealed class LocalFile : BlockStorage
     private readonly SafeFileHandle _handle;
     private readonly PositionalFile _file;
     private readonly FileKind _kind;
+    private readonly PageCacheFlush _flush;
 
     private LocalFile(string path, PositionalFile file, FileIdentity identity, FileKind kind)
     {
@@ -16,6 +17,7 @@ public sealed class LocalFile : BlockStorage
         _handle = file.Handle;
         Identity = identity;
         _kind = kind;
+        _flush = new PageCacheFlush(path);
     }
 
     /// <inheritdoc/>
@@ -120,7 +122,8 @@ public sealed class LocalFile : BlockStorage
     }
 
     /// <inheritdoc/>
-    public override void Flush() => _file.Flush();
+    /// <remarks>After a failure every later flush fails, too, until the file is opened again.</remarks>
+    public override void Flush() => _flush.Run(_file.Flush);
 
     /// <inheritdoc/>
     public override bool TryAllocate(long offset, long length)

@@ -7,56 +7,52 @@ internal sealed partial class DiskModel
 {
     private const int MostBytes = 16 << 20;
 
-    /// <summary>Does one thing at random: writes, zeros, discards, compresses, reads, flushes or, where it may, resizes.</summary>
-    internal void Step(Qcow2Image image, bool canResize)
+    /// <summary>Does one thing at random.</summary>
+    internal void Step(Qcow2Image image, bool canResize) => NextOperation(image, canResize)();
+
+    /// <summary>
+    /// Chooses one thing to do: to write, zero, discard, compress, read, flush or, where allowed, resize. The model holds at
+    /// once what the disk must hold when it is done; it can be done again if it failed.
+    /// </summary>
+    internal Action NextOperation(Qcow2Image image, bool canResize) => Random.Next(100) switch
     {
-        switch (Random.Next(100))
-        {
-            case < 40:
-                WriteSome(image);
-                break;
-            case < 52:
-                ZeroSome(image);
-                break;
-            case < 62:
-                DiscardSome(image);
-                break;
-            case < 72 when CanCompress(image):
-                CompressSome(image);
-                break;
-            case < 75 when canResize:
-                Resize(image, NextSize());
-                break;
-            case < 81:
-                image.Flush();
-                break;
-            default:
-                ReadSome(image);
-                break;
-        }
-    }
+        < 40 => NextWrite(image),
+        < 52 => NextZeroes(image),
+        < 62 => NextDiscard(image),
+        < 72 when CanCompress(image) => NextCompressed(image),
+        < 75 when canResize => NextResize(image, NextSize()),
+        < 81 => image.Flush,
+        _ => () => ReadSome(image),
+    };
 
     internal static bool CanCompress(Qcow2Image image)
         => image.Header.EncryptionMethod == EncryptionMethod.None && !image.Header.Has(IncompatibleFeatures.ExternalDataFile);
 
     /// <summary>Makes a range zero, keeping its clusters or giving them up.</summary>
-    internal void ZeroSome(VirtualDisk disk)
+    private Action NextZeroes(VirtualDisk disk)
     {
         (int offset, int length) = NextRange();
-        disk.WriteZeroes(offset, length, keepAllocation: Random.Next(2) == 0);
+        bool keeps = Random.Next(2) == 0;
         Content.AsSpan(offset, length).Clear();
+        return () => disk.WriteZeroes(offset, length, keeps);
     }
 
     /// <summary>Gives up a range. Only whole clusters go, and none that would let a backing file show through.</summary>
-    internal void DiscardSome(Qcow2Image image)
+    private Action NextDiscard(Qcow2Image image)
     {
         (int offset, int length) = NextRange();
-        image.Discard(offset, length);
         ForgetDiscarded(image, offset, length);
+        return () => image.Discard(offset, length);
     }
 
-    /// <summary>What a discard leaves of the content.</summary>
-    internal void ForgetDiscarded(Qcow2Image image, int offset, int length)
+    private Action NextWrite(VirtualDisk disk)
+    {
+        (int offset, byte[] data) = NextWrite();
+        data.CopyTo(Content, offset);
+        return () => disk.Write(offset, data);
+    }
+
+    private void ForgetDiscarded(Qcow2Image image, int offset, int length)
     {
         if (image.Header.Has(AutoclearFeatures.RawExternalData))
         {
@@ -76,7 +72,7 @@ internal sealed partial class DiskModel
     }
 
     /// <summary>Writes a cluster that compresses well, badly or not at all.</summary>
-    internal void CompressSome(Qcow2Image image)
+    private Action NextCompressed(Qcow2Image image)
     {
         int cluster = image.Header.ClusterSize;
         int start = Random.Next(Content.Length) / cluster * cluster;
@@ -87,15 +83,15 @@ internal sealed partial class DiskModel
             data[i] = (byte)Random.Next(256);
         }
 
-        image.WriteCompressed(start, data);
         data.CopyTo(Content, start);
+        return () => image.WriteCompressed(start, data);
     }
 
     /// <summary>Changes the disk's size; what is added is zero.</summary>
-    internal void Resize(Qcow2Image image, int size)
+    internal Action NextResize(Qcow2Image image, int size)
     {
-        image.Resize(size, allowShrink: true);
         SetLength(size);
+        return () => image.Resize(size, allowShrink: true);
     }
 
     /// <summary>Notes that the disk has another size.</summary>

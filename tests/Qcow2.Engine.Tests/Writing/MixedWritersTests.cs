@@ -66,7 +66,7 @@ public sealed class MixedWritersTests : IDisposable
 
                 if (turn % 4 == 3)
                 {
-                    model.Resize(image, WholeSectors(model.NextSize()));
+                    model.NextResize(image, WholeSectors(model.NextSize()))();
                 }
             }
 
