@@ -38,7 +38,7 @@ internal sealed partial class DiskModel
     }
 
     /// <summary>Gives up a range. Only whole clusters go, and none that would let a backing file show through.</summary>
-    private Action NextDiscard(Qcow2Image image)
+    internal Action NextDiscard(Qcow2Image image)
     {
         (int offset, int length) = NextRange();
         ForgetDiscarded(image, offset, length);

@@ -129,13 +129,17 @@ public sealed class MixedWritersTests : IDisposable
             // qemu discards nothing where the backing file would show through.
             bool canDiscard = image.Header.Version >= 3 || image.Backing is null;
             HashSet<int> taken = [];
+
+            // In one process it is either only to compress or not at all: qemu 7.2 goes on packing compressed data into a cluster
+            // that it freed meanwhile, and overwrites what has moved in.
+            bool compresses = DiskModel.CanCompress(image) && model.Random.Next(3) == 0;
             for (int i = model.Random.Next(1, 17); i > 0; i--)
             {
                 int length = Math.Min(model.Content.Length, SectorSize * model.Random.Next(1, 100));
                 int offset = model.Random.Next(((model.Content.Length - length) / SectorSize) + 1) * SectorSize;
                 byte value = (byte)model.Random.Next(1, 256);
                 string command = "write -P " + value;
-                switch (model.Random.Next(6))
+                switch (compresses ? 2 : model.Random.Next(6))
                 {
                     case 0:
                         (command, value) = ("write -z", 0);
@@ -143,16 +147,11 @@ public sealed class MixedWritersTests : IDisposable
                     case 1:
                         (command, value) = ("write -z -u", 0);
                         break;
-                    case 2 when DiskModel.CanCompress(image):
+                    case 2 when compresses:
+                        // It compresses into clusters that have no place yet, and no others.
                         offset = offset / cluster * cluster;
-
-                        // qemu compresses into clusters that have no place yet, and no others.
-                        if (!taken.Contains(offset / cluster) && !IsAllocated(image, offset))
-                        {
-                            length = Math.Min(cluster, model.Content.Length - offset);
-                            command = "write -c -P " + value;
-                        }
-
+                        length = taken.Contains(offset / cluster) || IsAllocated(image, offset) ? 0 : Math.Min(cluster, model.Content.Length - offset);
+                        command = "write -c -P " + value;
                         break;
                     case 3 when canDiscard:
                         (offset, length) = (offset / cluster * cluster, (length + cluster - 1) / cluster * cluster);
