@@ -1,5 +1,6 @@
 using Qcow2.Engine.Codecs;
 using Qcow2.Engine.Format;
+using Qcow2.Engine.Metadata;
 
 namespace Qcow2.Engine;
 
@@ -66,9 +67,16 @@ internal sealed partial class DiskWriter
                 offset = end;
             }
 
-            if (preallocation != Preallocation.Off || IsDataFileRaw)
+            // A raw data file's every cluster has its entry, as in a new image.
+            bool isMapped = preallocation != Preallocation.Off || IsDataFileRaw;
+            if (isMapped)
             {
                 ClearDataFile(oldSize, cancellationToken);
+            }
+
+            LengthenDataFile(size);
+            if (isMapped)
+            {
                 Preallocate(FirstToPreallocate(oldSize), preallocation, progress, cancellationToken);
             }
 
@@ -138,13 +146,43 @@ internal sealed partial class DiskWriter
         }
 
         long firstGone = (size + ClusterSize - 1) & ~((long)ClusterSize - 1);
+        ClearRestOfCluster(size, Math.Min(firstGone, oldSize));
         if (firstGone < oldSize)
         {
-            Discard(firstGone, oldSize - firstGone);
+            DiscardClusters(firstGone, oldSize);
+        }
+
+        _committer.Commit();
+        if (HasDataFile)
+        {
+            _resources.Data.SetLength(size); // Nothing refers to what is cut off any more.
         }
 
         _disk.SetLength(size);
-        _committer.Commit();
+    }
+
+    /// <summary>QEMU, when it makes the disk larger again, shows what the last cluster still holds past the end.</summary>
+    private void ClearRestOfCluster(long offset, long end)
+    {
+        while (offset < end)
+        {
+            ClusterRun run = _map.Find(offset, end - offset);
+            if (run.State != ClusterState.Unallocated)
+            {
+                WriteZeroes(offset, run.Length, keepAllocation: false);
+            }
+
+            offset += run.Length;
+        }
+    }
+
+    /// <summary>An external data file is as long as the disk.</summary>
+    private void LengthenDataFile(long size)
+    {
+        if (HasDataFile && _resources.Data.Length < size)
+        {
+            _resources.Data.SetLength(size);
+        }
     }
 
     private void MoveL1(int count)

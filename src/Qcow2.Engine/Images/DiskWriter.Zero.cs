@@ -42,7 +42,13 @@ internal sealed partial class DiskWriter
         Begin();
         long mask = ClusterSize - 1;
         long end = offset + length == _disk.Length ? offset + length : (offset + length) & ~mask;
-        offset = (offset + mask) & ~mask;
+        DiscardClusters((offset + mask) & ~mask, end);
+    }
+
+    /// <summary>Gives up the clusters from the start of one to the end of one or of the disk.</summary>
+    private void DiscardClusters(long offset, long end)
+    {
+        long mask = ClusterSize - 1;
         while (offset < end)
         {
             _committer.RequireSound();

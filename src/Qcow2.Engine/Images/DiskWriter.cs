@@ -206,16 +206,19 @@ internal sealed partial class DiskWriter
     private void WritePlanned(WritePlan plan, ReadOnlySpan<byte> data)
     {
         long dataEnd = plan.DataOffset + data.Length;
+
+        // An external data file is no longer than the disk, because a raw one is the disk.
+        long spanEnd = HasDataFile && !IsEncrypted ? Math.Min(plan.SpanEnd, _disk.Length) : plan.SpanEnd;
         bool mayHaveHoles = plan.IsFresh && !IsEncrypted;
         bool skipHead = plan.DataOffset == plan.SpanStart || (mayHaveHoles && ReadsAsZeros(plan.SpanStart, plan.DataOffset));
-        bool skipTail = dataEnd == plan.SpanEnd || (mayHaveHoles && ReadsAsZeros(dataEnd, plan.SpanEnd));
+        bool skipTail = dataEnd == spanEnd || (mayHaveHoles && ReadsAsZeros(dataEnd, spanEnd));
         if (skipHead && skipTail && !IsEncrypted)
         {
             _resources.Data.Write(plan.ToHost(plan.DataOffset), data);
             return;
         }
 
-        int length = (int)(plan.SpanEnd - plan.SpanStart);
+        int length = (int)(spanEnd - plan.SpanStart);
         byte[] buffer = ArrayPool<byte>.Shared.Rent(length);
         try
         {

@@ -8,6 +8,7 @@ public sealed class LocalFile : BlockStorage
     private readonly SafeFileHandle _handle;
     private readonly PositionalFile _file;
     private readonly FileKind _kind;
+    private readonly PageCacheFlush _flush;
 
     private LocalFile(string path, PositionalFile file, FileIdentity identity, FileKind kind)
     {
@@ -16,6 +17,7 @@ public sealed class LocalFile : BlockStorage
         _handle = file.Handle;
         Identity = identity;
         _kind = kind;
+        _flush = new PageCacheFlush(path);
     }
 
     /// <inheritdoc/>
@@ -118,10 +120,22 @@ public sealed class LocalFile : BlockStorage
     public override void Write(long offset, ReadOnlySpan<byte> buffer) => _file.Write(offset, buffer);
 
     /// <inheritdoc/>
-    public override void SetLength(long length) => _file.SetLength(length);
+    /// <exception cref="IOException">The host could not change it, or it is a device that is too small.</exception>
+    public override void SetLength(long length)
+    {
+        if (_kind != FileKind.BlockDevice)
+        {
+            _file.SetLength(length);
+        }
+        else if (length > Length)
+        {
+            throw new IOException($"{Path}: this device has {Length} bytes, and {length} are needed.");
+        }
+    }
 
     /// <inheritdoc/>
-    public override void Flush() => _file.Flush();
+    /// <remarks>After a failure every later flush fails, too, until the file is opened again.</remarks>
+    public override void Flush() => _flush.Run(_file.Flush);
 
     /// <inheritdoc/>
     public override bool TryAllocate(long offset, long length)
