@@ -16,14 +16,23 @@ internal sealed partial class DiskWriter
                 Monitor.Wait(_gate);
             }
 
+            if (size == _disk.Length)
+            {
+                return;
+            }
+
+            _bitmaps!.PrepareResize(size);
             if (size > _disk.Length)
             {
                 Grow(size);
             }
-            else if (size < _disk.Length)
+            else
             {
                 Shrink(size);
             }
+
+            _bitmaps.Resize();
+            _bitmaps.SaveDisabled();
         }
     }
 
@@ -49,7 +58,7 @@ internal sealed partial class DiskWriter
         _disk.SetLength(size);
         try
         {
-            WriteZeroes(oldSize, size - oldSize, keepAllocation: false);
+            ZeroRange(oldSize, size - oldSize, keepAllocation: false);
             _committer.Commit();
             _committer.Change(header => header with { Size = size });
             _committer.Commit();
@@ -79,7 +88,7 @@ internal sealed partial class DiskWriter
         long firstGone = (size + ClusterSize - 1) & ~((long)ClusterSize - 1);
         if (firstGone < oldSize)
         {
-            Discard(firstGone, oldSize - firstGone);
+            DiscardRange(firstGone, oldSize - firstGone);
         }
 
         _disk.SetLength(size);

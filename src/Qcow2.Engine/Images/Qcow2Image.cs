@@ -19,7 +19,6 @@ public sealed class Qcow2Image : VirtualDisk
     private readonly MappedDisk _active;
     private readonly DiskWriter? _writer;
     private bool _isDisposed;
-    private IReadOnlyList<BitmapDirectoryEntry>? _bitmaps;
 
     private Qcow2Image(ImageResources resources, IReadOnlyList<SnapshotTableEntry> snapshots)
     {
@@ -49,7 +48,10 @@ public sealed class Qcow2Image : VirtualDisk
     /// <summary>The internal snapshots, oldest first.</summary>
     public IReadOnlyList<SnapshotTableEntry> Snapshots { get; }
 
-    /// <summary>The persistent bitmaps; none where the header says that they are stale.</summary>
+    /// <summary>
+    /// The persistent bitmaps as they are now; none where the header says that they are stale. One that records what is
+    /// written here is marked as in use on the disk until the image is closed, but not in this list.
+    /// </summary>
     /// <exception cref="Qcow2Exception">The bitmap directory is damaged.</exception>
     public IReadOnlyList<BitmapDirectoryEntry> Bitmaps
     {
@@ -57,7 +59,7 @@ public sealed class Qcow2Image : VirtualDisk
         {
             try
             {
-                return _bitmaps ??= BitmapDirectory.Load(_resources.Image, Header);
+                return _writer?.Bitmaps ?? BitmapDirectory.Load(_resources.Image, Header);
             }
             catch (Qcow2Exception e)
             {
@@ -250,7 +252,7 @@ public sealed class Qcow2Image : VirtualDisk
     /// <param name="size">The new size, in bytes.</param>
     /// <param name="allowShrink">Whether the disk may get smaller.</param>
     /// <exception cref="ArgumentException">The disk would get smaller, and that was not allowed.</exception>
-    /// <exception cref="NotSupportedException">The image is open for reading only, or is of version 2 and has snapshots.</exception>
+    /// <exception cref="NotSupportedException">The image is open for reading only, is of version 2 and has snapshots, or has a bitmap that was never saved.</exception>
     /// <exception cref="Qcow2Exception">The size is past the limit of the image's layout.</exception>
     /// <exception cref="IOException">The host could not write. The image is consistent and has the old size or the new one.</exception>
     public void Resize(long size, bool allowShrink = false)
@@ -263,11 +265,6 @@ public sealed class Qcow2Image : VirtualDisk
         if (Header.Version < 3 && Snapshots.Count > 0)
         {
             throw new NotSupportedException($"{Path}: an image of version 2 that has snapshots cannot be resized, for they do not say how large they are.");
-        }
-
-        if (Bitmaps.Count > 0)
-        {
-            throw new NotSupportedException($"{Path}: an image with bitmaps cannot be resized, for they describe a disk of its present size. Remove them first.");
         }
 
         if (size < Length && !allowShrink)
@@ -380,6 +377,11 @@ public sealed class Qcow2Image : VirtualDisk
         foreach ((long offset, long length) in refcounts.MetadataRanges())
         {
             guard.Add(offset, length, "the refcount structure");
+        }
+
+        if (Header.Extension<EncryptionHeaderExtension>() is EncryptionHeaderExtension encryption)
+        {
+            guard.SetRange(encryption.Offset, encryption.HeaderLength, "the LUKS header");
         }
 
         guard.AddRanges(
