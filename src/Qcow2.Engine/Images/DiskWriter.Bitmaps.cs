@@ -20,6 +20,31 @@ internal sealed partial class DiskWriter
         }
     }
 
+    /// <summary>Changes bitmaps while nobody writes to new clusters.</summary>
+    internal void EditBitmaps(Action<BitmapStore> edit)
+    {
+        try
+        {
+            Begin();
+            lock (_gate)
+            {
+                while (_inFlight.Count > 0)
+                {
+                    Monitor.Wait(_gate);
+                }
+
+                _committer.RequireSound();
+                edit(_bitmaps!);
+                _committer.CommitAll();
+            }
+        }
+        catch (MetadataOverlapException e)
+        {
+            StopWriting(e);
+            throw;
+        }
+    }
+
     /// <summary>Reads the bitmaps, marks those that record as in use, and lets them.</summary>
     private void BeginBitmaps()
     {

@@ -13,7 +13,7 @@ namespace Qcow2.Engine;
 /// image.Read(0, sector);
 /// </code>
 /// </example>
-public sealed class Qcow2Image : VirtualDisk
+public sealed partial class Qcow2Image : VirtualDisk
 {
     private readonly ImageResources _resources;
     private readonly MappedDisk _active;

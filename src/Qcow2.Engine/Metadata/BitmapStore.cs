@@ -15,7 +15,7 @@ namespace Qcow2.Engine.Metadata;
 /// clusters are given up after both. Every step into the directory is one aligned word, which no crash can tear: where the
 /// table begins; then its size together with the flags, which makes the bitmap valid again.
 /// </remarks>
-internal sealed class BitmapStore
+internal sealed partial class BitmapStore
 {
     private const int TableSizeOffset = 8;
     private const int FlagsOffset = 12;
@@ -26,6 +26,8 @@ internal sealed class BitmapStore
     private readonly MetadataGuard _guard;
     private readonly List<StoredBitmap> _bitmaps = [];
     private volatile DirtyBitmap[] _recording = [];
+    private long _directoryOffset;
+    private bool _isDirectoryUnknown;
     private bool _isResizing;
 
     private BitmapStore(BlockStorage image, MetadataCommitter committer, RefcountStore refcounts, MetadataGuard guard)
@@ -54,7 +56,7 @@ internal sealed class BitmapStore
     internal void Begin()
     {
         MarkInUse(_bitmaps.Where(bitmap => bitmap.IsEnabled && !bitmap.IsInconsistent));
-        _recording = [.. _bitmaps.Where(bitmap => bitmap.IsEnabled && bitmap.Bits is not null).Select(bitmap => bitmap.Bits!)];
+        RefreshRecording();
     }
 
     /// <summary>Notes that a range of the disk is about to change. Safe from many threads.</summary>
@@ -72,6 +74,7 @@ internal sealed class BitmapStore
     /// <exception cref="NotSupportedException">A bitmap was never saved.</exception>
     internal void PrepareResize(long size)
     {
+        RequireKnownDirectory();
         foreach (StoredBitmap bitmap in _bitmaps)
         {
             if (bitmap.IsInconsistent)
@@ -139,8 +142,10 @@ internal sealed class BitmapStore
         Qcow2Header header = Header;
         var tables = new BitmapTables(_image, header, _refcounts, _guard);
         long position = (long)(header.Extension<BitmapsExtension>()?.DirectoryOffset ?? 0);
-        long start = position;
-        foreach (BitmapDirectoryEntry entry in BitmapDirectory.Load(_image, header))
+        IReadOnlyList<BitmapDirectoryEntry> entries = BitmapDirectory.Load(_image, header);
+        _directoryOffset = position;
+        tables.ClaimDirectory(position, entries.Sum(entry => (long)entry.TotalLength));
+        foreach (BitmapDirectoryEntry entry in entries)
         {
             var bitmap = new StoredBitmap(position, entry);
             _bitmaps.Add(bitmap);
@@ -158,7 +163,18 @@ internal sealed class BitmapStore
             _guard.Add(cluster.Key << header.ClusterBits, 1, cluster.Value);
         }
 
-        _guard.SetRange(start, position - start, "the bitmap directory");
+    }
+
+    private void RefreshRecording()
+        => _recording = [.. _bitmaps.Where(bitmap => bitmap.IsEnabled && bitmap.Bits is not null).Select(bitmap => bitmap.Bits!)];
+
+    private void RequireKnownDirectory()
+    {
+        if (_isDirectoryUnknown)
+        {
+            throw new IOException(
+                $"{_image.Path}: the host failed while the list of bitmaps changed, so that the bitmaps are left marked as in use. Open the image again.");
+        }
     }
 
     private DirtyBitmap Open(BitmapDirectoryEntry entry, ulong[] table)
@@ -190,6 +206,7 @@ internal sealed class BitmapStore
         }
 
         _committer.RequireSound();
+        RequireKnownDirectory();
         byte[] cluster = ArrayPool<byte>.Shared.Rent(Header.ClusterSize);
         try
         {

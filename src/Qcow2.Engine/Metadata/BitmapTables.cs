@@ -12,8 +12,18 @@ internal sealed class BitmapTables(BlockStorage image, Qcow2Header header, Refco
     private readonly Dictionary<long, string> _claimed = [];
     private long _bytes;
 
-    /// <summary>Every cluster that a table or bitmap data takes.</summary>
+    /// <summary>Every cluster that the directory, a table or bitmap data takes.</summary>
     internal IEnumerable<KeyValuePair<long, string>> Clusters => _claimed;
+
+    /// <summary>Claims the clusters of the directory, whose flags are written where they lie.</summary>
+    /// <exception cref="Qcow2Exception">Something else lies there.</exception>
+    internal void ClaimDirectory(long offset, long length)
+    {
+        for (long position = offset; position < offset + length; position += header.ClusterSize)
+        {
+            Claim(position, "the bitmap directory", isTrusted: true);
+        }
+    }
 
     /// <summary>Reads a bitmap's table and claims the clusters of the table and of its data.</summary>
     /// <exception cref="Qcow2Exception">The table breaks the specification or a limit, or something else takes its place.</exception>
@@ -37,7 +47,7 @@ internal sealed class BitmapTables(BlockStorage image, Qcow2Header header, Refco
 
         for (long offset = entry.TableOffset; offset < entry.TableOffset + bytes; offset += header.ClusterSize)
         {
-            Claim(offset, bitmap, "a bitmap table");
+            Claim(offset, "a bitmap table", !bitmap.IsInconsistent);
         }
 
         ulong[] table = new ulong[entry.TableSize];
@@ -53,7 +63,7 @@ internal sealed class BitmapTables(BlockStorage image, Qcow2Header header, Refco
             if (data.IsUsed)
             {
                 RequireInside(data.Offset, fileLength, $"Entry {i} of the table of {name}");
-                Claim(data.Offset, bitmap, "bitmap data");
+                Claim(data.Offset, "bitmap data", !bitmap.IsInconsistent);
             }
         }
 
@@ -93,18 +103,18 @@ internal sealed class BitmapTables(BlockStorage image, Qcow2Header header, Refco
     }
 
     /// <summary>What is written over when the bitmap is saved must be the bitmap's and nothing else's.</summary>
-    private void Claim(long offset, StoredBitmap bitmap, string what)
+    private void Claim(long offset, string what, bool isTrusted)
     {
         long cluster = offset >> header.ClusterBits;
         string? taken = guard.Find(offset, 1)?.Name ?? (_claimed.TryGetValue(cluster, out string? other) ? other : null);
         if (taken is not null)
         {
-            throw Qcow2Errors.Corrupt($"The cluster at 0x{offset:x} is {what} of '{bitmap.ShownName}', but {taken} lies there, too.");
+            throw Qcow2Errors.Corrupt($"The cluster at 0x{offset:x} is {what}, but {taken} lies there, too; check and repair the image.");
         }
 
-        if (!bitmap.IsInconsistent && refcounts.Get(cluster) is ulong count and not 1)
+        if (isTrusted && refcounts.Get(cluster) is ulong count and not 1)
         {
-            throw Qcow2Errors.Corrupt($"The cluster at 0x{offset:x} is {what} of '{bitmap.ShownName}', but its refcount is {count}; check and repair the image.");
+            throw Qcow2Errors.Corrupt($"The cluster at 0x{offset:x} is {what}, but its refcount is {count}; check and repair the image.");
         }
 
         _claimed.Add(cluster, what);

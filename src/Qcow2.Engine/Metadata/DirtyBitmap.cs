@@ -151,6 +151,68 @@ internal sealed class DirtyBitmap
         }
     }
 
+    /// <summary>Makes every bit clear.</summary>
+    /// <returns>Host offsets of the clusters that no entry names any more.</returns>
+    internal IReadOnlyList<long> Clear()
+    {
+        lock (_gate)
+        {
+            var dropped = new List<long>();
+            for (int page = 0; page < _table.Length; page++)
+            {
+                var entry = new BitmapTableEntry(_table[page]);
+                if (entry.IsUsed)
+                {
+                    dropped.Add(entry.Offset);
+                }
+
+                if (entry.IsUsed || entry.IsAllOnes)
+                {
+                    _table[page] = 0;
+                    _changed.Add(page);
+                }
+            }
+
+            _pages = new byte[]?[_table.Length];
+            return dropped;
+        }
+    }
+
+    /// <summary>The parts of the disk whose bits are set, in order. Pages that were not read before are not kept.</summary>
+    internal IEnumerable<(long Offset, long Length)> DirtyRanges()
+    {
+        long start = -1;
+        for (int page = 0; page < _table.Length; page++)
+        {
+            long first = (long)page << _pageBits;
+            long end = Math.Min(_count, first + (1L << _pageBits));
+            byte[]? bits = Peek(page);
+            for (long bit = first; bit < end;)
+            {
+                int inPage = (int)(bit - first);
+                byte value = bits is null ? (byte)0 : bits[inPage / BitsPerByte];
+                bool isWhole = inPage % BitsPerByte == 0 && value is 0 or byte.MaxValue;
+                bool isSet = (value & (1 << (inPage % BitsPerByte))) != 0;
+                if (isSet && start < 0)
+                {
+                    start = bit;
+                }
+                else if (!isSet && start >= 0)
+                {
+                    yield return (start << GranularityBits, (bit - start) << GranularityBits);
+                    start = -1;
+                }
+
+                bit = bits is null ? end : bit + (isWhole ? BitsPerByte : 1);
+            }
+        }
+
+        if (start >= 0)
+        {
+            yield return (start << GranularityBits, (_count - start) << GranularityBits);
+        }
+    }
+
     /// <summary>What a changed page holds, and what its table entry was.</summary>
     internal (BitmapTableEntry Entry, PageContent Content) Describe(int page)
     {
@@ -245,6 +307,22 @@ internal sealed class DirtyBitmap
             return known;
         }
 
+        byte[] bits = ReadPage(page);
+        Volatile.Write(ref _pages[page], bits);
+        return bits;
+    }
+
+    /// <summary>The bits of a page without keeping them; null if none is set.</summary>
+    private byte[]? Peek(int page)
+    {
+        lock (_gate)
+        {
+            return _pages[page] ?? (_table[page] == 0 ? null : ReadPage(page));
+        }
+    }
+
+    private byte[] ReadPage(int page)
+    {
         long first = (long)page << _pageBits;
         byte[] bits = new byte[(int)Math.Min(_clusterSize, (_count - first + BitsPerByte - 1) / BitsPerByte)];
         var entry = new BitmapTableEntry(_table[page]);
@@ -258,7 +336,6 @@ internal sealed class DirtyBitmap
         }
 
         ClearFrom(bits, _count - first);
-        Volatile.Write(ref _pages[page], bits);
         return bits;
     }
 

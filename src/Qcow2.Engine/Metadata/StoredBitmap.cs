@@ -6,7 +6,7 @@ namespace Qcow2.Engine.Metadata;
 internal sealed class StoredBitmap(long position, BitmapDirectoryEntry entry)
 {
     /// <summary>Host offset of the directory entry.</summary>
-    internal long Position { get; } = position;
+    internal long Position { get; set; } = position;
 
     /// <summary>The entry as a clean close leaves it: without the mark of being in use while this writer has the bitmap open.</summary>
     internal BitmapDirectoryEntry Entry { get; set; } = entry;

@@ -245,6 +245,8 @@ public sealed class BitmapTests
     [InlineData("data is the header")]
     [InlineData("data is an L2 table")]
     [InlineData("data is its own table")]
+    [InlineData("data is the directory")]
+    [InlineData("directory is an L2 table")]
     [InlineData("data twice")]
     [InlineData("data of refcount 0")]
     [InlineData("tables of one cluster")]
@@ -264,6 +266,10 @@ public sealed class BitmapTests
             "data is the header" => built.SetU64(table, 1UL << 56),
             "data is an L2 table" => built.SetU64(table, (ulong)built.L2Offset),
             "data is its own table" => built.SetU64(table, (ulong)table),
+            "data is the directory" => built.SetU64(table, (ulong)entry),
+            "directory is an L2 table" => built
+                .Overwrite(built.L2Offset, built.Bytes.AsSpan(entry, 64).ToArray())
+                .SetU64(built.ExtensionOffset(ExtensionType.Bitmaps) + 24, (ulong)built.L2Offset),
             "data twice" => built.SetU64(table, (ulong)built.DataOffsets[0]).SetU64(table + 8, (ulong)built.DataOffsets[0]),
             "data of refcount 0" => built.Append(new byte[4096]).SetU64(table, end),
             _ => built.SetU64(entry, (ulong)built.BitmapTableOffsets[1]),
