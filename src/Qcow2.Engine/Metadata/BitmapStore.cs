@@ -324,9 +324,9 @@ internal sealed partial class BitmapStore
 
         // Entries past the present size count for nothing before the size says so.
         IReadOnlyList<int> changed = bitmap.Bits!.ChangedPages;
-        int grownFrom = Math.Min(table.Length, bitmap.Entry.TableSize);
-        int first = changed.Count > 0 ? Math.Min(changed[0], grownFrom) : grownFrom;
-        int end = table.Length > bitmap.Entry.TableSize ? table.Length : changed.Count > 0 ? changed[changed.Count - 1] + 1 : first;
+        int tail = Math.Min(Math.Min(table.Length, bitmap.Entry.TableSize), bitmap.Bits!.CutFrom);
+        int first = changed.Count > 0 ? Math.Min(changed[0], tail) : tail;
+        int end = tail < table.Length ? table.Length : changed.Count > 0 ? changed[changed.Count - 1] + 1 : first;
         if (end > first)
         {
             BigEndianTable.Write(_image, bitmap.Entry.TableOffset + ((long)first * BitmapTableEntry.Length), table.Slice(first, end - first));

@@ -44,6 +44,12 @@ internal sealed class DirtyBitmap
     /// <summary>The table as it will be once the bitmap is saved. Pages that changed have their cluster here when they have one.</summary>
     internal ReadOnlySpan<ulong> Table => _table;
 
+    /// <summary>
+    /// The first entry that the table lost since it was saved, though others may have taken its place: the disk's table is of no
+    /// worth from here on.
+    /// </summary>
+    internal int CutFrom { get; private set; } = int.MaxValue;
+
     /// <summary>Pages that differ from what their table entry says, in order.</summary>
     internal IReadOnlyList<int> ChangedPages
     {
@@ -140,6 +146,11 @@ internal sealed class DirtyBitmap
                 }
 
                 _changed.Remove(page);
+            }
+
+            if (tableSize < _table.Length)
+            {
+                CutFrom = Math.Min(CutFrom, tableSize);
             }
 
             byte[]?[] pages = _pages;
@@ -253,6 +264,7 @@ internal sealed class DirtyBitmap
         lock (_gate)
         {
             _changed.Clear();
+            CutFrom = int.MaxValue;
         }
     }
 

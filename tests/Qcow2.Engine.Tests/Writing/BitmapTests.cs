@@ -219,6 +219,28 @@ public sealed class BitmapTests
     }
 
     [Fact]
+    public void Page_that_was_cut_off_does_not_come_back_with_the_disk()
+    {
+        const int Size = 5 << 20; // Three pages of bits.
+        MemoryStorage storage = Build(new ImageBuilder { ClusterBits = 9, Size = Size, Bitmaps = [new BuilderBitmap("b", 9), new BuilderBitmap("off", 9, 0)] });
+        using (Qcow2Image image = Open(storage))
+        {
+            image.Write(100, [1]);
+            image.Write(3 << 20, [1]);
+            image.Write(Size - 1, [1]);
+        }
+
+        using (Qcow2Image image = Open(storage))
+        {
+            image.Resize(1 << 20, allowShrink: true);
+            image.Resize(Size);
+        }
+
+        AssertClean(storage, "");
+        Assert.Equal([0], BitmapReader.Read(storage.Content)["b"].Dirty);
+    }
+
+    [Fact]
     public void Half_sector_that_qemu_has_no_bit_for_sets_the_last_bit()
     {
         // With the half sector a bit, and a table entry, more are needed than QEMU sees.
