@@ -51,6 +51,15 @@ public enum Qcow2ErrorCode
     /// <summary>Another internal snapshot has the name that was to be given.</summary>
     SnapshotExists,
 
+    /// <summary>No bitmap has the name that was asked for.</summary>
+    BitmapNotFound,
+
+    /// <summary>A bitmap with the name of the new one exists.</summary>
+    BitmapExists,
+
+    /// <summary>The bitmap was not saved when the image was last closed; it can only be removed.</summary>
+    BitmapInconsistent,
+
     /// <summary>The file that was to be written exists, and replacing it was not allowed.</summary>
     DestinationExists,
 

@@ -18,14 +18,23 @@ internal sealed partial class DiskWriter
             // In-flight writes lie inside the old size; a shrinking disk must not take their clusters away.
             WaitForWrites();
 
+            if (size == _disk.Length)
+            {
+                return;
+            }
+
+            _bitmaps!.PrepareResize(size);
             if (size > _disk.Length)
             {
                 Grow(size, preallocation, progress, cancellationToken);
             }
-            else if (size < _disk.Length)
+            else
             {
                 Shrink(size);
             }
+
+            _bitmaps.Resize();
+            _bitmaps.SaveDisabled();
         }
     }
 
@@ -63,7 +72,7 @@ internal sealed partial class DiskWriter
             {
                 cancellationToken.ThrowIfCancellationRequested();
                 long end = Math.Min(size, (offset / ZeroedStepBytes * ZeroedStepBytes) + ZeroedStepBytes);
-                WriteZeroes(offset, end - offset, keepAllocation: false);
+                ZeroRange(offset, end - offset, keepAllocation: false);
                 offset = end;
             }
 
@@ -117,7 +126,7 @@ internal sealed partial class DiskWriter
             long firstNew = (oldSize + ClusterSize - 1) & ~((long)ClusterSize - 1);
             if (!IsDataFileRaw && firstNew < _disk.Length)
             {
-                Discard(firstNew, _disk.Length - firstNew);
+                DiscardClusters(firstNew, _disk.Length);
             }
         }
         catch (IOException)
@@ -169,7 +178,7 @@ internal sealed partial class DiskWriter
             ClusterRun run = _map.Find(offset, end - offset);
             if (run.State != ClusterState.Unallocated)
             {
-                WriteZeroes(offset, run.Length, keepAllocation: false);
+                ZeroRange(offset, run.Length, keepAllocation: false);
             }
 
             offset += run.Length;

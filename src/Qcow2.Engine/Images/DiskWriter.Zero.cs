@@ -14,6 +14,12 @@ internal sealed partial class DiskWriter
     internal void WriteZeroes(long offset, long length, bool keepAllocation)
     {
         Begin();
+        Record(offset, length);
+        ZeroRange(offset, length, keepAllocation);
+    }
+
+    private void ZeroRange(long offset, long length, bool keepAllocation)
+    {
         long end = offset + length;
         try
         {
@@ -33,13 +39,19 @@ internal sealed partial class DiskWriter
 
     internal void Discard(long offset, long length)
     {
+        Begin();
+        Record(offset, length);
+        DiscardRange(offset, length);
+    }
+
+    private void DiscardRange(long offset, long length)
+    {
         if (IsDataFileRaw)
         {
-            WriteZeroes(offset, length, keepAllocation: true);
+            ZeroRange(offset, length, keepAllocation: true);
             return;
         }
 
-        Begin();
         long mask = ClusterSize - 1;
         long end = offset + length == _disk.Length ? offset + length : (offset + length) & ~mask;
         DiscardClusters((offset + mask) & ~mask, end);
@@ -103,7 +115,7 @@ internal sealed partial class DiskWriter
             while (length > 0)
             {
                 int count = (int)Math.Min(length, ZeroPieceBytes);
-                Write(offset, zeros.AsSpan(0, count));
+                WriteData(offset, zeros.AsSpan(0, count));
                 offset += count;
                 length -= count;
             }

@@ -65,6 +65,12 @@ internal sealed partial class DiskWriter
     internal void Write(long offset, ReadOnlySpan<byte> data)
     {
         Begin();
+        Record(offset, data.Length);
+        WriteData(offset, data);
+    }
+
+    private void WriteData(long offset, ReadOnlySpan<byte> data)
+    {
         try
         {
             while (!data.IsEmpty)
@@ -96,12 +102,19 @@ internal sealed partial class DiskWriter
         }
     }
 
-    /// <summary>Flushes, leaving nothing behind that a check would call a leak.</summary>
+    /// <summary>Flushes and saves the bitmaps, leaving nothing behind that a check would call a leak.</summary>
     internal void Close()
     {
         lock (_gate)
         {
-            _committer.CommitAll();
+            try
+            {
+                SaveBitmaps();
+            }
+            finally
+            {
+                _committer.CommitAll(); // What the guest wrote does not wait for bitmaps that cannot be saved.
+            }
         }
     }
 

@@ -139,10 +139,11 @@ internal static class ImageCreator
         {
             var names = new FeatureNameTableExtension(FeatureNames);
             int room = options.ClusterSize - HeaderLength - extensions.Sum(extension => extension.TotalLength)
-                - (options.BackingFile is null ? 0 : FormatText.Encode(options.BackingFile).Length) - HeaderExtension.PrefixLength;
+                - (options.BackingFile is null ? 0 : FormatText.Encode(options.BackingFile).Length) - HeaderExtension.PrefixLength
+                - HeaderExtension.PrefixLength - BitmapsExtension.DataLength;
             if (names.TotalLength <= room)
             {
-                extensions.Add(names); // Only a help for people: left out where clusters are too small for it.
+                extensions.Add(names); // Only a help for people: left out where clusters are too small for it and for bitmaps.
             }
         }
 

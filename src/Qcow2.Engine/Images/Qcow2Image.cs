@@ -20,7 +20,6 @@ public sealed partial class Qcow2Image : VirtualDisk
     private readonly DiskWriter? _writer;
     private readonly IReadOnlyList<SnapshotTableEntry> _snapshots;
     private bool _isDisposed;
-    private IReadOnlyList<BitmapDirectoryEntry>? _bitmaps;
 
     private Qcow2Image(ImageResources resources, IReadOnlyList<SnapshotTableEntry> snapshots)
     {
@@ -47,7 +46,10 @@ public sealed partial class Qcow2Image : VirtualDisk
     /// <summary>The image's header.</summary>
     public Qcow2Header Header => _writer?.Header ?? _resources.Header;
 
-    /// <summary>The persistent bitmaps; none where the header says that they are stale.</summary>
+    /// <summary>
+    /// The persistent bitmaps as they are now; none where the header says that they are stale. One that records what is
+    /// written here is marked as in use on the disk until the image is closed, but not in this list.
+    /// </summary>
     /// <exception cref="Qcow2Exception">The bitmap directory is damaged.</exception>
     public IReadOnlyList<BitmapDirectoryEntry> Bitmaps
     {
@@ -55,7 +57,7 @@ public sealed partial class Qcow2Image : VirtualDisk
         {
             try
             {
-                return _bitmaps ??= BitmapDirectory.Load(_resources.Image, Header);
+                return _writer?.Bitmaps ?? BitmapDirectory.Load(_resources.Image, Header);
             }
             catch (Qcow2Exception e)
             {
@@ -215,7 +217,7 @@ public sealed partial class Qcow2Image : VirtualDisk
     /// <param name="progress">Told of the bytes that have been preallocated so far, in order, on the calling thread.</param>
     /// <param name="cancellationToken">Stops the preallocation. The image then has its old size, and what was added is given back.</param>
     /// <exception cref="ArgumentException">The disk would get smaller, and that was not allowed, or something is to be preallocated all the same.</exception>
-    /// <exception cref="NotSupportedException">The image is open for reading only, or is of version 2 and has snapshots.</exception>
+    /// <exception cref="NotSupportedException">The image is open for reading only, is of version 2 and has snapshots, or has a bitmap that was never saved.</exception>
     /// <exception cref="OperationCanceledException">The resizing was stopped.</exception>
     /// <exception cref="Qcow2Exception">The size is past the limit of the image's layout.</exception>
     /// <exception cref="IOException">The host could not write. The image is consistent and has the old size or the new one.</exception>
@@ -231,11 +233,6 @@ public sealed partial class Qcow2Image : VirtualDisk
         if (Header.Version < 3 && Snapshots.Count > 0)
         {
             throw new NotSupportedException($"{Path}: an image of version 2 that has snapshots cannot be resized, for they do not say how large they are.");
-        }
-
-        if (Bitmaps.Count > 0)
-        {
-            throw new NotSupportedException($"{Path}: an image with bitmaps cannot be resized, for they describe a disk of its present size. Remove them first.");
         }
 
         if (size < Length && !allowShrink)

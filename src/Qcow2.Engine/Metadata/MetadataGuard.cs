@@ -86,21 +86,32 @@ internal sealed class MetadataGuard
     /// <exception cref="Qcow2Exception">It would: the image is corrupt.</exception>
     internal void Check(long offset, long length)
     {
+        if (Find(offset, length) is (long at, string name))
+        {
+            throw new MetadataOverlapException(at, name);
+        }
+    }
+
+    /// <summary>The first cluster of a range that metadata takes, and what lies there; null if none is.</summary>
+    internal (long Offset, string Name)? Find(long offset, long length)
+    {
         for (long cluster = offset >> _clusterBits; cluster <= (offset + length - 1) >> _clusterBits; cluster++)
         {
             if (_clusters.TryGetValue(cluster, out string? name))
             {
-                throw new MetadataOverlapException(cluster << _clusterBits, name);
+                return (cluster << _clusterBits, name);
             }
 
             foreach ((long first, long end, string range) in _ranges)
             {
                 if (cluster >= first && cluster < end)
                 {
-                    throw new MetadataOverlapException(cluster << _clusterBits, range);
+                    return (cluster << _clusterBits, range);
                 }
             }
         }
+
+        return null;
     }
 }
 
