@@ -1,0 +1,200 @@
+using Qcow2.Engine.Format;
+
+namespace Qcow2.Engine.Checking;
+
+/// <summary>Examines the refcount structure itself, and compares what it says with the references that were counted.</summary>
+internal static class RefcountAudit
+{
+    /// <summary>Counts the refcount table and blocks. All other references must have been counted.</summary>
+    internal static void CountStructure(AuditContext context, bool isTableUsable)
+    {
+        Qcow2Header header = context.Header;
+        if (!isTableUsable)
+        {
+            context.NeedsRebuild = true;
+            return;
+        }
+
+        if (!context.UseMetadata(
+            new FindingOrder(CheckStage.RefcountStructure, -1), HeaderField.RefcountTableOffset,
+            header.RefcountTableOffset, (long)header.RefcountTableClusters << header.ClusterBits, "the refcount table"))
+        {
+            context.NeedsRebuild = true;
+        }
+
+        ulong[] table = context.Stored.Table;
+        for (int i = 0; i < table.Length; i++)
+        {
+            if (table[i] != 0)
+            {
+                CountBlock(context, i, new RefcountTableEntry(table[i]));
+            }
+        }
+    }
+
+    /// <summary>Compares counts and references of every cluster of the file.</summary>
+    /// <returns>How many clusters from the start of the file on hold the last that counts as used or is.</returns>
+    internal static long Compare(AuditContext context, CancellationToken cancellationToken)
+    {
+        long clusters = context.Clusters + (context.References[context.Clusters] > 0 ? 1 : 0);
+        long end = 0;
+        for (int page = 0; page < context.References.Pages; page++)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            ReadOnlySpan<byte> counted = context.References.Page(page);
+            ReadOnlySpan<byte> stored = context.Stored.Page(page);
+            if (counted.IsEmpty && stored.IsEmpty)
+            {
+                continue;
+            }
+
+            long first = (long)page << ReferenceCounts.PageBits;
+            int length = (int)Math.Min(ReferenceCounts.PageLength, clusters - first);
+            if (length <= 0)
+            {
+                break;
+            }
+
+            if (context.Stored.HasMarks(page) || context.References.HasWide(page) || counted.IsEmpty || stored.IsEmpty
+                || !counted.Slice(0, length).SequenceEqual(stored.Slice(0, length)))
+            {
+                for (int i = 0; i < length; i++)
+                {
+                    byte count = counted.IsEmpty ? (byte)0 : counted[i];
+                    byte says = stored.IsEmpty ? (byte)0 : stored[i];
+                    if (count != says || says >= StoredRefcounts.Unreadable)
+                    {
+                        CompareOne(context, first + i);
+                    }
+                }
+            }
+
+            int used = Math.Max(LengthOfUsed(counted, length), LengthOfUsed(stored, length));
+            end = used > 0 ? first + used : end;
+        }
+
+        return end;
+    }
+
+    private static void CountBlock(AuditContext context, int index, RefcountTableEntry entry)
+    {
+        ClusterGeometry geometry = context.Geometry;
+        if (entry.ReservedBits != 0)
+        {
+            Report(context, index, entry, $"bits 0x{entry.ReservedBits:x} of its entry are reserved and must be 0.");
+            KeepBlock(context, entry);
+        }
+        else if (entry.Offset > long.MaxValue || !geometry.IsClusterAligned((long)entry.Offset))
+        {
+            Report(context, index, entry, "it does not start where a cluster starts.");
+            KeepBlock(context, entry);
+        }
+        else if ((long)entry.Offset >> geometry.ClusterBits >= context.Clusters)
+        {
+            Report(context, index, entry, $"it lies past the end of the file at 0x{context.FileLength:x}.");
+        }
+        else
+        {
+            context.UseMetadata(
+                new FindingOrder(CheckStage.RefcountStructure, index), context.Header.RefcountTableOffset + ((long)index * RefcountTableEntry.Length),
+                (long)entry.Offset, geometry.ClusterSize, $"refcount block {index}");
+            long references = context.References[(long)entry.Offset >> geometry.ClusterBits];
+            ulong counted = Math.Min((ulong)references, context.Header.RefcountOrder.MaxValue);
+            if (counted != 1)
+            {
+                Report(context, index, entry, $"{references} structures or clusters use the same place.");
+            }
+        }
+    }
+
+    private static void KeepBlock(AuditContext context, RefcountTableEntry entry)
+    {
+        if (entry.Offset < (ulong)context.FileLength)
+        {
+            context.Keep((long)entry.Offset, context.Geometry.ClusterSize);
+        }
+    }
+
+    private static void CompareOne(AuditContext context, long cluster)
+    {
+        ulong max = context.Header.RefcountOrder.MaxValue;
+        ulong references = (ulong)context.References[cluster];
+        if (references > max)
+        {
+            ulong all = references;
+            Report(context, cluster, Qcow2CheckSeverity.Corruption, Qcow2CheckFindingKind.RefcountOverflow, max, references, (long)(references - max),
+                () => $"has {all} references, and a refcount of {context.Header.RefcountOrder.Bits} bits cannot say more than {max}.");
+            references = max;
+        }
+
+        if (context.Stored.Get(cluster) is not ulong stored)
+        {
+            Report(context, cluster, Qcow2CheckSeverity.Error, Qcow2CheckFindingKind.RefcountUnreadable, references, null, 1,
+                () => "has a refcount that cannot be read: its block lies where none can lie.");
+        }
+        else if (stored < references)
+        {
+            context.NeedsRebuild |= stored == 0 && !HasBlock(context, cluster);
+            Report(context, cluster, Qcow2CheckSeverity.Corruption, Qcow2CheckFindingKind.RefcountTooLow, references, stored, 1,
+                () => $"has the refcount {stored}, but {references} {(references == 1 ? "reference" : "references")}.");
+        }
+        else if (stored > references)
+        {
+            Report(context, cluster, Qcow2CheckSeverity.Leak, Qcow2CheckFindingKind.ClusterLeaked, references, stored, 1,
+                () => $"has the refcount {stored}, but {(references == 0 ? "no reference" : $"only {references} {(references == 1 ? "reference" : "references")}")}.");
+        }
+    }
+
+    private static bool HasBlock(AuditContext context, long cluster)
+    {
+        long index = cluster / context.Header.RefcountOrder.EntriesPerBlock(context.Header.ClusterSize);
+        return index < context.Stored.Table.Length && new RefcountTableEntry(context.Stored.Table[index]).IsUsed;
+    }
+
+    private static int LengthOfUsed(ReadOnlySpan<byte> counts, int length)
+    {
+        if (counts.IsEmpty)
+        {
+            return 0;
+        }
+
+#if NET
+        return counts.Slice(0, length).LastIndexOfAnyExcept((byte)0) + 1;
+#else
+        while (length > 0 && counts[length - 1] == 0)
+        {
+            length--;
+        }
+
+        return length;
+#endif
+    }
+
+    private static void Report(AuditContext context, int index, RefcountTableEntry entry, string message)
+    {
+        context.NeedsRebuild = true;
+        long position = context.Header.RefcountTableOffset + ((long)index * RefcountTableEntry.Length);
+        context.Log.Add(new FindingOrder(CheckStage.RefcountStructure, index), Qcow2CheckSeverity.Corruption, 1, () => new Qcow2CheckFinding
+        {
+            Kind = Qcow2CheckFindingKind.RefcountBlockDamaged,
+            Offset = position,
+            Cluster = position >> context.Geometry.ClusterBits,
+            Table = "Refcount table",
+            Found = entry.Value,
+            Message = $"Refcount block {index} at 0x{entry.Offset:x}: {message}",
+        });
+    }
+
+    private static void Report(
+        AuditContext context, long cluster, Qcow2CheckSeverity severity, Qcow2CheckFindingKind kind, ulong expected, ulong? found, long weight, Func<string> message)
+        => context.Log.Add(new FindingOrder(CheckStage.Refcounts, cluster, (int)kind), severity, weight, () => new Qcow2CheckFinding
+        {
+            Kind = kind,
+            Offset = cluster << context.Geometry.ClusterBits,
+            Cluster = cluster,
+            Table = "Refcounts",
+            Expected = expected,
+            Found = found,
+            Message = $"The cluster at 0x{cluster << context.Geometry.ClusterBits:x} {message()}",
+        });
+}
