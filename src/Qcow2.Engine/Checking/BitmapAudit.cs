@@ -89,6 +89,7 @@ internal static class BitmapAudit
             }
             else if (entry.IsUsed)
             {
+                context.NotePastEnd(entry.Offset, clusterSize);
                 Report(context, at, Qcow2CheckSeverity.Corruption, Qcow2CheckFindingKind.PastEndOfFile, at,
                     $"The bitmap data at 0x{entry.Offset:x} (entry at 0x{at:x}) lies past the end of the file at 0x{context.FileLength:x}.", weight);
             }
@@ -96,11 +97,17 @@ internal static class BitmapAudit
     }
 
     private static bool Use(AuditContext context, int index, long offset, long length, string name)
-        => context.UseMetadata(new FindingOrder(CheckStage.Bitmaps, index), offset, offset, length, name);
+    {
+        bool isInFile = context.UseMetadata(new FindingOrder(CheckStage.Bitmaps, index), offset, offset, length, name);
+        context.HasDamagedBitmaps |= !isInFile;
+        return isInFile;
+    }
 
     private static void Report(
         AuditContext context, long major, Qcow2CheckSeverity severity, Qcow2CheckFindingKind kind, long position, string message, long weight = 1)
-        => context.Log.Add(new FindingOrder(CheckStage.Bitmaps, major, (int)kind), severity, weight, () => new Qcow2CheckFinding
+    {
+        context.HasDamagedBitmaps = true;
+        context.Log.Add(new FindingOrder(CheckStage.Bitmaps, major, (int)kind), severity, weight, () => new Qcow2CheckFinding
         {
             Kind = kind,
             Offset = position,
@@ -108,4 +115,5 @@ internal static class BitmapAudit
             Table = "Bitmaps",
             Message = message,
         });
+    }
 }

@@ -32,9 +32,6 @@ internal sealed class ImageAudit
     /// <summary>The verdict.</summary>
     internal Qcow2CheckResult Result { get; }
 
-    /// <summary>Whether all was found that refers to clusters, so that what nothing refers to is free.</summary>
-    internal bool IsComplete => Context is not null && Result.CheckErrors == 0;
-
     /// <summary>Checks an image.</summary>
     /// <exception cref="Qcow2Exception">The file is no QCOW2 image.</exception>
     /// <exception cref="IOException">The host could not read.</exception>
@@ -69,10 +66,9 @@ internal sealed class ImageAudit
         var run = new AuditRun(context, threads, progress, cancellationToken);
         L2Directory tables = run.Count(isTableUsable);
 
-        Qcow2CheckResult result;
-        long end = log.Errors > 0 && !run.FoundAll ? 0 : RefcountAudit.Compare(context, cancellationToken);
+        long end = context.FoundAll ? RefcountAudit.Compare(context, cancellationToken) : 0;
         OverlapAudit.Run(context, tables, cancellationToken);
-        result = Summarise(image, header, log);
+        Qcow2CheckResult result = Summarise(image, header, log);
         result.AllocatedClusters = run.Allocated;
         result.CompressedClusters = run.Compressed;
         result.FragmentedClusters = run.Fragmented;
@@ -113,19 +109,17 @@ internal sealed class AuditRun(AuditContext context, int threads, IProgress<Qcow
 
     internal long Fragmented { get; private set; }
 
-    /// <summary>Whether no structure was so damaged that what it refers to is not known.</summary>
-    internal bool FoundAll { get; private set; } = true;
-
     internal L2Directory Count(bool isTableUsable)
     {
         context.UseMetadata(default, 0, 0, Math.Min(context.Geometry.ClusterSize, context.FileLength), "the header");
         List<SnapshotL1>? snapshots = SnapshotAudit.Run(context);
-        FoundAll &= snapshots is not null;
+        context.FoundAll &= snapshots is not null;
+        context.Snapshots = snapshots ?? [];
         var l1 = new L1Audit(context);
         l1.Run(snapshots ?? [], cancellationToken);
         CountTables(l1.Directory);
         CountEncryptionHeader();
-        FoundAll &= BitmapAudit.Run(context, cancellationToken);
+        context.FoundAll &= BitmapAudit.Run(context, cancellationToken);
         RefcountAudit.CountStructure(context, isTableUsable);
         return l1.Directory;
     }

@@ -23,14 +23,16 @@ internal sealed class L1Audit(AuditContext context)
     {
         Qcow2Header header = context.Header;
         long length = (long)header.L1Size * L1Entry.Length;
-        context.UseMetadata(new FindingOrder(CheckStage.L1, -1), HeaderField.L1TableOffset, header.L1TableOffset, length, "the active L1 table");
+        context.LacksL1 |= !context.UseMetadata(
+            new FindingOrder(CheckStage.L1, -1), HeaderField.L1TableOffset, header.L1TableOffset, length, "the active L1 table");
         Read(header.L1TableOffset, header.L1TableOffset + length, 1, true, cancellationToken);
 
         var ranges = new List<(long Start, long End)>();
         for (int i = 0; i < snapshots.Count; i++)
         {
             SnapshotL1 table = snapshots[i];
-            context.UseMetadata(new FindingOrder(CheckStage.Snapshots, i, 100), table.Entry, table.Offset, table.Length, $"the L1 table of {table.Name}");
+            context.LacksL1 |= !context.UseMetadata(
+                new FindingOrder(CheckStage.Snapshots, i, 100), table.Entry, table.Offset, table.Length, $"the L1 table of {table.Name}");
             ranges.Add((table.Offset, table.Offset + table.Length));
         }
 
@@ -94,6 +96,7 @@ internal sealed class L1Audit(AuditContext context)
         }
         else
         {
+            context.NotePastEnd(entry.Offset, clusterSize);
             Report(Qcow2CheckFindingKind.PastEndOfFile, entry, at, weight, isActive,
                 $"the L2 table at 0x{entry.Offset:x} lies past the end of the file at 0x{context.FileLength:x}.");
         }
@@ -106,6 +109,7 @@ internal sealed class L1Audit(AuditContext context)
 
         if (isActive && context.Stored.Get(entry.Offset >> context.Geometry.ClusterBits) is ulong count && (count == 1) != entry.IsCopied)
         {
+            context.NoteWrongCopiedFlag(weight);
             Report(Qcow2CheckFindingKind.CopiedFlagWrong, entry, at, weight, isActive,
                 $"the COPIED flag is {(entry.IsCopied ? "set" : "clear")}, and the refcount of the L2 table is {count}.");
         }
@@ -124,6 +128,7 @@ internal sealed class L1Audit(AuditContext context)
             return true;
         }
 
+        context.FoundAll = false;
         context.Log.Add(new FindingOrder(CheckStage.L1, at, 99), Qcow2CheckSeverity.Error, 1, () => Finding(
             Qcow2CheckFindingKind.Misaligned, entry, at, isActive, "too many L2 tables do not start where a cluster starts; this one was not examined."));
         return false;

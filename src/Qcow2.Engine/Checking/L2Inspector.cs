@@ -229,7 +229,7 @@ internal sealed class L2Inspector(AuditContext context)
             }
             else
             {
-                ReportPastEnd(index, offset);
+                ReportPastEnd(index, offset, _clusterSize);
             }
         }
 
@@ -268,7 +268,7 @@ internal sealed class L2Inspector(AuditContext context)
         }
         else
         {
-            ReportPastEnd(index, data.HostOffset);
+            ReportPastEnd(index, data.HostOffset, data.Length);
             context.Keep(data.HostOffset, data.Length);
         }
 
@@ -283,6 +283,7 @@ internal sealed class L2Inspector(AuditContext context)
         long cluster = (long)(entry & OffsetMask) >> _clusterBits;
         if ((_hasDataFile ? 1 : context.Stored.Get(cluster)) is ulong count && (count == 1) != isCopied)
         {
+            context.NoteWrongCopiedFlag(_table.ActiveWeight);
             context.Log.Add(Order(index), Qcow2CheckSeverity.Corruption, _table.ActiveWeight, () => Finding(
                 index,
                 Qcow2CheckFindingKind.CopiedFlagWrong,
@@ -291,9 +292,12 @@ internal sealed class L2Inspector(AuditContext context)
         }
     }
 
-    private void ReportPastEnd(int index, long offset)
-        => Report(index, Qcow2CheckSeverity.Corruption, Qcow2CheckFindingKind.PastEndOfFile, (ulong)offset,
+    private void ReportPastEnd(int index, long offset, long length)
+    {
+        context.NotePastEnd(offset, length);
+        Report(index, Qcow2CheckSeverity.Corruption, Qcow2CheckFindingKind.PastEndOfFile, (ulong)offset,
             () => $"the data at 0x{offset:x} lies past the end of the file at 0x{context.FileLength:x}.");
+    }
 
     private void Report(int index, Qcow2CheckSeverity severity, Qcow2CheckFindingKind kind, ulong found, Func<string> message)
         => context.Log.Add(Order(index), severity, _table.Weight, () => Finding(index, kind, found, message()));

@@ -11,7 +11,8 @@ internal static class OverlapAudit
     internal static void Run(AuditContext context, L2Directory tables, CancellationToken cancellationToken)
     {
         int bits = context.Geometry.ClusterBits;
-        foreach (WeightedRange range in WeightedRanges.Sweep(context.Metadata))
+        List<WeightedRange> ranges = WeightedRanges.Sweep(context.Metadata);
+        foreach (WeightedRange range in ranges)
         {
             cancellationToken.ThrowIfCancellationRequested();
             for (long cluster = range.Start >> bits; cluster <= (range.End - 1) >> bits; cluster++)
@@ -20,9 +21,17 @@ internal static class OverlapAudit
             }
         }
 
+        // Both are in the order of the file.
+        int next = 0;
         foreach (L2Reference table in tables.Tables)
         {
-            if (context.Geometry.IsClusterAligned(table.Offset))
+            while (next < ranges.Count && ranges[next].End <= table.Offset)
+            {
+                next++;
+            }
+
+            bool isKnown = next < ranges.Count && ranges[next].Start < table.Offset + context.Geometry.ClusterSize;
+            if (context.Geometry.IsClusterAligned(table.Offset) && !isKnown)
             {
                 Check(context, table.Offset >> bits, table.Weight);
             }
@@ -39,7 +48,7 @@ internal static class OverlapAudit
 
         // Where the refcount is too low, that was counted already.
         ulong counted = Math.Min((ulong)references, context.Header.RefcountOrder.MaxValue);
-        bool isCounted = counted < (ulong)references || context.Stored.Get(cluster) is not ulong stored || stored < counted;
+        bool isCounted = context.KnownOverlaps.Contains(cluster) || counted < (ulong)references || context.Stored.Get(cluster) is not ulong stored || stored < counted;
         context.HasOverlap = true;
         context.Log.Add(
             new FindingOrder(CheckStage.Overlaps, cluster),

@@ -17,9 +17,13 @@ internal static class RefcountAudit
 
         if (!context.UseMetadata(
             new FindingOrder(CheckStage.RefcountStructure, -1), HeaderField.RefcountTableOffset,
-            header.RefcountTableOffset, (long)header.RefcountTableClusters << header.ClusterBits, "the refcount table"))
+            header.RefcountTableOffset, (long)header.RefcountTableClusters << header.ClusterBits, "the refcount table", isReplaceable: true))
         {
             context.NeedsRebuild = true;
+        }
+        else
+        {
+            context.RefcountStructure.Add((header.RefcountTableOffset, (long)header.RefcountTableClusters << header.ClusterBits));
         }
 
         ulong[] table = context.Stored.Table;
@@ -30,14 +34,17 @@ internal static class RefcountAudit
                 CountBlock(context, i, new RefcountTableEntry(table[i]));
             }
         }
+
+        // A table that shares its place is not written where it is.
+        context.NeedsRebuild |= context.RefcountStructure.Count > 0 && context.IsShared(header.RefcountTableOffset, (long)header.RefcountTableClusters << header.ClusterBits, 1);
     }
 
     /// <summary>Compares counts and references of every cluster of the file.</summary>
     /// <returns>How many clusters from the start of the file on hold the last that counts as used or is.</returns>
     internal static long Compare(AuditContext context, CancellationToken cancellationToken)
     {
-        long clusters = context.Clusters + (context.References[context.Clusters] > 0 ? 1 : 0);
-        long end = 0;
+        long clusters = ClustersInUse(context);
+        long end = 1;
         for (int page = 0; page < context.References.Pages; page++)
         {
             cancellationToken.ThrowIfCancellationRequested();
@@ -55,25 +62,58 @@ internal static class RefcountAudit
                 break;
             }
 
-            if (context.Stored.HasMarks(page) || context.References.HasWide(page) || counted.IsEmpty || stored.IsEmpty
-                || !counted.Slice(0, length).SequenceEqual(stored.Slice(0, length)))
+            if (context.Stored.HasMarks(page) || counted.IsEmpty || stored.IsEmpty || !counted.Slice(0, length).SequenceEqual(stored.Slice(0, length)))
             {
-                for (int i = 0; i < length; i++)
+                for (int i = NextMismatch(context, page, 0, length); i < length; i = NextMismatch(context, page, i + 1, length))
                 {
-                    byte count = counted.IsEmpty ? (byte)0 : counted[i];
-                    byte says = stored.IsEmpty ? (byte)0 : stored[i];
-                    if (count != says || says >= StoredRefcounts.Unreadable)
-                    {
-                        CompareOne(context, first + i);
-                    }
+                    CompareOne(context, first + i);
                 }
             }
 
-            int used = Math.Max(LengthOfUsed(counted, length), LengthOfUsed(stored, length));
+            int used = context.Stored.HasMarks(page)
+                ? LengthOfReadable(counted, stored, length)
+                : Math.Max(LengthOfUsed(counted, length), LengthOfUsed(stored, length));
             end = used > 0 ? first + used : end;
         }
 
         return end;
+    }
+
+    /// <summary>The clusters whose count is not what was counted, or cannot be read.</summary>
+    internal static IEnumerable<long> Mismatches(AuditContext context)
+    {
+        long clusters = ClustersInUse(context);
+        for (int page = 0; page < context.References.Pages; page++)
+        {
+            long first = (long)page << ReferenceCounts.PageBits;
+            int length = (int)Math.Min(ReferenceCounts.PageLength, clusters - first);
+            for (int i = NextMismatch(context, page, 0, length); i < length; i = NextMismatch(context, page, i + 1, length))
+            {
+                yield return first + i;
+            }
+        }
+    }
+
+    /// <summary>The count that a cluster should have, as far as the width of the counts allows it.</summary>
+    internal static ulong Wanted(AuditContext context, long cluster) => Math.Min((ulong)context.References[cluster], context.Header.RefcountOrder.MaxValue);
+
+    private static long ClustersInUse(AuditContext context) => context.Clusters + (context.References[context.Clusters] > 0 ? 1 : 0);
+
+    private static int NextMismatch(AuditContext context, int page, int start, int length)
+    {
+        ReadOnlySpan<byte> counted = context.References.Page(page);
+        ReadOnlySpan<byte> stored = context.Stored.Page(page);
+        for (int i = start; i < length; i++)
+        {
+            byte count = counted.IsEmpty ? (byte)0 : counted[i];
+            byte says = stored.IsEmpty ? (byte)0 : stored[i];
+            if (count != says || says >= StoredRefcounts.Unreadable)
+            {
+                return i;
+            }
+        }
+
+        return length;
     }
 
     private static void CountBlock(AuditContext context, int index, RefcountTableEntry entry)
@@ -82,12 +122,10 @@ internal static class RefcountAudit
         if (entry.ReservedBits != 0)
         {
             Report(context, index, entry, $"bits 0x{entry.ReservedBits:x} of its entry are reserved and must be 0.");
-            KeepBlock(context, entry);
         }
         else if (entry.Offset > long.MaxValue || !geometry.IsClusterAligned((long)entry.Offset))
         {
             Report(context, index, entry, "it does not start where a cluster starts.");
-            KeepBlock(context, entry);
         }
         else if ((long)entry.Offset >> geometry.ClusterBits >= context.Clusters)
         {
@@ -98,20 +136,14 @@ internal static class RefcountAudit
             context.UseMetadata(
                 new FindingOrder(CheckStage.RefcountStructure, index), context.Header.RefcountTableOffset + ((long)index * RefcountTableEntry.Length),
                 (long)entry.Offset, geometry.ClusterSize, $"refcount block {index}");
+            context.RefcountStructure.Add(((long)entry.Offset, geometry.ClusterSize));
             long references = context.References[(long)entry.Offset >> geometry.ClusterBits];
             ulong counted = Math.Min((ulong)references, context.Header.RefcountOrder.MaxValue);
             if (counted != 1)
             {
+                context.KnownOverlaps.Add((long)entry.Offset >> geometry.ClusterBits);
                 Report(context, index, entry, $"{references} structures or clusters use the same place.");
             }
-        }
-    }
-
-    private static void KeepBlock(AuditContext context, RefcountTableEntry entry)
-    {
-        if (entry.Offset < (ulong)context.FileLength)
-        {
-            context.Keep((long)entry.Offset, context.Geometry.ClusterSize);
         }
     }
 
@@ -149,6 +181,18 @@ internal static class RefcountAudit
     {
         long index = cluster / context.Header.RefcountOrder.EntriesPerBlock(context.Header.ClusterSize);
         return index < context.Stored.Table.Length && new RefcountTableEntry(context.Stored.Table[index]).IsUsed;
+    }
+
+    /// <summary>What has a count that cannot be read does not count as used, as in <c>qemu-img check</c>.</summary>
+    private static int LengthOfReadable(ReadOnlySpan<byte> counted, ReadOnlySpan<byte> stored, int length)
+    {
+        while (length > 0
+            && (stored[length - 1] == StoredRefcounts.Unreadable || (stored[length - 1] == 0 && (counted.IsEmpty || counted[length - 1] == 0))))
+        {
+            length--;
+        }
+
+        return length;
     }
 
     private static int LengthOfUsed(ReadOnlySpan<byte> counts, int length)

@@ -98,11 +98,13 @@ internal static class SnapshotAudit
 
         if ((offset & (uint)(context.Geometry.ClusterSize - 1)) != 0 || offset >= (ulong)Qcow2Limits.HostOffsetEnd)
         {
+            context.LacksL1 = true;
             Report(context, index, Qcow2CheckSeverity.Corruption, Qcow2CheckFindingKind.SnapshotDamaged, position,
                 $"The L1 table of {name} is said to lie at 0x{offset:x}, where none can lie.");
         }
         else if (size > Qcow2Limits.MaxL1TableBytes / L1Entry.Length)
         {
+            context.LacksL1 = true;
             Report(context, index, Qcow2CheckSeverity.Corruption, Qcow2CheckFindingKind.SnapshotDamaged, position,
                 $"The L1 table of {name} is said to have {size} entries; the limit is {Qcow2Limits.MaxL1TableBytes / L1Entry.Length}.");
         }

@@ -27,6 +27,7 @@ internal sealed class StoredRefcounts
     private readonly RefcountOrder _order;
     private readonly int _perBlock;
     private readonly long _clusters;
+    private readonly long _fileLength;
     private readonly byte[]?[] _pages;
     private readonly bool[] _isSpecial;
 
@@ -37,6 +38,7 @@ internal sealed class StoredRefcounts
         _order = header.RefcountOrder;
         _perBlock = _order.EntriesPerBlock(header.ClusterSize);
         _clusters = clusters;
+        _fileLength = image.Length;
         Table = table;
         int pages = (int)((clusters + ReferenceCounts.PageLength - 1) >> PageBits);
         _pages = new byte[]?[pages];
@@ -167,6 +169,11 @@ internal sealed class StoredRefcounts
             return null;
         }
 
+        if (offset >= (ulong)_fileLength)
+        {
+            return 0;
+        }
+
         int entry = (int)(cluster % _perBlock);
         int bits = _order.Bits;
         Span<byte> cell = stackalloc byte[sizeof(ulong)];
@@ -175,13 +182,14 @@ internal sealed class StoredRefcounts
         return _order.Read(cell, bits < 8 ? entry % (8 / bits) : 0);
     }
 
-    private bool IsUsable(ulong offset) => offset <= long.MaxValue && _geometry.IsClusterAligned((long)offset);
+    private bool IsUsable(ulong offset) => offset <= (ulong)(long.MaxValue - _geometry.ClusterSize) && _geometry.IsClusterAligned((long)offset);
 
     private void LoadBlock(long index, Span<byte> block)
     {
         ulong offset = new RefcountTableEntry(Table[index]).Offset;
-        if (offset == 0)
+        if (offset == 0 || (IsUsable(offset) && offset >= (ulong)_fileLength))
         {
+            // Past the end of the file there are zeros.
             return;
         }
 
