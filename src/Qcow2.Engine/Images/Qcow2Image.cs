@@ -1,3 +1,4 @@
+using Qcow2.Engine.Checking;
 using Qcow2.Engine.Codecs;
 using Qcow2.Engine.Format;
 using Qcow2.Engine.Metadata;
@@ -175,18 +176,18 @@ public sealed partial class Qcow2Image : VirtualDisk
         {
             Qcow2Header header = HeaderCluster.Load(storage);
             header.EnsureSupported();
+            bool isWritable = chain.IsTop && chain.Options.Writable;
+            if (isWritable)
+            {
+                header = DirtyImage.MakeWritable(storage, header, chain.CancellationToken);
+            }
+
             IReadOnlyList<SnapshotTableEntry> snapshots = SnapshotTable.Load(storage, header);
             cipher = ImageEncryption.Unlock(storage, header, chain.Options.Passphrase, chain.CancellationToken);
-            bool isWritable = chain.IsTop && chain.Options.Writable;
             data = header.Has(IncompatibleFeatures.ExternalDataFile)
                 ? BackingFile.OpenDataFile(header, storage, chain.Options, isWritable)
                 : storage;
             backing = BackingFile.Open(header, storage.Path, chain);
-            if (isWritable)
-            {
-                RequireWritable(header);
-            }
-
             var resources = new ImageResources(header, storage, data, backing, cipher, chain.Options.L2CacheSize, isWritable);
             return new Qcow2Image(resources, snapshots);
         }
@@ -324,19 +325,6 @@ public sealed partial class Qcow2Image : VirtualDisk
         }
 
         base.Dispose(disposing);
-    }
-
-    private static void RequireWritable(Qcow2Header header)
-    {
-        if (header.Has(IncompatibleFeatures.Corrupt))
-        {
-            throw Qcow2Errors.Corrupt("The image is marked corrupt: it can be read, but must be repaired before it is written.");
-        }
-
-        if (header.Has(IncompatibleFeatures.Dirty))
-        {
-            throw Qcow2Errors.Unsupported("The image was not closed well (dirty bit): its refcounts must be repaired before it is written.");
-        }
     }
 
     private DiskWriter CreateWriter(L1Table l1)

@@ -85,17 +85,15 @@ public sealed class FirstWriteTests : IDisposable
             bitmap => ((bitmap.Flags & BitmapOnDisk.InUse) != 0) == ((bitmap.Flags & BitmapOnDisk.Auto) != 0));
     }
 
-    [Theory]
-    [InlineData("bit-corrupt", Qcow2ErrorCode.ImageCorrupt)]
-    [InlineData("bit-dirty", Qcow2ErrorCode.UnsupportedFeature)]
-    public void Image_that_needs_repair_is_not_written(string name, Qcow2ErrorCode code)
+    [Fact]
+    public void Image_that_is_marked_corrupt_is_not_written()
     {
-        string path = Fixtures.Get(name).CopyTo(_folder);
+        string path = Fixtures.Get("bit-corrupt").CopyTo(_folder);
         byte[] before = File.ReadAllBytes(path);
 
         var error = Assert.Throws<Qcow2Exception>(() => Qcow2Image.Open(path, new Qcow2OpenOptions { Writable = true }));
 
-        Assert.Equal(code, error.Code);
+        Assert.Equal(Qcow2ErrorCode.ImageCorrupt, error.Code);
         Assert.Equal(before, File.ReadAllBytes(path));
     }
 
