@@ -29,6 +29,24 @@ internal static class BackingFile
         }
     }
 
+    /// <summary>Opens what is to be the backing file of an image, and with it the rest of that chain.</summary>
+    /// <exception cref="Qcow2Exception">The file is missing, refused, not usable as what it should be, or layered on the image itself.</exception>
+    internal static VirtualDisk Open(BackingReference reference, string imagePath, ChainContext chain)
+    {
+        string path = ImageReference.Resolve(reference.Name, imagePath, "backing file", chain.Options.References);
+        LocalFile file = OpenFile(path, "backing file", Qcow2ErrorCode.BackingFileUnavailable, imagePath, chain.Options);
+        try
+        {
+            ChainContext below = chain.Enter(file, imagePath);
+            return reference.Format == "raw" ? RawDisk.Open(file) : Qcow2Image.Open(file, below);
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
     /// <summary>Opens the backing file alone, taking no lock, for a look at its header. The image must have one.</summary>
     /// <exception cref="Qcow2Exception">The file is missing or refused, or its format is not known.</exception>
     internal static (LocalFile File, BackingFormat Format) OpenForInformation(Qcow2Header header, string imagePath, Qcow2OpenOptions options)

@@ -23,12 +23,22 @@ internal sealed class ChainContext
     /// <summary>Whether this is the file that the caller asked for.</summary>
     internal bool IsTop => _above is null;
 
+    /// <summary>Whether the top is opened over <see cref="Substitute"/> in place of what its header names.</summary>
+    internal bool HasSubstitute { get; private init; }
+
+    /// <summary>What the top is opened over; null for nothing.</summary>
+    internal VirtualDisk? Substitute { get; private init; }
+
     /// <summary>Ends the opening of the chain.</summary>
     internal CancellationToken CancellationToken { get; }
 
     /// <summary>Begins a chain at the file that the caller asked for.</summary>
     internal static ChainContext Begin(BlockStorage top, Qcow2OpenOptions options, CancellationToken cancellationToken = default)
         => new(options, null, top.Identity, cancellationToken);
+
+    /// <summary>Begins a chain whose top takes a disk of the caller's for its backing file, whatever its header names.</summary>
+    internal static ChainContext BeginOver(BlockStorage top, VirtualDisk? backing, Qcow2OpenOptions options, CancellationToken cancellationToken)
+        => new(options, null, top.Identity, cancellationToken) { HasSubstitute = true, Substitute = backing };
 
     /// <summary>Goes one file down.</summary>
     /// <exception cref="Qcow2Exception">The file is in the chain already, or the chain gets too long.</exception>

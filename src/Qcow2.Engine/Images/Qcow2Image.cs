@@ -143,6 +143,34 @@ public sealed class Qcow2Image : VirtualDisk
         }
     }
 
+    /// <summary>
+    /// Opens an image over a disk of the caller's, in place of the backing file that its header names. The image owns both
+    /// from then on, also when it cannot be opened.
+    /// </summary>
+    internal static Qcow2Image OpenOver(
+        BlockStorage storage, VirtualDisk? backing, Qcow2OpenOptions options, CancellationToken cancellationToken = default)
+    {
+        try
+        {
+            return Open(storage, ChainContext.BeginOver(storage, backing, options, cancellationToken));
+        }
+        catch
+        {
+            backing?.Dispose();
+            storage.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Gives up all that the active disk holds of its own, so that it shows its backing file and nothing else. Snapshots keep
+    /// theirs. What becomes free at the end of the file is cut off.
+    /// </summary>
+    internal void Empty() => _writer!.Empty();
+
+    /// <summary>Makes the header name another backing file, or none. This object goes on with the disk it was opened over.</summary>
+    internal void SetBackingFile(BackingReference? reference) => _writer!.SetBackingFile(reference);
+
     /// <summary>Opens a new image for writing in storage that stays the caller's.</summary>
     internal static Qcow2Image OpenBorrowed(BlockStorage image, BlockStorage? data)
     {
@@ -171,7 +199,7 @@ public sealed class Qcow2Image : VirtualDisk
             data = header.Has(IncompatibleFeatures.ExternalDataFile)
                 ? BackingFile.OpenDataFile(header, storage, chain.Options, isWritable)
                 : storage;
-            backing = BackingFile.Open(header, storage.Path, chain);
+            backing = chain.HasSubstitute ? chain.Substitute : BackingFile.Open(header, storage.Path, chain);
             if (isWritable)
             {
                 RequireWritable(header);
