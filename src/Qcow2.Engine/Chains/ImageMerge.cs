@@ -13,6 +13,13 @@ namespace Qcow2.Engine.Chains;
 /// </remarks>
 public static class ImageMerge
 {
+    /// <summary>Says which images a merge would lead through, from the image down to the destination. Changes nothing.</summary>
+    /// <param name="path">The image; a relative path is taken from the process's current directory.</param>
+    /// <param name="options">As for <see cref="Merge(string, ImageMergeOptions?, IProgress{ConversionProgress}?, CancellationToken)"/>.</param>
+    /// <exception cref="Qcow2Exception">The image has no backing file, the destination is not in its chain, or the chain is broken.</exception>
+    public static IReadOnlyList<Qcow2ImageInfo> FindImages(string path, ImageMergeOptions? options = null)
+        => MergeRoute.Find(path, options ?? ImageMergeOptions.Default).Images;
+
     /// <summary>Merges an image.</summary>
     /// <param name="path">The image; a relative path is taken from the process's current directory.</param>
     /// <param name="options">How; null for <see cref="ImageMergeOptions.Default"/>.</param>

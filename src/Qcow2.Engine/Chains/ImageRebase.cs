@@ -70,6 +70,7 @@ public static class ImageRebase
     {
         image.EnsureReadable();
         next?.EnsureReadable();
+        image.RequireRoomFor(reference);
         using VirtualDisk padded = new PaddedDisk(null, image.Path, old.Length);
         VirtualDisk other = next ?? padded;
         RequireSnapshotsToStay(image, old, other, cancellationToken);

@@ -171,6 +171,9 @@ public sealed class Qcow2Image : VirtualDisk
     /// <summary>Makes the header name another backing file, or none. This object goes on with the disk it was opened over.</summary>
     internal void SetBackingFile(BackingReference? reference) => _writer!.SetBackingFile(reference);
 
+    /// <summary>Fails at once where <see cref="SetBackingFile"/> would for want of room in the header.</summary>
+    internal void RequireRoomFor(BackingReference? reference) => BackingReferenceWriter.RequireRoom(_resources.Image, reference);
+
     /// <summary>Opens a new image for writing in storage that stays the caller's.</summary>
     internal static Qcow2Image OpenBorrowed(BlockStorage image, BlockStorage? data)
     {

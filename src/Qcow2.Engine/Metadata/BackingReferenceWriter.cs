@@ -15,9 +15,6 @@ namespace Qcow2.Engine.Metadata;
 /// </remarks>
 internal static class BackingReferenceWriter
 {
-    // "SKIP"; on the disk only after a crash in the midst of a change, and ignored there by every reader.
-    private const HeaderExtensionType Skip = (HeaderExtensionType)0x534b_4950;
-
     // What is not kept true by a program that does not know it (spec: "autoclear_features") is withdrawn in passing.
     private const AutoclearFeatures Kept = AutoclearFeatures.Bitmaps | AutoclearFeatures.RawExternalData;
 
@@ -29,20 +26,8 @@ internal static class BackingReferenceWriter
     /// <exception cref="IOException">The host could not write. The header is the old one or the new one.</exception>
     internal static Qcow2Header Write(BlockStorage image, BackingReference? reference)
     {
-        Qcow2Header header = HeaderCluster.Load(image);
-        byte[] name = reference is null ? [] : FormatText.Encode(reference.Name);
-        if (name.Length > Qcow2Limits.MaxBackingFileNameBytes)
-        {
-            throw Qcow2Errors.Limit("The length of the backing file's name", (ulong)name.Length, Qcow2Limits.MaxBackingFileNameBytes, "bytes").At(image.Path);
-        }
-
-        byte[] bytes = new byte[header.ClusterSize];
-        image.ReadZeroPadded(0, bytes);
-        HeaderClusterState start = HeaderClusterState.Of(header, bytes);
-        List<HeaderClusterState> states = Plan(start, name, reference?.Format)
-            ?? throw NoRoom(header, name.Length).At(image.Path);
-
-        byte[] now = bytes;
+        (HeaderClusterState start, List<HeaderClusterState> states) = Prepare(image, reference);
+        byte[] now = start.Bytes;
         foreach (HeaderClusterState state in states)
         {
             // Behind the first sector nothing that now means something changes, so this is no change yet.
@@ -57,9 +42,35 @@ internal static class BackingReferenceWriter
         return last.Header;
     }
 
-    private static List<HeaderClusterState>? Plan(HeaderClusterState start, byte[] name, string? format)
+    /// <summary>Fails if <see cref="Write(BlockStorage, BackingReference?)"/> would, for want of room.</summary>
+    /// <exception cref="Qcow2Exception">The name is too long for the format or for the first cluster.</exception>
+    internal static void RequireRoom(BlockStorage image, BackingReference? reference) => _ = Prepare(image, reference);
+
+    private static (HeaderClusterState Start, List<HeaderClusterState> States) Prepare(BlockStorage image, BackingReference? reference)
     {
-        List<HeaderExtension> others = [.. start.Header.Extensions.Where(extension => extension is not BackingFormatExtension).Select(Padded)];
+        Qcow2Header header = HeaderCluster.Load(image);
+        byte[] name = reference is null ? [] : FormatText.Encode(reference.Name);
+        if (name.Length > Qcow2Limits.MaxBackingFileNameBytes)
+        {
+            throw Qcow2Errors.Limit("The length of the backing file's name", (ulong)name.Length, Qcow2Limits.MaxBackingFileNameBytes, "bytes").At(image.Path);
+        }
+
+        byte[] bytes = new byte[header.ClusterSize];
+        image.ReadZeroPadded(0, bytes);
+        HeaderClusterState start = HeaderClusterState.Of(header, bytes);
+
+        // The names of features are only a help for people. In small clusters they take most of the room.
+        return (start, Plan(start, name, reference?.Format, keepsNames: true)
+            ?? Plan(start, name, reference?.Format, keepsNames: false)
+            ?? throw NoRoom(header, name.Length).At(image.Path));
+    }
+
+    private static List<HeaderClusterState>? Plan(HeaderClusterState start, byte[] name, string? format, bool keepsNames)
+    {
+        List<HeaderExtension> others = [.. start.Header.Extensions
+            .Where(extension => extension is not BackingFormatExtension && extension.Type != HeaderClusterState.Skip
+                && (keepsNames || extension is not FeatureNameTableExtension))
+            .Select(Padded)];
         List<HeaderExtension> extensions = [.. others];
         if (format is not null)
         {
@@ -88,10 +99,10 @@ internal static class BackingReferenceWriter
             return null;
         }
 
-        var skip = new UnknownHeaderExtension(Skip, start.Bytes.AsMemory(skipStart, skipEnd - skipStart));
+        var skip = new UnknownHeaderExtension(HeaderClusterState.Skip, start.Bytes.AsMemory(skipStart, skipEnd - skipStart));
         Qcow2Header detour = wanted with { Extensions = [.. wanted.Extensions.Take(format), skip, .. others] };
         int place = Align(HeaderClusterState.ExtensionsEnd(detour));
-        return start.TryChangeTo(Named(detour, name, place), skip) is HeaderClusterState between
+        return start.TryChangeTo(Named(detour, name, place)) is HeaderClusterState between
             && between.TryChangeTo(Named(wanted, name, place)) is HeaderClusterState end
                 ? [between, end]
                 : null;

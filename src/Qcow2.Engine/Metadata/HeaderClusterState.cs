@@ -11,6 +11,12 @@ internal sealed class HeaderClusterState
 {
     internal const int SectorSize = 512;
 
+    /// <summary>
+    /// "SKIP": an extension whose data means nothing. It is on the disk after a crash in the midst of a change only, and ignored by
+    /// every reader.
+    /// </summary>
+    internal const HeaderExtensionType Skip = (HeaderExtensionType)0x534b_4950;
+
     private readonly bool[] _isLive;
 
     private HeaderClusterState(Qcow2Header header, byte[] bytes, bool[] isLive)
@@ -28,16 +34,15 @@ internal sealed class HeaderClusterState
     internal int LiveEnd => Array.LastIndexOf(_isLive, true) + 1;
 
     /// <summary>The cluster as it was read.</summary>
-    internal static HeaderClusterState Of(Qcow2Header header, byte[] bytes) => new(header, bytes, LiveBytes(header, skipped: null));
+    internal static HeaderClusterState Of(Qcow2Header header, byte[] bytes) => new(header, bytes, LiveBytes(header));
 
     /// <summary>
     /// The same cluster with another header, all of whose parts behind the first sector lie where now nothing does, or where
     /// they lie already.
     /// </summary>
     /// <param name="header">The new header.</param>
-    /// <param name="skipped">An extension of it whose data means nothing; null for none.</param>
     /// <returns>Null if that is not so, or if the parts do not fit in the cluster.</returns>
-    internal HeaderClusterState? TryChangeTo(Qcow2Header header, HeaderExtension? skipped = null)
+    internal HeaderClusterState? TryChangeTo(Qcow2Header header)
     {
         int nameEnd = header.BackingFileOffset + header.BackingFileBytes.Length;
         int extensionsEnd = ExtensionsEnd(header);
@@ -48,7 +53,7 @@ internal sealed class HeaderClusterState
 
         byte[] bytes = [.. Bytes];
         header.Write(bytes);
-        bool[] isLive = LiveBytes(header, skipped);
+        bool[] isLive = LiveBytes(header);
         for (int i = SectorSize; i < bytes.Length; i++)
         {
             if (isLive[i] && _isLive[i] && bytes[i] != Bytes[i])
@@ -79,14 +84,14 @@ internal sealed class HeaderClusterState
     internal static int ExtensionsEnd(Qcow2Header header)
         => header.HeaderLength + header.Extensions.Sum(extension => extension.TotalLength) + HeaderExtension.PrefixLength;
 
-    private static bool[] LiveBytes(Qcow2Header header, HeaderExtension? skipped)
+    private static bool[] LiveBytes(Qcow2Header header)
     {
         bool[] isLive = new bool[header.ClusterSize];
         isLive.AsSpan(0, Math.Min(ExtensionsEnd(header), isLive.Length)).Fill(true);
         int position = header.HeaderLength;
         foreach (HeaderExtension extension in header.Extensions)
         {
-            if (ReferenceEquals(extension, skipped))
+            if (extension.Type == Skip)
             {
                 isLive.AsSpan(position + HeaderExtension.PrefixLength, extension.TotalLength - HeaderExtension.PrefixLength).Clear();
             }
