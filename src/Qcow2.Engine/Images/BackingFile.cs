@@ -16,6 +16,8 @@ internal static class BackingFile
             return null;
         }
 
+        string path = ImageReference.Resolve(name, imagePath, "backing file", chain.Options.References);
+        chain.RequireNew(LocalFile.TryIdentify(path), path, imagePath);
         (LocalFile file, BackingFormat format) = OpenNamed(name, header, imagePath, chain.Options);
         try
         {
@@ -34,6 +36,7 @@ internal static class BackingFile
     internal static VirtualDisk Open(BackingReference reference, string imagePath, ChainContext chain)
     {
         string path = ImageReference.Resolve(reference.Name, imagePath, "backing file", chain.Options.References);
+        chain.RequireNew(LocalFile.TryIdentify(path), path, imagePath);
         LocalFile file = OpenFile(path, "backing file", Qcow2ErrorCode.BackingFileUnavailable, imagePath, chain.Options);
         try
         {

@@ -40,20 +40,26 @@ internal sealed class ChainContext
     internal static ChainContext BeginOver(BlockStorage top, VirtualDisk? backing, Qcow2OpenOptions options, CancellationToken cancellationToken)
         => new(options, null, top.Identity, cancellationToken) { HasSubstitute = true, Substitute = backing };
 
+    /// <summary>Refuses a file that is in the chain already. Asked before it is opened, where its locks would be in its own way.</summary>
+    /// <exception cref="Qcow2Exception">It is.</exception>
+    internal void RequireNew(FileIdentity? file, string path, string imagePath)
+    {
+        for (ChainContext? link = this; link is not null; link = link._above)
+        {
+            if (link._file == file)
+            {
+                throw new Qcow2Exception(
+                    Qcow2ErrorCode.BackingChainLoop,
+                    $"The backing chain is a loop: the backing file {path} is already part of it.").At(imagePath);
+            }
+        }
+    }
+
     /// <summary>Goes one file down.</summary>
     /// <exception cref="Qcow2Exception">The file is in the chain already, or the chain gets too long.</exception>
     internal ChainContext Enter(BlockStorage file, string imagePath)
     {
-        for (ChainContext? link = this; link is not null; link = link._above)
-        {
-            if (link._file == file.Identity)
-            {
-                throw new Qcow2Exception(
-                    Qcow2ErrorCode.BackingChainLoop,
-                    $"The backing chain is a loop: the backing file {file.Path} is already part of it.").At(imagePath);
-            }
-        }
-
+        RequireNew(file.Identity, file.Path, imagePath);
         return _length < Options.MaxChainLength
             ? new ChainContext(Options, this, file.Identity, CancellationToken)
             : throw new Qcow2Exception(

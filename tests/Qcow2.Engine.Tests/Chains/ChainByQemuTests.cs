@@ -52,7 +52,14 @@ public sealed class ChainByQemuTests : IDisposable
                 Source = keep ? MergedImage.Keep : MergedImage.Default,
             });
             string[] kept = keep ? ["-d"] : [];
-            QemuImg.RunIn(theirs, ["commit", "-q", .. kept, "-b", destination.File, top]);
+            string[] into = destination == layer.Parent ? [] : ["-b", destination.File];
+            ProgramResult result = QemuImg.TryRunIn(theirs, [.. (string[])["commit", "-q"], .. kept, .. into, top]);
+            if (result.Error.Contains("Operation not supported", StringComparison.Ordinal))
+            {
+                return; // An image with subclusters and a backing file does not grow there.
+            }
+
+            Assert.True(result.ExitCode == 0, $"{label}: {result.Error}");
             Assert.Equal(IsSmall(Path.Combine(theirs, top), layer), IsSmall(chain.PathOf(layer), layer));
         }
         else
