@@ -11,7 +11,7 @@ internal sealed class BackingComparer(VirtualDisk old, VirtualDisk next, int blo
     private readonly byte[] _old = ArrayPool<byte>.Shared.Rent(RebasePiece.MaxLength);
     private readonly byte[] _next = ArrayPool<byte>.Shared.Rent(RebasePiece.MaxLength);
 
-    /// <summary>Reads a piece of both, and finds the ranges in which they differ, in whole blocks where the piece has them whole.</summary>
+    /// <summary>Reads a piece, and finds the ranges in which the two differ, in whole blocks where the piece has them whole.</summary>
     internal IEnumerable<(long Offset, int Length)> Differences(RebasePiece piece)
     {
         int length = (int)piece.Length;
@@ -21,7 +21,7 @@ internal sealed class BackingComparer(VirtualDisk old, VirtualDisk next, int blo
         for (int position = 0; position < length;)
         {
             int end = (int)Math.Min(length, ((piece.Offset + position) | ((long)blockSize - 1)) + 1 - piece.Offset);
-            bool differs = !_old.AsSpan(position, end - position).SequenceEqual(_next.AsSpan(position, end - position));
+            bool differs = Differs(piece, position, end - position);
             if (differs && start < 0)
             {
                 start = position;
@@ -41,8 +41,19 @@ internal sealed class BackingComparer(VirtualDisk old, VirtualDisk next, int blo
         }
     }
 
-    /// <summary>What the old backing file holds in a range of the piece that was read last.</summary>
-    internal ReadOnlySpan<byte> Old(RebasePiece piece, long offset, int length) => _old.AsSpan((int)(offset - piece.Offset), length);
+    /// <summary>Writes what the old backing file holds in a range of the piece that was read last.</summary>
+    internal void Keep(Qcow2Image image, RebasePiece piece, long offset, int length)
+    {
+        ReadOnlySpan<byte> data = _old.AsSpan((int)(offset - piece.Offset), length);
+        if (!piece.HasOld || SpanSearch.IsAllZero(data))
+        {
+            image.WriteZeroes(offset, length);
+        }
+        else
+        {
+            image.Write(offset, data);
+        }
+    }
 
     public void Dispose()
     {
@@ -51,9 +62,26 @@ internal sealed class BackingComparer(VirtualDisk old, VirtualDisk next, int blo
         ArrayPool<byte>.Shared.Return(_next, clearArray: true);
     }
 
+    /// <summary>Where one of them has nothing, it is zeros, which nobody wrote into its buffer.</summary>
+    private bool Differs(RebasePiece piece, int start, int length)
+    {
+        ReadOnlySpan<byte> before = _old.AsSpan(start, length);
+        ReadOnlySpan<byte> after = _next.AsSpan(start, length);
+        return (piece.HasOld, piece.HasNew) switch
+        {
+            (true, true) => !before.SequenceEqual(after),
+            (true, false) => !SpanSearch.IsAllZero(before),
+            (false, true) => !SpanSearch.IsAllZero(after),
+            _ => false,
+        };
+    }
+
     private static void Read(bool hasData, VirtualDisk disk, long offset, Span<byte> buffer)
     {
-        int read = hasData ? disk.Read(offset, buffer) : 0;
-        buffer.Slice(read).Clear();
+        if (hasData)
+        {
+            int read = disk.Read(offset, buffer);
+            buffer.Slice(read).Clear();
+        }
     }
 }

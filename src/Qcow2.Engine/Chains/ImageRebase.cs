@@ -13,6 +13,12 @@ namespace Qcow2.Engine.Chains;
 /// </remarks>
 public static class ImageRebase
 {
+    /// <summary>
+    /// What is compared at a time: both sides stay in the processor's cache for the comparison and the copying. No less than a
+    /// cluster, which is allocated whole.
+    /// </summary>
+    private const int PieceBytes = 1 << 20;
+
     /// <summary>Changes the backing file of an image.</summary>
     /// <param name="path">The image; a relative path is taken from the process's current directory.</param>
     /// <param name="options">Which, and how.</param>
@@ -74,7 +80,8 @@ public static class ImageRebase
         using VirtualDisk padded = new PaddedDisk(null, image.Path, old.Length);
         VirtualDisk other = next ?? padded;
         RequireSnapshotsToStay(image, old, other, cancellationToken);
-        IEnumerable<RebasePiece> pieces = RebasePiece.Of(image, old, next, cancellationToken);
+        int length = Math.Max(image.Header.ClusterSize, PieceBytes);
+        IEnumerable<RebasePiece> pieces = RebasePiece.Of(image, old, next, length, cancellationToken);
         using (var work = new WorkQueue<RebasePiece>(pieces, image.Length, progress, cancellationToken))
         {
             ParallelWorkers.Run(threads, () => Work(image, old, other, work), work.Stop);
@@ -110,23 +117,11 @@ public static class ImageRebase
             {
                 foreach ((long offset, int length) in comparer.Differences(piece))
                 {
-                    Keep(image, offset, comparer.Old(piece, offset, length));
+                    comparer.Keep(image, piece, offset, length);
                 }
             }
 
             work.Complete(piece.Length);
-        }
-    }
-
-    private static void Keep(Qcow2Image image, long offset, ReadOnlySpan<byte> data)
-    {
-        if (SpanSearch.IsAllZero(data))
-        {
-            image.WriteZeroes(offset, data.Length);
-        }
-        else
-        {
-            image.Write(offset, data);
         }
     }
 
@@ -142,7 +137,7 @@ public static class ImageRebase
         foreach (SnapshotTableEntry snapshot in image.Snapshots)
         {
             using VirtualDisk disk = image.OpenSnapshot(snapshot);
-            foreach (RebasePiece piece in RebasePiece.Of(disk, old, next, cancellationToken).Where(piece => piece.MayDiffer))
+            foreach (RebasePiece piece in RebasePiece.Of(disk, old, next, PieceBytes, cancellationToken).Where(piece => piece.MayDiffer))
             {
                 if (comparer.Differences(piece).Any())
                 {

@@ -9,7 +9,7 @@ namespace Qcow2.Engine.Chains;
 /// <param name="HasNew">Whether the new one has.</param>
 internal readonly record struct RebasePiece(long Offset, long Length, bool HasOld, bool HasNew)
 {
-    /// <summary>The largest cluster, so that few clusters are shared by two threads; and large enough for the host.</summary>
+    /// <summary>The longest piece that is looked at: the largest cluster.</summary>
     internal const int MaxLength = 1 << Format.Qcow2Limits.MaxClusterBits;
 
     /// <summary>Whether the two backing files may differ here.</summary>
@@ -19,8 +19,9 @@ internal readonly record struct RebasePiece(long Offset, long Length, bool HasOl
     /// <param name="top">The disk, opened over the old backing file.</param>
     /// <param name="old">The old backing file; null for none.</param>
     /// <param name="next">The new one; null for none.</param>
+    /// <param name="length">Bytes of the longest piece that is looked at: a power of two, at most <see cref="MaxLength"/>.</param>
     /// <param name="cancellationToken">Ends the enumeration.</param>
-    internal static IEnumerable<RebasePiece> Of(VirtualDisk top, VirtualDisk? old, VirtualDisk? next, CancellationToken cancellationToken)
+    internal static IEnumerable<RebasePiece> Of(VirtualDisk top, VirtualDisk? old, VirtualDisk? next, int length, CancellationToken cancellationToken)
     {
         HashSet<string> shared = PathsOf(old);
         shared.IntersectWith(PathsOf(next));
@@ -31,7 +32,7 @@ internal readonly record struct RebasePiece(long Offset, long Length, bool HasOl
             bool joins = part.HasOld == pending.HasOld && part.HasNew == pending.HasNew;
             if (!joins)
             {
-                foreach (RebasePiece piece in pending.Cut())
+                foreach (RebasePiece piece in pending.Cut(length))
                 {
                     yield return piece;
                 }
@@ -40,7 +41,7 @@ internal readonly record struct RebasePiece(long Offset, long Length, bool HasOl
             pending = joins ? pending with { Length = pending.Length + part.Length } : part;
             if (pending.Length > 16 * MaxLength)
             {
-                foreach (RebasePiece piece in pending.Cut())
+                foreach (RebasePiece piece in pending.Cut(length))
                 {
                     yield return piece;
                 }
@@ -49,7 +50,7 @@ internal readonly record struct RebasePiece(long Offset, long Length, bool HasOl
             }
         }
 
-        foreach (RebasePiece piece in pending.Cut())
+        foreach (RebasePiece piece in pending.Cut(length))
         {
             yield return piece;
         }
@@ -95,13 +96,13 @@ internal readonly record struct RebasePiece(long Offset, long Length, bool HasOl
         return paths;
     }
 
-    private IEnumerable<RebasePiece> Cut()
+    private IEnumerable<RebasePiece> Cut(int max)
     {
         long start = Offset;
         long end = Offset + Length;
         while (start < end)
         {
-            long boundary = MayDiffer ? Math.Min(end, (start | (MaxLength - 1)) + 1) : end;
+            long boundary = MayDiffer ? Math.Min(end, (start | ((long)max - 1)) + 1) : end;
             yield return this with { Offset = start, Length = boundary - start };
             start = boundary;
         }

@@ -242,7 +242,7 @@ public sealed class ImageRebaseTests : IDisposable
             string empty = path + ".empty";
             Qcow2Image.CreateFile(empty, before.Length, new Qcow2CreateOptions { BackingFile = Path.GetFileName(old), BackingFormat = "qcow2" });
             using Qcow2Image image = Qcow2Image.Open(empty);
-            MayDiffer = [.. RebasePiece.Of(image, image.Backing, after, default).Where(piece => piece.MayDiffer).Select(piece => piece.Offset)];
+            MayDiffer = [.. RebasePiece.Of(image, image.Backing, after, RebasePiece.MaxLength, default).Where(piece => piece.MayDiffer).Select(piece => piece.Offset)];
         }
 
         internal List<long> MayDiffer { get; }
