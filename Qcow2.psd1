@@ -5,7 +5,7 @@
     Author               = 'Qcow2 for PowerShell contributors'
     CompanyName          = 'Qcow2 for PowerShell contributors'
     Copyright            = 'Copyright (c) Qcow2 for PowerShell contributors. MIT License.'
-    Description          = 'Works with QCOW2 disk images (the format of QEMU and KVM) natively, without qemu: what an image is, its backing chain, snapshots, map, conversion to raw, creating, resizing, reading and writing.'
+    Description          = 'Works with QCOW2 disk images (the format of QEMU and KVM) natively, without qemu: what an image is, its backing chain, snapshots, map, conversion to raw, creating, resizing, reading and writing, merging and rebasing overlays.'
     PowerShellVersion    = '5.1'
     CompatiblePSEditions = @('Desktop', 'Core')
     FormatsToProcess     = @('Qcow2.Format.ps1xml')
@@ -18,12 +18,14 @@
         'Get-Qcow2Extent'
         'Get-Qcow2Image'
         'Get-Qcow2Snapshot'
+        'Merge-Qcow2Image'
         'New-Qcow2Image'
         'Read-Qcow2Image'
         'Remove-Qcow2Snapshot'
         'Rename-Qcow2Snapshot'
         'Resize-Qcow2Image'
         'Restore-Qcow2Snapshot'
+        'Set-Qcow2Image'
         'Write-Qcow2Image'
     )
     AliasesToExport      = @(

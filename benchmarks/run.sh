@@ -3,7 +3,7 @@
 # Usage: run.sh [--rounds N] [--data FOLDER] [--only PATTERN] [--results FILE] [--note TEXT] [--no-report]
 #   --rounds   runs of each program in each row, alternating (7)
 #   --data     where the images are built, 15 GB, better in memory (${TMPDIR:-/dev/shm}/qcow2-benchmarks)
-#   --only     only the rows whose name contains PATTERN, with --no-report implied; or 'writing', only that table
+#   --only     only the rows whose name contains PATTERN, with --no-report implied; or 'writing' or 'chains', only that table
 #   --results  where the single runs are written, a line each (results.tsv in the data folder)
 #   --note     what else a reader of the table should know of this run
 # Needs qemu-img, mke2fs (e2fsprogs), GNU time and the .NET SDK; pwsh and a staged module (./build.ps1) for their rows.
@@ -14,7 +14,7 @@ while (($#)); do
     case $1 in
         --rounds) rounds=$2; shift 2 ;;
         --data) data=$2; shift 2 ;;
-        --only) only=$2; [[ $only == writing ]] || report=no; shift 2 ;;
+        --only) only=$2; [[ $only == writing || $only == chains ]] || report=no; shift 2 ;;
         --results) results=$2; shift 2 ;;
         --note) note=$2; shift 2 ;;
         --no-report) report=no; shift ;;
@@ -26,7 +26,7 @@ results=${results:-$data/results.tsv}
 
 dotnet build -nodeReuse:false --configuration Release --verbosity quiet "$here/Qcow2.Benchmarks" >&2
 ours=$here/Qcow2.Benchmarks/bin/Release/net10.0/qcow2-benchmarks
-[[ $only == writing ]] || "$here/prepare.sh" "$data" "$ours"
+[[ $only == writing || $only == chains ]] || "$here/prepare.sh" "$data" "$ours"
 
 out=$data/out
 rm -rf "$out"
@@ -183,4 +183,11 @@ if wanted 'writing'; then
     [[ $report == no ]] || "$ours" report-writing "$writes" "$here/README.md"
 fi
 
-[[ $report == no || $only == writing ]] || "$ours" report "$results" "$here/README.md"
+chains=${results%.tsv}-chains.tsv
+if wanted 'chains'; then
+    describe_machine > "$chains"
+    "$here/chains.sh" "$rounds" "$data" "$ours" "$chains"
+    [[ $report == no ]] || "$ours" report-chains "$chains" "$here/README.md"
+fi
+
+[[ $report == no || $only == writing || $only == chains ]] || "$ours" report "$results" "$here/README.md"

@@ -15,8 +15,11 @@ const string Usage = """
     qcow2-benchmarks snapshot-apply IMAGE NAME
     qcow2-benchmarks snapshot-delete IMAGE NAME
     qcow2-benchmarks make-expected FILE FILE      what write-scattered and write-sequential leave, as raw disks
+    qcow2-benchmarks merge OVERLAY                an overlay into its backing file
+    qcow2-benchmarks rebase OVERLAY BASE          an overlay on another qcow2 image; '' for none
     qcow2-benchmarks report RESULTS README        medians, into the README's table
     qcow2-benchmarks report-writing RESULTS README
+    qcow2-benchmarks report-chains RESULTS README
     """;
 
 switch (args)
@@ -62,6 +65,15 @@ switch (args)
         return 0;
     case ["make-expected", string scattered, string sequential]:
         WritingCommands.MakeExpected(scattered, sequential);
+        return 0;
+    case ["merge", string image]:
+        ChainCommands.Merge(image);
+        return 0;
+    case ["rebase", string image, string backing]:
+        ChainCommands.Rebase(image, backing);
+        return 0;
+    case ["report-chains", string results, string readme]:
+        Report.Write(results, readme, "chains");
         return 0;
     case ["report-writing", string results, string readme]:
         WritingReport.Write(results, readme);

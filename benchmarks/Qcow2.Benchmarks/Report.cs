@@ -18,10 +18,7 @@ internal sealed record Measurement(string Row, string Program, double Seconds, d
 /// <summary>The README's table: medians of every row, theirs beside ours.</summary>
 internal static class Report
 {
-    private const string Begin = "<!-- results: written by run.sh -->";
-    private const string End = "<!-- end of results -->";
-
-    internal static void Write(string resultsPath, string readmePath)
+    internal static void Write(string resultsPath, string readmePath, string table = "results")
     {
         string[] lines = File.ReadAllLines(resultsPath);
         IEnumerable<string> machine = lines.Where(line => line.StartsWith('#')).Select(line => line.TrimStart('#', ' '));
@@ -31,7 +28,7 @@ internal static class Report
             .GroupBy(run => run.Row)
             .Select(Row);
 
-        ReplaceBetween(readmePath, Begin, End, string.Join('\n', [
+        ReplaceBetween(readmePath, $"<!-- {table}: written by run.sh -->", $"<!-- end of {table} -->", string.Join('\n', [
             "", string.Join(' ', machine), "",
             "| row | rounds | qemu-img: s (CPU s, MiB) | ours: s (CPU s, MiB) | time, ours / theirs | CPU, ours / theirs |",
             "|---|--:|--:|--:|--:|--:|",

@@ -65,4 +65,13 @@ public enum Qcow2ErrorCode
 
     /// <summary>The file that was to be written is one that the source is read from.</summary>
     DestinationIsSource,
+
+    /// <summary>The image has no backing file, which what was asked for needs.</summary>
+    NoBackingFile,
+
+    /// <summary>The file is not one that the image is layered on.</summary>
+    NotInBackingChain,
+
+    /// <summary>A snapshot of the image would show something else than before.</summary>
+    SnapshotWouldChange,
 }

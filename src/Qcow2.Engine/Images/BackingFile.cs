@@ -21,11 +21,32 @@ internal static class BackingFile
             return new UnopenedDisk(name, imagePath);
         }
 
+        string path = ImageReference.Resolve(name, imagePath, "backing file", chain.Options.References);
+        chain.RequireNew(LocalFile.TryIdentify(path), path, imagePath);
         (LocalFile file, BackingFormat format) = OpenNamed(name, header, imagePath, chain.Options);
         try
         {
             ChainContext below = chain.Enter(file, imagePath);
             return format == BackingFormat.Raw ? RawDisk.Open(file) : Qcow2Image.Open(file, below);
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Opens what is to be the backing file of an image, and with it the rest of that chain.</summary>
+    /// <exception cref="Qcow2Exception">The file is missing, refused, not usable as what it should be, or layered on the image itself.</exception>
+    internal static VirtualDisk Open(BackingReference reference, string imagePath, ChainContext chain)
+    {
+        string path = ImageReference.Resolve(reference.Name, imagePath, "backing file", chain.Options.References);
+        chain.RequireNew(LocalFile.TryIdentify(path), path, imagePath);
+        LocalFile file = OpenFile(path, "backing file", Qcow2ErrorCode.BackingFileUnavailable, imagePath, chain.Options);
+        try
+        {
+            ChainContext below = chain.Enter(file, imagePath);
+            return reference.Format == "raw" ? RawDisk.Open(file) : Qcow2Image.Open(file, below);
         }
         catch
         {

@@ -23,6 +23,12 @@ internal sealed class ChainContext
     /// <summary>Whether this is the file that the caller asked for.</summary>
     internal bool IsTop => _above is null;
 
+    /// <summary>Whether the top is opened over <see cref="Substitute"/> in place of what its header names.</summary>
+    internal bool HasSubstitute { get; private init; }
+
+    /// <summary>What the top is opened over; null for nothing.</summary>
+    internal VirtualDisk? Substitute { get; private init; }
+
     /// <summary>Ends the opening of the chain.</summary>
     internal CancellationToken CancellationToken { get; }
 
@@ -30,20 +36,30 @@ internal sealed class ChainContext
     internal static ChainContext Begin(BlockStorage top, Qcow2OpenOptions options, CancellationToken cancellationToken = default)
         => new(options, null, top.Identity, cancellationToken);
 
+    /// <summary>Begins a chain whose top takes a disk of the caller's for its backing file, whatever its header names.</summary>
+    internal static ChainContext BeginOver(BlockStorage top, VirtualDisk? backing, Qcow2OpenOptions options, CancellationToken cancellationToken)
+        => new(options, null, top.Identity, cancellationToken) { HasSubstitute = true, Substitute = backing };
+
+    /// <summary>Refuses a file that is in the chain already. Asked before it is opened, where its locks would be in its own way.</summary>
+    /// <exception cref="Qcow2Exception">It is.</exception>
+    internal void RequireNew(FileIdentity? file, string path, string imagePath)
+    {
+        for (ChainContext? link = this; link is not null; link = link._above)
+        {
+            if (link._file == file)
+            {
+                throw new Qcow2Exception(
+                    Qcow2ErrorCode.BackingChainLoop,
+                    $"The backing chain is a loop: the backing file {path} is already part of it.").At(imagePath);
+            }
+        }
+    }
+
     /// <summary>Goes one file down.</summary>
     /// <exception cref="Qcow2Exception">The file is in the chain already, or the chain gets too long.</exception>
     internal ChainContext Enter(BlockStorage file, string imagePath)
     {
-        for (ChainContext? link = this; link is not null; link = link._above)
-        {
-            if (link._file == file.Identity)
-            {
-                throw new Qcow2Exception(
-                    Qcow2ErrorCode.BackingChainLoop,
-                    $"The backing chain is a loop: the backing file {file.Path} is already part of it.").At(imagePath);
-            }
-        }
-
+        RequireNew(file.Identity, file.Path, imagePath);
         return _length < Options.MaxChainLength
             ? new ChainContext(Options, this, file.Identity, CancellationToken)
             : throw new Qcow2Exception(

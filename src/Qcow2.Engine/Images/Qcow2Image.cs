@@ -154,6 +154,37 @@ public sealed partial class Qcow2Image : VirtualDisk
         }
     }
 
+    /// <summary>
+    /// Opens an image over a disk of the caller's, in place of the backing file that its header names. The image owns both
+    /// from then on, also when it cannot be opened.
+    /// </summary>
+    internal static Qcow2Image OpenOver(
+        BlockStorage storage, VirtualDisk? backing, Qcow2OpenOptions options, CancellationToken cancellationToken = default)
+    {
+        try
+        {
+            return Open(storage, ChainContext.BeginOver(storage, backing, options, cancellationToken));
+        }
+        catch
+        {
+            backing?.Dispose();
+            storage.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Gives up all that the active disk holds of its own, so that it shows its backing file and nothing else. Snapshots keep
+    /// theirs. What becomes free at the end of the file is cut off.
+    /// </summary>
+    internal void Empty() => _writer!.Empty();
+
+    /// <summary>Makes the header name another backing file, or none. This object goes on with the disk it was opened over.</summary>
+    internal void SetBackingFile(BackingReference? reference) => _writer!.SetBackingFile(reference);
+
+    /// <summary>Fails at once where <see cref="SetBackingFile"/> would for want of room in the header.</summary>
+    internal void RequireRoomFor(BackingReference? reference) => BackingReferenceWriter.RequireRoom(_resources.Image, reference);
+
     /// <summary>Opens a new image for writing in storage that stays the caller's.</summary>
     internal static Qcow2Image OpenBorrowed(BlockStorage image, BlockStorage? data, SectorCipher? cipher)
     {
@@ -187,7 +218,7 @@ public sealed partial class Qcow2Image : VirtualDisk
             data = header.Has(IncompatibleFeatures.ExternalDataFile)
                 ? BackingFile.OpenDataFile(header, storage, chain.Options, isWritable)
                 : storage;
-            backing = BackingFile.Open(header, storage.Path, chain);
+            backing = chain.HasSubstitute ? chain.Substitute : BackingFile.Open(header, storage.Path, chain);
             var resources = new ImageResources(header, storage, data, backing, cipher, chain.Options.L2CacheSize, isWritable);
             return new Qcow2Image(resources, snapshots);
         }

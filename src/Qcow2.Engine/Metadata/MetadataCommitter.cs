@@ -119,6 +119,14 @@ internal sealed class MetadataCommitter(
         }
     }
 
+    /// <summary>Changes the header on the disk at once, by other means than its fields alone.</summary>
+    /// <param name="change">Writes the header and returns it as it is from then on.</param>
+    internal void ChangeAtOnce(Func<BlockStorage, Qcow2Header> change)
+    {
+        CommitAll(); // What waits would be written with the header as it was.
+        Header = change(image);
+    }
+
     /// <summary>Refuses to go on with an image that turned out corrupt.</summary>
     /// <exception cref="Qcow2Exception">It did.</exception>
     /// <exception cref="IOException">The host cannot write the header, which has to be written before anything else.</exception>

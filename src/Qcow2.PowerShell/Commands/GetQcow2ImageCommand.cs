@@ -18,7 +18,9 @@ namespace Qcow2.PowerShell.Commands;
 /// </para>
 /// <para>
 /// With <c>-BackingChain</c> the files that the image is layered on follow it, from the top down, and the property
-/// <c>Depth</c> says how far down each lies. A chain whose base is missing gives an error after the files that are there.
+/// <c>Depth</c> says how far down each lies. Where a base is missing or cannot be opened, the image that names it says so in its
+/// property <c>BackingFileProblem</c>, and an error follows that does not end the pipeline; <c>Set-Qcow2Image -MetadataOnly</c> mends
+/// a name that has changed.
 /// </para>
 /// </remarks>
 /// <example>
@@ -32,6 +34,10 @@ namespace Qcow2.PowerShell.Commands;
 /// <example>
 /// <code>Get-Qcow2Image overlay.qcow2 -BackingChain | Format-Table Depth, Path, Format, Size</code>
 /// <para>The image and everything it is layered on.</para>
+/// </example>
+/// <example>
+/// <code>Get-Qcow2Image *.qcow2 -BackingChain -ErrorAction SilentlyContinue | Where-Object BackingFileProblem | Format-List Path, BackingFile, BackingFileProblem</code>
+/// <para>The images whose backing file is missing, and why.</para>
 /// </example>
 /// <example>
 /// <code>Get-Qcow2Image *.qcow2 | Where-Object { $_.IsDirty -or $_.IsCorrupt }</code>

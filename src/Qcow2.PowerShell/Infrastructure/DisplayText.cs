@@ -225,6 +225,11 @@ public static class DisplayText
         {
             yield return "overlay";
         }
+
+        if (image.BackingFileProblem is not null)
+        {
+            yield return "backing file unavailable";
+        }
     }
 
     private static bool IsPrintable(char character) => !char.IsControl(character) && character

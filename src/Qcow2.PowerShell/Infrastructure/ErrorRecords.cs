@@ -59,6 +59,9 @@ internal static class ErrorRecords
         Qcow2ErrorCode.BitmapInconsistent => ErrorCategory.InvalidData,
         Qcow2ErrorCode.DestinationExists => ErrorCategory.ResourceExists,
         Qcow2ErrorCode.DestinationIsSource => ErrorCategory.InvalidArgument,
+        Qcow2ErrorCode.NoBackingFile => ErrorCategory.InvalidOperation,
+        Qcow2ErrorCode.NotInBackingChain => ErrorCategory.InvalidArgument,
+        Qcow2ErrorCode.SnapshotWouldChange => ErrorCategory.InvalidOperation,
         _ => ErrorCategory.NotSpecified,
     };
 

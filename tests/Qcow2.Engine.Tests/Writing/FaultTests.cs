@@ -229,7 +229,7 @@ public sealed class FaultTests : IDisposable
 
     private static Qcow2Image Open(MemoryStorage storage, MemoryStorage? dataFile)
         => dataFile is not null
-            ? Qcow2Image.OpenBorrowed(storage, dataFile)
+            ? Qcow2Image.OpenBorrowed(storage, dataFile, null)
             : Qcow2Image.Open(storage, new Qcow2OpenOptions { Writable = true, L2CacheSize = 1 });
 
     private static int Audit(MemoryStorage storage, string label)
@@ -261,7 +261,7 @@ public sealed class FaultTests : IDisposable
             CompressionType = name == "zstd" ? CompressionType.Zstd : CompressionType.Deflate,
             DataFile = dataFile is null ? null : "data.raw",
             DataFileRaw = name == "data-file-raw",
-        });
+        }, default);
         using (Qcow2Image image = Open(storage, dataFile))
         {
             if (grows)

@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using Qcow2.Engine.Codecs;
 using Qcow2.Engine.Format;
 using Qcow2.Engine.Metadata;
@@ -30,11 +31,29 @@ internal static class ImageInfoReader
             chain = ChainContext.Begin(file, options);
         }
 
-        yield return info;
         while (info.BackingFile is not null)
         {
-            (info, chain) = ReadParent(info, chain);
+            // What is wrong below an image is said on it, so it waits until that is known.
+            (Qcow2ImageInfo? parent, ExceptionDispatchInfo? problem) = TryReadParent(info, ref chain);
+            info.BackingFileProblem = problem?.SourceException.Message;
             yield return info;
+            problem?.Throw();
+            info = parent!;
+        }
+
+        yield return info;
+    }
+
+    private static (Qcow2ImageInfo? Parent, ExceptionDispatchInfo? Problem) TryReadParent(Qcow2ImageInfo child, ref ChainContext chain)
+    {
+        try
+        {
+            (Qcow2ImageInfo parent, chain) = ReadParent(child, chain);
+            return (parent, null);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return (null, ExceptionDispatchInfo.Capture(e));
         }
     }
 

@@ -42,6 +42,12 @@ public sealed class Qcow2ImageInfo : Qcow2ImageObject
     /// <summary>Format of the backing file, as stored; null where the image does not record it.</summary>
     public string? BackingFormat { get; set; }
 
+    /// <summary>
+    /// Why the backing file cannot be used: that it is missing, say. Null where it can, where there is none, and where nobody
+    /// looked, which only <see cref="ReadChain"/> does.
+    /// </summary>
+    public string? BackingFileProblem { get; set; }
+
     /// <summary>Name of the external data file, as stored; null for none.</summary>
     public string? DataFile { get; set; }
 
@@ -96,7 +102,10 @@ public sealed class Qcow2ImageInfo : Qcow2ImageObject
     /// <summary>Reads the information of an image and of each file of its backing chain, from the top down.</summary>
     /// <param name="path">The image; a relative path is taken from the process's current directory.</param>
     /// <param name="options">How to follow the chain; null for <see cref="Qcow2OpenOptions.Default"/>.</param>
-    /// <exception cref="Qcow2Exception">As <see cref="Read"/>, or a backing file is missing or refused; what lies above it was returned.</exception>
+    /// <exception cref="Qcow2Exception">
+    /// As <see cref="Read"/>, or a backing file is missing or refused; what lies above it was returned, the last of it with a
+    /// <see cref="BackingFileProblem"/>.
+    /// </exception>
     public static IEnumerable<Qcow2ImageInfo> ReadChain(string path, Qcow2OpenOptions? options = null)
         => ImageInfoReader.ReadChain(path, options ?? Qcow2OpenOptions.Default);
 

@@ -1,0 +1,28 @@
+namespace Qcow2.Engine.Chains;
+
+/// <summary>How to layer an image on another file.</summary>
+public sealed record ImageRebaseOptions
+{
+    /// <summary>
+    /// Name of the new backing file, as it will be stored: relative to the image's folder, or absolute. Null or empty for none.
+    /// </summary>
+    public string? BackingFile { get; init; }
+
+    /// <summary>
+    /// Format of the new backing file, <c>qcow2</c> or <c>raw</c>. Needed with a backing file; only with
+    /// <see cref="MetadataOnly"/> it may be null, to keep the format that the image records.
+    /// </summary>
+    public string? BackingFormat { get; init; }
+
+    /// <summary>
+    /// Only changes the names in the header, and opens no other file. What the image shows changes with it, unless the new
+    /// backing file holds what the old one held: right for one that was moved or renamed.
+    /// </summary>
+    public bool MetadataOnly { get; init; }
+
+    /// <summary>How the images are opened: what may be followed, formats, the passphrase of all that are encrypted.</summary>
+    public Qcow2OpenOptions Open { get; init; } = Qcow2OpenOptions.Default;
+
+    /// <summary>Threads that read, compare and write; the number of processors, but at most eight, by default.</summary>
+    public int ThrottleLimit { get; init; } = Math.Min(Environment.ProcessorCount, 8);
+}
