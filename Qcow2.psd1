@@ -15,6 +15,7 @@
     CmdletsToExport      = @(
         'Checkpoint-Qcow2Image'
         'Convert-Qcow2Image'
+        'Export-Qcow2Snapshot'
         'Get-Qcow2Extent'
         'Get-Qcow2Image'
         'Get-Qcow2Snapshot'
@@ -29,6 +30,7 @@
         'Write-Qcow2Image'
     )
     AliasesToExport      = @(
+        'Export-Qcow2Checkpoint'
         'Get-Qcow2Checkpoint'
         'Get-Qcow2Map'
         'Remove-Qcow2Checkpoint'
