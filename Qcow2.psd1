@@ -13,6 +13,7 @@
     FunctionsToExport    = @()
     VariablesToExport    = @()
     CmdletsToExport      = @(
+        'Checkpoint-Qcow2Image'
         'Convert-Qcow2Image'
         'Get-Qcow2Extent'
         'Get-Qcow2Image'
@@ -20,13 +21,19 @@
         'Merge-Qcow2Image'
         'New-Qcow2Image'
         'Read-Qcow2Image'
+        'Remove-Qcow2Snapshot'
+        'Rename-Qcow2Snapshot'
         'Resize-Qcow2Image'
+        'Restore-Qcow2Snapshot'
         'Set-Qcow2Image'
         'Write-Qcow2Image'
     )
     AliasesToExport      = @(
         'Get-Qcow2Checkpoint'
         'Get-Qcow2Map'
+        'Remove-Qcow2Checkpoint'
+        'Rename-Qcow2Checkpoint'
+        'Restore-Qcow2Checkpoint'
     )
     PrivateData          = @{
         PSData = @{

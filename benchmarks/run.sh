@@ -100,6 +100,31 @@ sparse_map() {
     fi
 }
 
+# snapshot STEP: on an image whose snapshots are made, applied after a write, and deleted, by each program in turn.
+snapshot_rows() {
+    local round program
+    wanted '1 TiB sparse: snapshot' || return 0
+    cp --sparse=always sparse.qcow2 "$out/snapshots.qcow2"
+    for ((round = 0; round < rounds; round++)); do
+        for program in qemu-img engine; do
+            snapshot "$program" create -c
+            qemu-io -f qcow2 -c 'write -P 7 0 64k' "$out/snapshots.qcow2" > /dev/null
+            snapshot "$program" apply -a
+            snapshot "$program" delete -d
+        done
+        same qemu-img check -q "$out/snapshots.qcow2"
+    done
+    rm "$out/snapshots.qcow2"
+}
+
+snapshot() {
+    if [[ $1 == engine ]]; then
+        run "1 TiB sparse: snapshot $2" engine "$ours" "snapshot-$2" "$out/snapshots.qcow2" s
+    else
+        run "1 TiB sparse: snapshot $2" qemu-img qemu-img snapshot "$3" s "$out/snapshots.qcow2"
+    fi
+}
+
 each_with_qemu_img='for image in many/*.qcow2; do qemu-img info --output=json "$image"; done'
 many_info() {
     if [[ $2 == engine ]]; then run "$1" engine "$ours" info-many many; else run "$1" qemu-img bash -c "$each_with_qemu_img"; fi
@@ -139,6 +164,7 @@ convert zstd.qcow2 'zstd to raw'
 alternate '1 TiB sparse: info' sparse_info
 alternate '1 TiB sparse: map' sparse_map
 convert sparse.qcow2 '1 TiB sparse to raw'
+snapshot_rows
 alternate '1,000 images: info' many_info
 
 module=$(compgen -G "$here/../out/Qcow2/*/Qcow2.psd1" | sort -V | tail -n 1) || true

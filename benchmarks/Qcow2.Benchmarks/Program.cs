@@ -11,6 +11,9 @@ const string Usage = """
     qcow2-benchmarks write-random IMAGE           the same at random offsets
     qcow2-benchmarks write-in-place IMAGE         the same in an image that is there and full
     qcow2-benchmarks write-sequential IMAGE       1,024 writes of 1 MiB, one caller, in a fresh image
+    qcow2-benchmarks snapshot-create IMAGE NAME   an internal snapshot
+    qcow2-benchmarks snapshot-apply IMAGE NAME
+    qcow2-benchmarks snapshot-delete IMAGE NAME
     qcow2-benchmarks make-expected FILE FILE      what write-scattered and write-sequential leave, as raw disks
     qcow2-benchmarks merge OVERLAY                an overlay into its backing file
     qcow2-benchmarks rebase OVERLAY BASE          an overlay on another qcow2 image; '' for none
@@ -50,6 +53,15 @@ switch (args)
         return 0;
     case ["write-sequential", string image]:
         WritingCommands.Sequential(image, Console.Out);
+        return 0;
+    case ["snapshot-create", string image, string name]:
+        SnapshotCommands.Create(image, name);
+        return 0;
+    case ["snapshot-apply", string image, string name]:
+        SnapshotCommands.Apply(image, name);
+        return 0;
+    case ["snapshot-delete", string image, string name]:
+        SnapshotCommands.Delete(image, name);
         return 0;
     case ["make-expected", string scattered, string sequential]:
         WritingCommands.MakeExpected(scattered, sequential);

@@ -106,4 +106,32 @@ Describe 'New-Qcow2Image' {
 
         Get-ChildItem $TestDrive -Force -Filter '*full.qcow2*' | Should -BeNullOrEmpty
     }
+
+    It 'encrypts what QEMU decrypts' {
+        $passphrase = ConvertTo-SecureString 'correct horse' -AsPlainText -Force
+        $image = New-Qcow2Image vault.qcow2 10MB -Encryption Luks -Passphrase $passphrase
+        $image.EncryptionMethod | Should -Be Luks
+        $image.Luks.CipherAlgorithm | Should -Be aes-256
+        $image.Luks.Slots[0].Iterations | Should -BeGreaterThan 10000
+        Write-Qcow2Image vault.qcow2 -Offset 1MB -Value ([byte[]] @(0xab) * 1000) -Passphrase $passphrase
+        (Read-Qcow2Image vault.qcow2 -Offset 1MB -Count 2 -Passphrase $passphrase) | Should -Be 0xab, 0xab
+        { Read-Qcow2Image vault.qcow2 -Offset 1MB -Count 1 -ErrorAction Stop } | Should -Throw -ErrorId 'PassphraseRequired,*'
+        if (Get-Command qemu-io -ErrorAction Ignore) {
+            $secret = '--object', 'secret,id=s,data=correct horse', '--image-opts', 'driver=qcow2,file.filename=vault.qcow2,encrypt.key-secret=s'
+            $read = qemu-io @secret -c 'read -P 0 0 1M' -c 'read -P 0xab 1M 1000' -c 'read -P 0 2M 8M'
+            $LASTEXITCODE | Should -Be 0
+            $read -match 'failed' | Should -BeNullOrEmpty
+            qemu-img check -q @secret
+            $LASTEXITCODE | Should -Be 0
+        }
+    }
+
+    It 'refuses to make what is not secure, and says what to do' {
+        $passphrase = ConvertTo-SecureString 'x' -AsPlainText -Force
+        { New-Qcow2Image no.qcow2 1MB -Encryption Aes -Passphrase $passphrase -ErrorAction Stop } |
+            Should -Throw -ErrorId 'OptionsContradict,*' -ExpectedMessage '*Use LUKS*'
+        { New-Qcow2Image no.qcow2 1MB -Encryption Luks -ErrorAction Stop } | Should -Throw -ErrorId 'OptionsContradict,*' -ExpectedMessage '*passphrase*'
+        { New-Qcow2Image no.qcow2 1MB -Encryption Luks -Passphrase ([securestring]::new()) -ErrorAction Stop } | Should -Throw -ErrorId 'OptionsContradict,*'
+        Get-ChildItem no.qcow2* | Should -BeNullOrEmpty
+    }
 }

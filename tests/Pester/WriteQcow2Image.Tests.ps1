@@ -114,4 +114,12 @@ Describe 'Resize-Qcow2Image' {
         Resize-Qcow2Image size.qcow2 50MB -WhatIf
         Get-Sha256 size.qcow2 | Should -Be $before
     }
+
+    It 'preallocates what it adds: <_>' -ForEach Metadata, Falloc, Full {
+        $null = New-Qcow2Image size.qcow2 10MB -Force
+        Resize-Qcow2Image size.qcow2 30MB -Preallocation $_ -PassThru | ForEach-Object Size | Should -Be 30MB
+        (Get-Qcow2Extent size.qcow2 -Offset 10MB | Where-Object Kind -eq Data | Measure-Object Length -Sum).Sum | Should -Be 20MB
+        (Get-Qcow2Extent size.qcow2 -Length 10MB).Kind | Should -Be Unallocated
+        (Read-Qcow2Image size.qcow2 -Offset (30MB - 2) -Count 2) | Should -Be 0, 0
+    }
 }

@@ -48,6 +48,18 @@ public enum Qcow2ErrorCode
     /// <summary>No internal snapshot has the id or name that was asked for, or more than one has it.</summary>
     SnapshotNotFound,
 
+    /// <summary>Another internal snapshot has the name that was to be given.</summary>
+    SnapshotExists,
+
+    /// <summary>No bitmap has the name that was asked for.</summary>
+    BitmapNotFound,
+
+    /// <summary>A bitmap with the name of the new one exists.</summary>
+    BitmapExists,
+
+    /// <summary>The bitmap was not saved when the image was last closed; it can only be removed.</summary>
+    BitmapInconsistent,
+
     /// <summary>The file that was to be written exists, and replacing it was not allowed.</summary>
     DestinationExists,
 

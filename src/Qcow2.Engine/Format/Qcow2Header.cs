@@ -125,6 +125,15 @@ public sealed record Qcow2Header
     /// <param name="firstCluster">The file's first cluster; bytes that belong to none of these are left as they are.</param>
     public void Write(Span<byte> firstCluster) => Qcow2HeaderWriter.Write(this, firstCluster);
 
+    /// <summary>The header, its extensions, the end marker and the backing file's name: as much of the first cluster as they take.</summary>
+    internal byte[] ToArray()
+    {
+        int end = HeaderLength + Extensions.Sum(extension => extension.TotalLength) + HeaderExtension.PrefixLength;
+        byte[] bytes = new byte[Math.Min(ClusterSize, Math.Max(end, BackingFileOffset + BackingFileBytes.Length))];
+        Write(bytes);
+        return bytes;
+    }
+
     /// <summary>Refuses an image that uses a feature this engine does not know, and names it.</summary>
     /// <exception cref="Qcow2Exception">An unknown incompatible feature bit is set.</exception>
     public void EnsureSupported()

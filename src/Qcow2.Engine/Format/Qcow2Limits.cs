@@ -48,6 +48,9 @@ public static class Qcow2Limits
     /// <summary>Largest bitmap table, in entries: 32 MiB of table.</summary>
     public const int MaxBitmapTableEntries = 0x400_0000 / sizeof(ulong);
 
+    /// <summary>Most bytes that the clusters of one bitmap may take: 512 MiB.</summary>
+    public const long MaxBitmapDataBytes = 512L << 20;
+
     /// <summary>Largest bitmap directory, in bytes: every bitmap with the longest name.</summary>
     public const long MaxBitmapDirectoryBytes = (long)MaxBitmaps * (BitmapDirectoryEntry.FixedLength + MaxBitmapNameBytes + 1);
 

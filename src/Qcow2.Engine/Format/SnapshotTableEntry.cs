@@ -13,6 +13,7 @@ public sealed record SnapshotTableEntry
 
     private const int DiskSizeOffset = 8;
     private const int InstructionCountOffset = 16;
+    private const int WrittenExtraDataLength = 24;
 
     /// <summary>Host offset of the snapshot's L1 table, in bytes.</summary>
     public long L1TableOffset { get; init; }
@@ -65,6 +66,22 @@ public sealed record SnapshotTableEntry
 
     /// <summary>The name's bytes, which need not be UTF-8.</summary>
     internal ReadOnlyMemory<byte> NameBytes { get; init; }
+
+    /// <summary>Makes the entry of a snapshot without VM state, with the extra data that QEMU writes (in version 2 too).</summary>
+    /// <param name="id">The unique id.</param>
+    /// <param name="name">The name.</param>
+    /// <param name="diskSize">Size of the disk, in bytes.</param>
+    /// <param name="instructionCount">Record/replay instruction count; null where recording is off.</param>
+    internal static SnapshotTableEntry Create(string id, string name, long diskSize, ulong? instructionCount)
+    {
+        byte[] extra = new byte[WrittenExtraDataLength];
+        BinaryPrimitives.WriteInt64BigEndian(extra.AsSpan(DiskSizeOffset), diskSize);
+        BinaryPrimitives.WriteUInt64BigEndian(extra.AsSpan(InstructionCountOffset), instructionCount ?? ulong.MaxValue);
+        return new SnapshotTableEntry { IdBytes = FormatText.Encode(id), NameBytes = FormatText.Encode(name), ExtraData = extra };
+    }
+
+    /// <summary>The same snapshot under another name.</summary>
+    internal SnapshotTableEntry Renamed(string name) => this with { NameBytes = FormatText.Encode(name) };
 
     /// <summary>
     /// Reads how long the entry at the start of a span is, padding included, so that a caller can fetch it whole.

@@ -16,6 +16,11 @@ internal static class BackingFile
             return null;
         }
 
+        if (chain.Options.WithoutBacking)
+        {
+            return new UnopenedDisk(name, imagePath);
+        }
+
         string path = ImageReference.Resolve(name, imagePath, "backing file", chain.Options.References);
         chain.RequireNew(LocalFile.TryIdentify(path), path, imagePath);
         (LocalFile file, BackingFormat format) = OpenNamed(name, header, imagePath, chain.Options);

@@ -14,6 +14,7 @@ internal sealed partial class DiskWriter
     internal void WriteCompressed(long offset, ReadOnlySpan<byte> data)
     {
         Begin();
+        Record(offset, data.Length);
         byte[] cluster = ArrayPool<byte>.Shared.Rent(ClusterSize);
         byte[] compressed = ArrayPool<byte>.Shared.Rent(ClusterSize);
         try
@@ -29,7 +30,7 @@ internal sealed partial class DiskWriter
             }
             else
             {
-                Write(offset, data);
+                WriteData(offset, data);
             }
         }
         catch (MetadataOverlapException e)

@@ -18,11 +18,7 @@ internal sealed partial class DiskWriter
         Begin();
         lock (_gate)
         {
-            while (_inFlight.Count > 0)
-            {
-                Monitor.Wait(_gate);
-            }
-
+            WaitForWrites();
             _committer.Commit();
             long waiting = 0;
             for (int index = 0; index < _l1.Count; index++)

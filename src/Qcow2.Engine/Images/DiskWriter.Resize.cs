@@ -1,33 +1,52 @@
+using Qcow2.Engine.Codecs;
 using Qcow2.Engine.Format;
+using Qcow2.Engine.Metadata;
 
 namespace Qcow2.Engine;
 
 /// <content>Changing the size of the disk.</content>
 internal sealed partial class DiskWriter
 {
-    internal void Resize(long size)
+    // Zeroing goes by entries: in one of these there are millions of the smallest clusters.
+    private const long ZeroedStepBytes = 1L << 30;
+
+    internal void Resize(long size, Preallocation preallocation, IProgress<long>? progress, CancellationToken cancellationToken)
     {
         Begin();
         lock (_gate)
         {
             // In-flight writes lie inside the old size; a shrinking disk must not take their clusters away.
-            while (_inFlight.Count > 0)
+            WaitForWrites();
+
+            if (size == _disk.Length)
             {
-                Monitor.Wait(_gate);
+                return;
             }
 
+            _bitmaps!.PrepareResize(size);
             if (size > _disk.Length)
             {
-                Grow(size);
+                Grow(size, preallocation, progress, cancellationToken);
             }
-            else if (size < _disk.Length)
+            else
             {
                 Shrink(size);
             }
+
+            _bitmaps.Resize();
+            _bitmaps.SaveDisabled();
         }
     }
 
-    private void Grow(long size)
+    private void WaitForWrites()
+    {
+        while (_inFlight.Count > 0)
+        {
+            Monitor.Wait(_gate);
+        }
+    }
+
+    private void Grow(long size, Preallocation preallocation, IProgress<long>? progress, CancellationToken cancellationToken)
     {
         long oldSize = _disk.Length;
         long entries = _geometry.L1EntriesFor(size);
@@ -49,16 +68,75 @@ internal sealed partial class DiskWriter
         _disk.SetLength(size);
         try
         {
-            WriteZeroes(oldSize, size - oldSize, keepAllocation: false);
+            for (long offset = oldSize; offset < size;)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                long end = Math.Min(size, (offset / ZeroedStepBytes * ZeroedStepBytes) + ZeroedStepBytes);
+                ZeroRange(offset, end - offset, keepAllocation: false);
+                offset = end;
+            }
+
+            // A raw data file's every cluster has its entry, as in a new image.
+            bool isMapped = preallocation != Preallocation.Off || IsDataFileRaw;
+            if (isMapped)
+            {
+                ClearDataFile(oldSize, cancellationToken);
+            }
+
+            LengthenDataFile(size);
+            if (isMapped)
+            {
+                Preallocate(FirstToPreallocate(oldSize), preallocation, progress, cancellationToken);
+            }
+
             _committer.Commit();
             _committer.Change(header => header with { Size = size });
             _committer.Commit();
         }
         catch
         {
+            UndoGrowth(oldSize);
+            throw;
+        }
+    }
+
+    /// <summary>The disk's last cluster may be mapped, too, if only its part past the old end would be used by that.</summary>
+    private long FirstToPreallocate(long oldSize)
+    {
+        long start = oldSize & ~((long)ClusterSize - 1);
+        return ReadsAsZeros(start, oldSize) ? start : start + ClusterSize;
+    }
+
+    /// <summary>A data file can be longer than the disk was; what it holds there is not the disk's.</summary>
+    private void ClearDataFile(long oldSize, CancellationToken cancellationToken)
+    {
+        long end = HasDataFile ? Math.Min(_disk.Length, _resources.Data.Length) : 0;
+        if (end > oldSize && !_resources.Data.TryPunchHole(oldSize, end - oldSize))
+        {
+            long start = IsEncrypted ? (oldSize + SectorCipher.SectorSize - 1) & ~(SectorCipher.SectorSize - 1L) : oldSize;
+            WriteZerosToHost(start, start, Math.Max(0, end - start), cancellationToken);
+        }
+    }
+
+    /// <summary>Gives back what was allocated past the end of the disk, as far as the host lets us.</summary>
+    private void UndoGrowth(long oldSize)
+    {
+        try
+        {
+            long firstNew = (oldSize + ClusterSize - 1) & ~((long)ClusterSize - 1);
+            if (!IsDataFileRaw && firstNew < _disk.Length)
+            {
+                DiscardClusters(firstNew, _disk.Length);
+            }
+        }
+        catch (IOException)
+        {
+            // The image is consistent all the same; there are clusters past its end, and the first failure is the one to tell.
+        }
+        finally
+        {
             _disk.SetLength(oldSize);
             _committer.Change(header => header with { Size = oldSize });
-            throw;
         }
     }
 
@@ -77,13 +155,43 @@ internal sealed partial class DiskWriter
         }
 
         long firstGone = (size + ClusterSize - 1) & ~((long)ClusterSize - 1);
+        ClearRestOfCluster(size, Math.Min(firstGone, oldSize));
         if (firstGone < oldSize)
         {
-            Discard(firstGone, oldSize - firstGone);
+            DiscardClusters(firstGone, oldSize);
+        }
+
+        _committer.Commit();
+        if (HasDataFile)
+        {
+            _resources.Data.SetLength(size); // Nothing refers to what is cut off any more.
         }
 
         _disk.SetLength(size);
-        _committer.Commit();
+    }
+
+    /// <summary>QEMU, when it makes the disk larger again, shows what the last cluster still holds past the end.</summary>
+    private void ClearRestOfCluster(long offset, long end)
+    {
+        while (offset < end)
+        {
+            ClusterRun run = _map.Find(offset, end - offset);
+            if (run.State != ClusterState.Unallocated)
+            {
+                ZeroRange(offset, run.Length, keepAllocation: false);
+            }
+
+            offset += run.Length;
+        }
+    }
+
+    /// <summary>An external data file is as long as the disk.</summary>
+    private void LengthenDataFile(long size)
+    {
+        if (HasDataFile && _resources.Data.Length < size)
+        {
+            _resources.Data.SetLength(size);
+        }
     }
 
     private void MoveL1(int count)
@@ -93,9 +201,9 @@ internal sealed partial class DiskWriter
         long offset = _refcounts.Append(ClustersOf(count)) << ClusterBits;
         _guard.SetRange(offset, (long)count * L1Entry.Length, "the active L1 table");
         _l1.Move(offset, count);
-        for (long i = 0; i < oldClusters; i++)
+        if (oldOffset != 0)
         {
-            _refcounts.QueueDecrement((oldOffset >> ClusterBits) + i);
+            _refcounts.QueueDecrements(oldOffset, oldClusters << ClusterBits);
         }
     }
 

@@ -14,6 +14,12 @@ internal sealed partial class DiskWriter
     internal void WriteZeroes(long offset, long length, bool keepAllocation)
     {
         Begin();
+        Record(offset, length);
+        ZeroRange(offset, length, keepAllocation);
+    }
+
+    private void ZeroRange(long offset, long length, bool keepAllocation)
+    {
         long end = offset + length;
         try
         {
@@ -33,16 +39,28 @@ internal sealed partial class DiskWriter
 
     internal void Discard(long offset, long length)
     {
+        Begin();
+        Record(offset, length);
+        DiscardRange(offset, length);
+    }
+
+    private void DiscardRange(long offset, long length)
+    {
         if (IsDataFileRaw)
         {
-            WriteZeroes(offset, length, keepAllocation: true);
+            ZeroRange(offset, length, keepAllocation: true);
             return;
         }
 
-        Begin();
         long mask = ClusterSize - 1;
         long end = offset + length == _disk.Length ? offset + length : (offset + length) & ~mask;
-        offset = (offset + mask) & ~mask;
+        DiscardClusters((offset + mask) & ~mask, end);
+    }
+
+    /// <summary>Gives up the clusters from the start of one to the end of one or of the disk.</summary>
+    private void DiscardClusters(long offset, long end)
+    {
+        long mask = ClusterSize - 1;
         while (offset < end)
         {
             _committer.RequireSound();
@@ -97,7 +115,7 @@ internal sealed partial class DiskWriter
             while (length > 0)
             {
                 int count = (int)Math.Min(length, ZeroPieceBytes);
-                Write(offset, zeros.AsSpan(0, count));
+                WriteData(offset, zeros.AsSpan(0, count));
                 offset += count;
                 length -= count;
             }
@@ -122,7 +140,7 @@ internal sealed partial class DiskWriter
             if (IsDataFileRaw)
             {
                 // The data file alone must be the disk, so what the tables call zeros must be zeros there, too.
-                WriteZerosToHost(offset, Math.Min(end, _disk.Length) - offset);
+                WriteZerosToHost(offset, offset, Math.Min(end, _disk.Length) - offset, default);
             }
 
             if (_geometry.IsExtendedL2)

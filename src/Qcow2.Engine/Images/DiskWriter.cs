@@ -28,7 +28,13 @@ internal sealed partial class DiskWriter
     private readonly HashSet<long> _inFlight = [];
 
     internal DiskWriter(
-        ImageResources resources, MappedDisk disk, L1Table l1, RefcountStore refcounts, MetadataGuard guard, MetadataCommitter committer)
+        ImageResources resources,
+        MappedDisk disk,
+        L1Table l1,
+        IReadOnlyList<SnapshotTableEntry> snapshots,
+        RefcountStore refcounts,
+        MetadataGuard guard,
+        MetadataCommitter committer)
     {
         _resources = resources;
         _disk = disk;
@@ -39,6 +45,9 @@ internal sealed partial class DiskWriter
         _committer = committer;
         _geometry = resources.Header.Geometry;
         committer.Freed = OnFreed;
+        Snapshots = snapshots;
+        ProtectTables();
+        AdoptSnapshots(snapshots);
     }
 
     /// <summary>The header as it is now.</summary>
@@ -56,6 +65,12 @@ internal sealed partial class DiskWriter
     internal void Write(long offset, ReadOnlySpan<byte> data)
     {
         Begin();
+        Record(offset, data.Length);
+        WriteData(offset, data);
+    }
+
+    private void WriteData(long offset, ReadOnlySpan<byte> data)
+    {
         try
         {
             while (!data.IsEmpty)
@@ -87,12 +102,19 @@ internal sealed partial class DiskWriter
         }
     }
 
-    /// <summary>Flushes, leaving nothing behind that a check would call a leak.</summary>
+    /// <summary>Flushes and saves the bitmaps, leaving nothing behind that a check would call a leak.</summary>
     internal void Close()
     {
         lock (_gate)
         {
-            _committer.CommitAll();
+            try
+            {
+                SaveBitmaps();
+            }
+            finally
+            {
+                _committer.CommitAll(); // What the guest wrote does not wait for bitmaps that cannot be saved.
+            }
         }
     }
 
@@ -197,16 +219,19 @@ internal sealed partial class DiskWriter
     private void WritePlanned(WritePlan plan, ReadOnlySpan<byte> data)
     {
         long dataEnd = plan.DataOffset + data.Length;
+
+        // An external data file is no longer than the disk, because a raw one is the disk.
+        long spanEnd = HasDataFile && !IsEncrypted ? Math.Min(plan.SpanEnd, _disk.Length) : plan.SpanEnd;
         bool mayHaveHoles = plan.IsFresh && !IsEncrypted;
         bool skipHead = plan.DataOffset == plan.SpanStart || (mayHaveHoles && ReadsAsZeros(plan.SpanStart, plan.DataOffset));
-        bool skipTail = dataEnd == plan.SpanEnd || (mayHaveHoles && ReadsAsZeros(dataEnd, plan.SpanEnd));
+        bool skipTail = dataEnd == spanEnd || (mayHaveHoles && ReadsAsZeros(dataEnd, spanEnd));
         if (skipHead && skipTail && !IsEncrypted)
         {
             _resources.Data.Write(plan.ToHost(plan.DataOffset), data);
             return;
         }
 
-        int length = (int)(plan.SpanEnd - plan.SpanStart);
+        int length = (int)(spanEnd - plan.SpanStart);
         byte[] buffer = ArrayPool<byte>.Shared.Rent(length);
         try
         {
@@ -317,7 +342,8 @@ internal sealed partial class DiskWriter
 
     private void CommitIfMuchIsDirty()
     {
-        if (_committer.DirtyBytes > MaxDirtyBytes)
+        // What waits to be written cannot leave the cache, so it must not outgrow that either.
+        if (_committer.DirtyBytes > MaxDirtyBytes || _resources.L2Cache.DirtyBytes > _resources.L2Cache.CapacityBytes)
         {
             _committer.Commit();
         }

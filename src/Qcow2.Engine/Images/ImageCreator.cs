@@ -1,3 +1,4 @@
+using Qcow2.Engine.Codecs;
 using Qcow2.Engine.Format;
 using Qcow2.Engine.Metadata;
 using Qcow2.Engine.Storage;
@@ -9,30 +10,60 @@ internal static class ImageCreator
 {
     private const int HeaderLength = 112;
 
-    /// <summary>Lays out an image in empty storage.</summary>
+    /// <summary>Lays out an image in empty storage, and leaves the flush to the caller.</summary>
+    /// <returns>The cipher of an encrypted image, which the caller disposes of; null for any other.</returns>
     /// <exception cref="ArgumentException">The options contradict each other or the format.</exception>
     /// <exception cref="Qcow2Exception">The disk is larger than the layout allows.</exception>
-    internal static void Create(BlockStorage storage, long size, Qcow2CreateOptions options)
+    internal static SectorCipher? Create(BlockStorage storage, long size, Qcow2CreateOptions options, CancellationToken cancellationToken)
     {
         Qcow2Header header = HeaderFor(size, options);
+        if (options.Encryption == EncryptionMethod.None)
+        {
+            WriteMetadata(storage, header, []);
+            return null;
+        }
+
+        (byte[] area, SectorCipher cipher) = LuksFormatter.Format(options.Passphrase!, options.KeyDerivationTime, cancellationToken);
+        try
+        {
+            WriteMetadata(storage, header, area);
+            return cipher;
+        }
+        catch
+        {
+            cipher.Dispose();
+            throw;
+        }
+    }
+
+    private static void WriteMetadata(BlockStorage storage, Qcow2Header header, byte[] encryptionHeader)
+    {
         var refcounts = RefcountStore.CreateEmpty(storage, header.Geometry, header.RefcountOrder);
         refcounts.Append(1); // the header's cluster
         long l1Clusters = ((long)header.L1Size * L1Entry.Length + header.ClusterSize - 1) >> header.ClusterBits;
         long l1Offset = refcounts.Append(Math.Max(1, l1Clusters)) << header.ClusterBits;
+        long encryptionOffset = 0;
+        if (encryptionHeader.Length > 0)
+        {
+            encryptionOffset = refcounts.Append((encryptionHeader.Length + header.ClusterSize - 1) >> header.ClusterBits) << header.ClusterBits;
+            storage.Write(encryptionOffset, encryptionHeader);
+        }
+
         header = header with
         {
             L1TableOffset = l1Offset,
             RefcountTableOffset = refcounts.TableOffset,
             RefcountTableClusters = refcounts.TableClusters,
+            Extensions = [.. header.Extensions.Select(extension => extension is EncryptionHeaderExtension encryption
+                ? new EncryptionHeaderExtension(encryptionOffset, encryption.HeaderLength)
+                : extension)],
         };
 
         refcounts.ApplyDecrements(_ => { }); // A table that was outgrown before anything was written.
         refcounts.WriteBlocks();
         refcounts.WriteMovedTable();
         L1Table.CreateEmpty(l1Offset, header.L1Size).WriteMoved(storage);
-        byte[] cluster = new byte[header.ClusterSize];
-        header.Write(cluster);
-        storage.Write(0, cluster);
+        storage.Write(0, header.ToArray());
         storage.SetLength(refcounts.HighWater << header.ClusterBits);
     }
 
@@ -69,6 +100,7 @@ internal static class ImageCreator
             Version = options.Version,
             ClusterBits = clusterBits,
             Size = size,
+            EncryptionMethod = options.Encryption,
             L1Size = (int)l1Size,
             RefcountOrder = new RefcountOrder(refcountOrder),
             HeaderLength = headerLength,
@@ -98,14 +130,20 @@ internal static class ImageCreator
             extensions.Add(new DataFileNameExtension(options.DataFile));
         }
 
+        if (options.Encryption == EncryptionMethod.Luks)
+        {
+            extensions.Add(new EncryptionHeaderExtension(0, LuksFormatter.AreaLength)); // Its place is known later.
+        }
+
         if (options.Version >= 3)
         {
             var names = new FeatureNameTableExtension(FeatureNames);
             int room = options.ClusterSize - HeaderLength - extensions.Sum(extension => extension.TotalLength)
-                - (options.BackingFile is null ? 0 : FormatText.Encode(options.BackingFile).Length) - HeaderExtension.PrefixLength;
+                - (options.BackingFile is null ? 0 : FormatText.Encode(options.BackingFile).Length) - HeaderExtension.PrefixLength
+                - HeaderExtension.PrefixLength - BitmapsExtension.DataLength;
             if (names.TotalLength <= room)
             {
-                extensions.Add(names); // Only a help for people: left out where clusters are too small for it.
+                extensions.Add(names); // Only a help for people: left out where clusters are too small for it and for bitmaps.
             }
         }
 
@@ -155,6 +193,7 @@ internal static class ImageCreator
                 nameof(options));
         }
 
+        CheckEncryption(options);
         if (options.ExtendedL2 && clusterBits < Qcow2Limits.MinExtendedL2ClusterBits)
         {
             throw new ArgumentException($"Extended L2 entries need clusters of 16 KiB or more, not {options.ClusterSize} bytes.", nameof(options));
@@ -163,6 +202,48 @@ internal static class ImageCreator
         if ((options.BackingFile is null) != (options.BackingFormat is null))
         {
             throw new ArgumentException("A backing file and its format are given together.", nameof(options));
+        }
+    }
+
+    private static void CheckEncryption(Qcow2CreateOptions options)
+    {
+        switch (options.Encryption)
+        {
+            case EncryptionMethod.None when options.Passphrase is not null:
+                throw new ArgumentException("There is a passphrase, but the new image is not to be encrypted; say which encryption (-Encryption Luks).", nameof(options));
+            case EncryptionMethod.None:
+                return;
+            case EncryptionMethod.Aes:
+                throw new ArgumentException(
+                    "New images are not encrypted with the legacy AES method, which is not secure: it uses the passphrase itself as a short key. Use LUKS.",
+                    nameof(options));
+            case EncryptionMethod.Luks:
+                break;
+            default:
+                throw new ArgumentException($"There is no encryption method {(uint)options.Encryption}.", nameof(options));
+        }
+
+        if (options.Passphrase is null || options.Passphrase.Utf8.IsEmpty)
+        {
+            throw new ArgumentException("An encrypted image needs a passphrase (-Passphrase), and an empty one protects nothing.", nameof(options));
+        }
+
+        if (options.KeyDerivationTime < TimeSpan.Zero)
+        {
+            throw new ArgumentException($"Key derivation cannot take {options.KeyDerivationTime}; that is less than no time.", nameof(options));
+        }
+
+        if (options.DataFileRaw)
+        {
+            throw new ArgumentException("An encrypted external data file is no raw image of the disk; have one or the other.", nameof(options));
+        }
+
+        if (options.Version == 2 && options.Preallocation is Preallocation.Metadata or Preallocation.Falloc)
+        {
+            throw new ArgumentException(
+                "Version 2 cannot say that space which was reserved reads as zeros, and what is decrypted from nothing is noise. "
+                + "Use version 3, or full preallocation, which writes encrypted zeros.",
+                nameof(options));
         }
     }
 

@@ -1,3 +1,4 @@
+using Qcow2.Engine.Codecs;
 using Qcow2.Engine.Storage;
 
 namespace Qcow2.Engine;
@@ -5,20 +6,24 @@ namespace Qcow2.Engine;
 /// <summary>Creates the files of a new image: the image and, where asked for, its external data file.</summary>
 internal static class ImageFileCreator
 {
-    internal static void Create(string path, long? size, Qcow2CreateOptions options, bool overwrite, CancellationToken cancellationToken)
+    internal static void Create(string path, long? size, Qcow2CreateOptions options, bool overwrite, IProgress<long>? progress, CancellationToken cancellationToken)
     {
         string fullPath = System.IO.Path.GetFullPath(path);
         long diskSize = SizeOf(fullPath, size, options);
         using var image = ReplacementFile.Create(fullPath, overwrite);
         using ReplacementFile? data = CreateDataFile(fullPath, diskSize, options, overwrite);
-        ImageCreator.Create(image.Storage, diskSize, options);
-        if (options.Preallocation != Preallocation.Off || options.DataFileRaw)
+        using (SectorCipher? cipher = ImageCreator.Create(image.Storage, diskSize, options, cancellationToken))
         {
-            Preallocate(image.Storage, data?.Storage, options.Preallocation, cancellationToken);
+            if (options.Preallocation != Preallocation.Off || options.DataFileRaw)
+            {
+                using var disk = Qcow2Image.OpenBorrowed(image.Storage, data?.Storage, cipher);
+                disk.Preallocate(options.Preallocation, progress, cancellationToken);
+            }
         }
 
         image.Storage.Flush();
         data?.Storage.Flush();
+        cancellationToken.ThrowIfCancellationRequested();
         data?.Commit();
         image.Commit();
     }
@@ -56,11 +61,5 @@ internal static class ImageFileCreator
         var file = ReplacementFile.Create(path, overwrite);
         file.Storage.SetLength(size);
         return file;
-    }
-
-    private static void Preallocate(BlockStorage image, BlockStorage? data, Preallocation preallocation, CancellationToken cancellationToken)
-    {
-        using var disk = Qcow2Image.OpenBorrowed(image, data);
-        disk.Preallocate(preallocation, cancellationToken);
     }
 }

@@ -14,6 +14,7 @@ internal sealed class MappedDisk : VirtualDisk
 {
     private readonly ImageResources _resources;
     private long _length;
+    private volatile bool _isRetired;
 
     internal MappedDisk(ImageResources resources, L1Table l1, long length)
     {
@@ -24,6 +25,9 @@ internal sealed class MappedDisk : VirtualDisk
 
     /// <summary>Gives the disk another size. The L1 table covers it by now.</summary>
     internal void SetLength(long length) => Volatile.Write(ref _length, length);
+
+    /// <summary>Refuses all reads from now on: the snapshot was deleted, and its clusters may hold anything.</summary>
+    internal void Retire() => _isRetired = true;
 
     /// <summary>Where the disk's clusters are.</summary>
     internal ClusterMap Map { get; }
@@ -55,6 +59,7 @@ internal sealed class MappedDisk : VirtualDisk
             while (!buffer.IsEmpty)
             {
                 using ClusterUse use = _resources.UseClusters();
+                RequireAlive();
                 ClusterRun run = Map.Find(offset, buffer.Length);
                 ReadRun(run, offset, buffer.Slice(0, (int)run.Length));
                 offset += run.Length;
@@ -100,11 +105,20 @@ internal sealed class MappedDisk : VirtualDisk
         }
     }
 
+    private void RequireAlive()
+    {
+        if (_isRetired)
+        {
+            throw new InvalidOperationException($"{Path}: the snapshot that this disk showed was deleted.");
+        }
+    }
+
     private ClusterRun FindForExtents(long offset, long length)
     {
         try
         {
             using ClusterUse use = _resources.UseClusters();
+            RequireAlive();
             return Map.Find(offset, length);
         }
         catch (Qcow2Exception e)

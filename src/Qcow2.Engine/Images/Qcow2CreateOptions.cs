@@ -14,7 +14,7 @@ public enum Preallocation
     /// <summary>As <see cref="Metadata"/>, and the host reserves the space without writing it.</summary>
     Falloc,
 
-    /// <summary>As <see cref="Metadata"/>, and zeros are written to all of it.</summary>
+    /// <summary>As <see cref="Metadata"/>, and zeros are written to all of it, encrypted where the image is.</summary>
     Full,
 }
 
@@ -62,6 +62,22 @@ public sealed record Qcow2CreateOptions
 
     /// <summary>Whether the external data file alone is to be a raw image of the disk. Not with a backing file.</summary>
     public bool DataFileRaw { get; init; }
+
+    /// <summary>
+    /// How the disk is encrypted: <see cref="EncryptionMethod.None"/>, the default, or <see cref="EncryptionMethod.Luks"/> with
+    /// QEMU's defaults (LUKS version 1, AES-256 in XTS mode, plain64, SHA-256). Images of the legacy AES method can be read and
+    /// written, but are not made: it is not secure.
+    /// </summary>
+    public EncryptionMethod Encryption { get; init; }
+
+    /// <summary>The passphrase of key slot 0, for an encrypted image. It stays the caller's, and is not empty.</summary>
+    public Passphrase? Passphrase { get; init; }
+
+    /// <summary>
+    /// How long it is to take to try a passphrase on a machine like this one: the iterations of key derivation follow from it,
+    /// 10,000 at least. Two seconds by default, as with QEMU's <c>iter-time</c>.
+    /// </summary>
+    public TimeSpan KeyDerivationTime { get; init; } = TimeSpan.FromSeconds(2);
 
     /// <summary>What is allocated in advance. Not with a backing file, which allocated clusters would hide.</summary>
     public Preallocation Preallocation { get; init; }

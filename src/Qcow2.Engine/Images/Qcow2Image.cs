@@ -1,3 +1,4 @@
+using Qcow2.Engine.Checking;
 using Qcow2.Engine.Codecs;
 using Qcow2.Engine.Format;
 using Qcow2.Engine.Metadata;
@@ -13,18 +14,18 @@ namespace Qcow2.Engine;
 /// image.Read(0, sector);
 /// </code>
 /// </example>
-public sealed class Qcow2Image : VirtualDisk
+public sealed partial class Qcow2Image : VirtualDisk
 {
     private readonly ImageResources _resources;
     private readonly MappedDisk _active;
     private readonly DiskWriter? _writer;
+    private readonly IReadOnlyList<SnapshotTableEntry> _snapshots;
     private bool _isDisposed;
-    private IReadOnlyList<BitmapDirectoryEntry>? _bitmaps;
 
     private Qcow2Image(ImageResources resources, IReadOnlyList<SnapshotTableEntry> snapshots)
     {
         _resources = resources;
-        Snapshots = snapshots;
+        _snapshots = snapshots;
         Qcow2Header header = resources.Header;
         L1Table l1 = L1Table.Load(resources.Image, header.L1TableOffset, header.L1Size, "The active L1 table");
         _active = new MappedDisk(resources, l1, header.Size);
@@ -46,10 +47,10 @@ public sealed class Qcow2Image : VirtualDisk
     /// <summary>The image's header.</summary>
     public Qcow2Header Header => _writer?.Header ?? _resources.Header;
 
-    /// <summary>The internal snapshots, oldest first.</summary>
-    public IReadOnlyList<SnapshotTableEntry> Snapshots { get; }
-
-    /// <summary>The persistent bitmaps; none where the header says that they are stale.</summary>
+    /// <summary>
+    /// The persistent bitmaps as they are now; none where the header says that they are stale. One that records what is
+    /// written here is marked as in use on the disk until the image is closed, but not in this list.
+    /// </summary>
     /// <exception cref="Qcow2Exception">The bitmap directory is damaged.</exception>
     public IReadOnlyList<BitmapDirectoryEntry> Bitmaps
     {
@@ -57,7 +58,7 @@ public sealed class Qcow2Image : VirtualDisk
         {
             try
             {
-                return _bitmaps ??= BitmapDirectory.Load(_resources.Image, Header);
+                return _writer?.Bitmaps ?? BitmapDirectory.Load(_resources.Image, Header);
             }
             catch (Qcow2Exception e)
             {
@@ -67,48 +68,58 @@ public sealed class Qcow2Image : VirtualDisk
         }
     }
 
+    /// <summary>L2 tables that wait to be written, in bytes.</summary>
+    internal long UnwrittenTableBytes => _resources.L2Cache.DirtyBytes;
+
     /// <summary>Creates an image and opens it for writing.</summary>
     /// <param name="path">The file to make. A relative path is taken from the process's current directory.</param>
     /// <param name="size">Size of the virtual disk, in bytes; null to take the backing file's.</param>
     /// <param name="options">The layout; null for <see cref="Qcow2CreateOptions.Default"/>.</param>
     /// <param name="overwrite">Whether files that exist are replaced. They stay as they were until the new ones are complete.</param>
-    /// <param name="cancellationToken">Stops the creation, which takes long only where space is preallocated.</param>
+    /// <param name="progress">Told of the bytes of the disk that have been preallocated so far, in order, on the calling thread.</param>
+    /// <param name="cancellationToken">Stops the creation, which takes long only where space is preallocated or the image is encrypted.</param>
     /// <exception cref="ArgumentException">The options contradict each other or the format.</exception>
     /// <exception cref="Qcow2Exception">
     /// The disk is larger than the layout allows, the file exists and may not be replaced, or the backing file cannot be opened.
     /// </exception>
     /// <exception cref="IOException">The file could not be written.</exception>
     public static Qcow2Image Create(
-        string path, long? size, Qcow2CreateOptions? options = null, bool overwrite = false, CancellationToken cancellationToken = default)
+        string path, long? size, Qcow2CreateOptions? options = null, bool overwrite = false, IProgress<long>? progress = null,
+        CancellationToken cancellationToken = default)
     {
-        CreateFile(path, size, options, overwrite, cancellationToken);
-        return Open(path, new Qcow2OpenOptions { Writable = true }, cancellationToken);
+        CreateFile(path, size, options, overwrite, progress, cancellationToken);
+        return Open(path, new Qcow2OpenOptions { Writable = true, Passphrase = options?.Passphrase }, cancellationToken);
     }
 
     /// <summary>
-    /// Creates an image and leaves it closed. Unlike <see cref="Create(string, long?, Qcow2CreateOptions?, bool, CancellationToken)"/>,
+    /// Creates an image and leaves it closed. Unlike <see cref="Create(string, long?, Qcow2CreateOptions?, bool, IProgress{long}?, CancellationToken)"/>,
     /// this also makes an image whose backing file is not there yet.
     /// </summary>
     /// <param name="path">The file to make. A relative path is taken from the process's current directory.</param>
     /// <param name="size">Size of the virtual disk, in bytes; null to take the backing file's.</param>
     /// <param name="options">The layout; null for <see cref="Qcow2CreateOptions.Default"/>.</param>
     /// <param name="overwrite">Whether files that exist are replaced. They stay as they were until the new ones are complete.</param>
-    /// <param name="cancellationToken">Stops the creation, which takes long only where space is preallocated.</param>
+    /// <param name="progress">Told of the bytes of the disk that have been preallocated so far, in order, on the calling thread.</param>
+    /// <param name="cancellationToken">Stops the creation, which takes long only where space is preallocated or the image is encrypted.</param>
     /// <exception cref="ArgumentException">The options contradict each other or the format.</exception>
     /// <exception cref="Qcow2Exception">The disk is larger than the layout allows, or the backing file cannot be opened.</exception>
     /// <exception cref="IOException">The file could not be written, or exists and may not be replaced.</exception>
     public static void CreateFile(
-        string path, long? size, Qcow2CreateOptions? options = null, bool overwrite = false, CancellationToken cancellationToken = default)
-        => ImageFileCreator.Create(path, size, options ?? Qcow2CreateOptions.Default, overwrite, cancellationToken);
+        string path, long? size, Qcow2CreateOptions? options = null, bool overwrite = false, IProgress<long>? progress = null,
+        CancellationToken cancellationToken = default)
+        => ImageFileCreator.Create(path, size, options ?? Qcow2CreateOptions.Default, overwrite, progress, cancellationToken);
 
     /// <summary>Creates an image in empty storage of the caller's and opens it for writing. The image owns the storage from then on.</summary>
     /// <param name="storage">Empty storage.</param>
     /// <param name="size">Size of the virtual disk, in bytes.</param>
     /// <param name="options">The layout; null for <see cref="Qcow2CreateOptions.Default"/>.</param>
+    /// <remarks>The image is on the disk when this returns. Preallocation, which also takes place in a data file, is left out.</remarks>
     public static Qcow2Image Create(BlockStorage storage, long size, Qcow2CreateOptions? options = null)
     {
-        ImageCreator.Create(storage, size, options ?? Qcow2CreateOptions.Default);
-        return Open(storage, new Qcow2OpenOptions { Writable = true });
+        options ??= Qcow2CreateOptions.Default;
+        ImageCreator.Create(storage, size, options, default)?.Dispose();
+        storage.Flush();
+        return Open(storage, new Qcow2OpenOptions { Writable = true, Passphrase = options.Passphrase });
     }
 
     /// <summary>Opens an image for reading, with its backing chain and external data file.</summary>
@@ -175,16 +186,16 @@ public sealed class Qcow2Image : VirtualDisk
     internal void RequireRoomFor(BackingReference? reference) => BackingReferenceWriter.RequireRoom(_resources.Image, reference);
 
     /// <summary>Opens a new image for writing in storage that stays the caller's.</summary>
-    internal static Qcow2Image OpenBorrowed(BlockStorage image, BlockStorage? data)
+    internal static Qcow2Image OpenBorrowed(BlockStorage image, BlockStorage? data, SectorCipher? cipher)
     {
         Qcow2Header header = HeaderCluster.Load(image);
         var options = new Qcow2OpenOptions();
         return new Qcow2Image(
-            new ImageResources(header, image, data ?? image, null, null, options.L2CacheSize, isWritable: true) { OwnsFiles = false }, []);
+            new ImageResources(header, image, data ?? image, null, cipher, options.L2CacheSize, isWritable: true) { OwnsFiles = false }, []);
     }
 
-    internal void Preallocate(Preallocation preallocation, CancellationToken cancellationToken)
-        => _writer!.Preallocate(preallocation, cancellationToken);
+    internal void Preallocate(Preallocation preallocation, IProgress<long>? progress, CancellationToken cancellationToken)
+        => _writer!.Preallocate(0, preallocation, progress, cancellationToken);
 
     /// <summary>Opens an image as part of a chain. On failure the storage is left to the caller.</summary>
     internal static Qcow2Image Open(BlockStorage storage, ChainContext chain)
@@ -196,18 +207,18 @@ public sealed class Qcow2Image : VirtualDisk
         {
             Qcow2Header header = HeaderCluster.Load(storage);
             header.EnsureSupported();
+            bool isWritable = chain.IsTop && chain.Options.Writable;
+            if (isWritable)
+            {
+                header = DirtyImage.MakeWritable(storage, header, chain.CancellationToken);
+            }
+
             IReadOnlyList<SnapshotTableEntry> snapshots = SnapshotTable.Load(storage, header);
             cipher = ImageEncryption.Unlock(storage, header, chain.Options.Passphrase, chain.CancellationToken);
-            bool isWritable = chain.IsTop && chain.Options.Writable;
             data = header.Has(IncompatibleFeatures.ExternalDataFile)
                 ? BackingFile.OpenDataFile(header, storage, chain.Options, isWritable)
                 : storage;
             backing = chain.HasSubstitute ? chain.Substitute : BackingFile.Open(header, storage.Path, chain);
-            if (isWritable)
-            {
-                RequireWritable(header);
-            }
-
             var resources = new ImageResources(header, storage, data, backing, cipher, chain.Options.L2CacheSize, isWritable);
             return new Qcow2Image(resources, snapshots);
         }
@@ -225,52 +236,6 @@ public sealed class Qcow2Image : VirtualDisk
         }
     }
 
-    /// <summary>Finds a snapshot by its id or, where no id matches, by its name, as QEMU does.</summary>
-    /// <param name="idOrName">The id or name; case matters.</param>
-    /// <exception cref="Qcow2Exception">There is none, or several have the name.</exception>
-    public SnapshotTableEntry FindSnapshot(string idOrName)
-    {
-        SnapshotTableEntry? byId = Snapshots.FirstOrDefault(snapshot => string.Equals(snapshot.Id, idOrName, StringComparison.Ordinal));
-        if (byId is not null)
-        {
-            return byId;
-        }
-
-        List<SnapshotTableEntry> byName = [.. Snapshots.Where(snapshot => string.Equals(snapshot.Name, idOrName, StringComparison.Ordinal))];
-        return byName.Count switch
-        {
-            1 => byName[0],
-            0 => throw NotFound($"There is no snapshot with the id or name '{FormatText.Printable(idOrName)}'; {KnownSnapshots()}"),
-            _ => throw NotFound(
-                $"{byName.Count} snapshots are called '{FormatText.Printable(idOrName)}'; say which by its id: "
-                + $"{string.Join(", ", byName.Select(snapshot => snapshot.Id))}."),
-        };
-    }
-
-    /// <summary>Opens an internal snapshot as a disk. It borrows this image, which must stay open as long as it is read.</summary>
-    /// <param name="snapshot">One of <see cref="Snapshots"/>.</param>
-    /// <exception cref="Qcow2Exception">The snapshot's L1 table is damaged.</exception>
-    public VirtualDisk OpenSnapshot(SnapshotTableEntry snapshot)
-    {
-        try
-        {
-            string name = $"The L1 table of snapshot '{FormatText.Printable(snapshot.Id)}'";
-            ulong size = snapshot.DiskSize ?? (ulong)Header.Size;
-            if (size > long.MaxValue || Header.Geometry.L1EntriesFor((long)size) > snapshot.L1Size)
-            {
-                throw Qcow2Errors.Corrupt($"{name} has {snapshot.L1Size} entries, too few for its disk of {size} bytes.");
-            }
-
-            L1Table l1 = L1Table.Load(_resources.Image, snapshot.L1TableOffset, snapshot.L1Size, name);
-            return new MappedDisk(_resources, l1, (long)size);
-        }
-        catch (Qcow2Exception e)
-        {
-            e.At(Path);
-            throw;
-        }
-    }
-
     /// <inheritdoc/>
     public override bool CanWrite => _writer is not null;
 
@@ -280,11 +245,17 @@ public sealed class Qcow2Image : VirtualDisk
     /// <summary>Gives the disk another size. What is added reads as zeros; what is cut off is gone.</summary>
     /// <param name="size">The new size, in bytes.</param>
     /// <param name="allowShrink">Whether the disk may get smaller.</param>
-    /// <exception cref="ArgumentException">The disk would get smaller, and that was not allowed.</exception>
-    /// <exception cref="NotSupportedException">The image is open for reading only, or is of version 2 and has snapshots.</exception>
+    /// <param name="preallocation">What is allocated in advance of the part that is added. Also where there is a backing file, which it does not show.</param>
+    /// <param name="progress">Told of the bytes that have been preallocated so far, in order, on the calling thread.</param>
+    /// <param name="cancellationToken">Stops the preallocation. The image then has its old size, and what was added is given back.</param>
+    /// <exception cref="ArgumentException">The disk would get smaller, and that was not allowed, or something is to be preallocated all the same.</exception>
+    /// <exception cref="NotSupportedException">The image is open for reading only, is of version 2 and has snapshots, or has a bitmap that was never saved.</exception>
+    /// <exception cref="OperationCanceledException">The resizing was stopped.</exception>
     /// <exception cref="Qcow2Exception">The size is past the limit of the image's layout.</exception>
     /// <exception cref="IOException">The host could not write. The image is consistent and has the old size or the new one.</exception>
-    public void Resize(long size, bool allowShrink = false)
+    public void Resize(
+        long size, bool allowShrink = false, Preallocation preallocation = Preallocation.Off, IProgress<long>? progress = null,
+        CancellationToken cancellationToken = default)
     {
         if (_writer is null)
         {
@@ -296,17 +267,22 @@ public sealed class Qcow2Image : VirtualDisk
             throw new NotSupportedException($"{Path}: an image of version 2 that has snapshots cannot be resized, for they do not say how large they are.");
         }
 
-        if (Bitmaps.Count > 0)
-        {
-            throw new NotSupportedException($"{Path}: an image with bitmaps cannot be resized, for they describe a disk of its present size. Remove them first.");
-        }
-
         if (size < Length && !allowShrink)
         {
             throw new ArgumentException($"{Path}: the disk has {Length} bytes; making it smaller destroys what lies past {size} and has to be allowed.", nameof(size));
         }
 
-        _writer.Resize(size);
+        if (size < Length && preallocation != Preallocation.Off)
+        {
+            throw new ArgumentException($"{Path}: nothing can be preallocated of a disk that gets smaller.", nameof(preallocation));
+        }
+
+        if (preallocation != Preallocation.Off)
+        {
+            _resources.EnsureReadable(); // Encrypted zeros need the key.
+        }
+
+        _writer.Resize(size, preallocation, progress, cancellationToken);
     }
 
     /// <summary>
@@ -382,59 +358,20 @@ public sealed class Qcow2Image : VirtualDisk
         base.Dispose(disposing);
     }
 
-    private static void RequireWritable(Qcow2Header header)
-    {
-        if (header.Has(IncompatibleFeatures.Corrupt))
-        {
-            throw Qcow2Errors.Corrupt("The image is marked corrupt: it can be read, but must be repaired before it is written.");
-        }
-
-        if (header.Has(IncompatibleFeatures.Dirty))
-        {
-            throw Qcow2Errors.Unsupported("The image was not closed well (dirty bit): its refcounts must be repaired before it is written.");
-        }
-    }
-
     private DiskWriter CreateWriter(L1Table l1)
     {
         var refcounts = RefcountStore.Load(_resources.Image, Header, 4L << 20);
         var guard = new MetadataGuard(Header.ClusterBits);
-        guard.SetRange(l1.Offset, (long)l1.Count * L1Entry.Length, "the active L1 table");
-        for (int i = 0; i < l1.Count; i++)
+        if (Header.Extension<EncryptionHeaderExtension>() is { } encryption)
         {
-            if (l1[i].IsUsed)
-            {
-                guard.Add(l1[i].Offset, Header.ClusterSize, "an L2 table");
-            }
+            guard.SetRange(encryption.Offset, encryption.HeaderLength, "the encryption header");
         }
 
-        foreach ((long offset, long length) in refcounts.MetadataRanges())
-        {
-            guard.Add(offset, length, "the refcount structure");
-        }
-
-        guard.AddRanges(
-            Snapshots.Select(snapshot => (snapshot.L1TableOffset, (long)snapshot.L1Size * L1Entry.Length)), "a snapshot's L1 table");
-        guard.SetRange(Header.SnapshotsOffset, Snapshots.Sum(snapshot => (long)snapshot.TotalLength), "the snapshot table");
         refcounts.MetadataAdded = (offset, length) => guard.Add(offset, length, "the refcount structure");
         var committer = new MetadataCommitter(_resources.Image, _resources.Data, Header, l1, _resources.L2Cache, refcounts)
         {
             Exclusively = _resources.Exclusively,
         };
-        return new DiskWriter(_resources, _active, l1, refcounts, guard, committer);
+        return new DiskWriter(_resources, _active, l1, _snapshots, refcounts, guard, committer);
     }
-
-    private string KnownSnapshots()
-    {
-        const int Shown = 10;
-        if (Snapshots.Count == 0)
-        {
-            return "the image has no snapshots.";
-        }
-
-        IEnumerable<string> names = Snapshots.Take(Shown).Select(snapshot => $"'{FormatText.Printable(snapshot.Name)}' (id {FormatText.Printable(snapshot.Id)})");
-        return $"the image has {string.Join(", ", names)}{(Snapshots.Count > Shown ? " and more." : ".")}";
-    }
-
-    private Qcow2Exception NotFound(string message) => new Qcow2Exception(Qcow2ErrorCode.SnapshotNotFound, message).At(Path);
 }

@@ -12,6 +12,12 @@ public sealed record Qcow2OpenOptions
     /// <summary>What may be opened because the image names it. <see cref="ReferencePolicy.Follow"/> by default.</summary>
     public ReferencePolicy References { get; init; } = ReferencePolicy.Follow;
 
+    /// <summary>
+    /// Open the image alone, whether or not its backing file is there. Its metadata and its snapshots can be changed; reading
+    /// what lies in the backing file fails (<see cref="Qcow2ErrorCode.BackingFileUnavailable"/>).
+    /// </summary>
+    public bool WithoutBacking { get; init; }
+
     /// <summary>Most images in the backing chain, the first included. 64 by default.</summary>
     public int MaxChainLength { get; init; } = 64;
 

@@ -94,7 +94,10 @@ public abstract class VirtualDisk : IDisposable
     }
 
     /// <summary>Returns when everything that was written before is on the disk of the host.</summary>
-    /// <exception cref="IOException">The host could not write. The image is consistent; calling again tries again.</exception>
+    /// <exception cref="IOException">
+    /// The host could not write. The image is consistent. Calling again tries again, unless it was the host's own flush that failed:
+    /// then what was written since the last flush may be lost, and this fails until the image is opened again.
+    /// </exception>
     public virtual void Flush()
     {
     }

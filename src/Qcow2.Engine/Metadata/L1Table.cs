@@ -81,6 +81,16 @@ internal sealed class L1Table
         IsMoved = true;
     }
 
+    /// <summary>A copy of the entries' 64 bits.</summary>
+    internal ulong[] CopyEntries() => (ulong[])_entries.Clone();
+
+    /// <summary>Goes on with a table that took the place of this one, and is on the disk. Nothing waits to be written.</summary>
+    internal void Adopt(long offset, ulong[] entries)
+    {
+        _entries = entries;
+        Offset = offset;
+    }
+
     /// <summary>Writes a table that moved, at its new place, to which the header does not point yet.</summary>
     internal void WriteMoved(BlockStorage image)
     {

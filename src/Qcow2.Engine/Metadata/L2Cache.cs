@@ -22,6 +22,9 @@ internal sealed class L2Cache
     private readonly Dictionary<long, Slot> _dirty = [];
     private readonly HashSet<long> _newTables = [];
 
+    // Times that changed slices came to the disk, and so may have left the cache. Under _clock.
+    private int _commits;
+
     internal L2Cache(BlockStorage storage, ClusterGeometry geometry, long maxBytes)
     {
         _storage = storage;
@@ -37,6 +40,9 @@ internal sealed class L2Cache
     /// <summary>Bytes of slices that wait to be written; they stay in memory until then, whatever the bound.</summary>
     internal long DirtyBytes => (long)_dirty.Count * SliceBytes;
 
+    /// <summary>The bound, in bytes.</summary>
+    internal long CapacityBytes => (long)_capacity * SliceBytes;
+
     private int SliceBytes { get; }
 
     private int SlicesPerTable => _geometry.ClusterSize / SliceBytes;
@@ -48,22 +54,28 @@ internal sealed class L2Cache
     internal ulong[] GetSlice(long tableOffset, int sliceIndex)
     {
         long offset = tableOffset + ((long)sliceIndex * SliceBytes);
-        if (_slots.TryGetValue(offset, out Slot? slot))
+        while (true)
         {
-            slot.MarkUsed();
-            return slot.Entries;
-        }
+            if (_slots.TryGetValue(offset, out Slot? slot))
+            {
+                slot.MarkUsed();
+                return slot.Entries;
+            }
 
-        long fileLength = _storage.Length;
-        if (tableOffset > fileLength - _geometry.ClusterSize)
-        {
-            throw Qcow2Errors.PastEnd("An L2 table", (ulong)tableOffset, (ulong)_geometry.ClusterSize, fileLength);
-        }
+            int commits = Volatile.Read(ref _commits);
+            long fileLength = _storage.Length;
+            if (tableOffset > fileLength - _geometry.ClusterSize)
+            {
+                throw Qcow2Errors.PastEnd("An L2 table", (ulong)tableOffset, (ulong)_geometry.ClusterSize, fileLength);
+            }
 
-        ulong[] entries = new ulong[SliceBytes / sizeof(ulong)];
-        BigEndianTable.Read(_storage, offset, entries);
-        Add(offset, new Slot(entries));
-        return entries;
+            ulong[] entries = new ulong[SliceBytes / sizeof(ulong)];
+            BigEndianTable.Read(_storage, offset, entries);
+            if (TryAdd(offset, new Slot(entries), commits))
+            {
+                return entries;
+            }
+        }
     }
 
     /// <summary>
@@ -137,10 +149,14 @@ internal sealed class L2Cache
     /// </summary>
     internal void MarkNewTablesWritten()
     {
-        foreach (long offset in _dirty.Keys.Where(slice => _newTables.Contains(TableOf(slice))).ToList())
+        lock (_clock)
         {
-            _dirty[offset].IsDirty = false;
-            _dirty.Remove(offset);
+            _commits++;
+            foreach (long offset in _dirty.Keys.Where(slice => _newTables.Contains(TableOf(slice))).ToList())
+            {
+                _dirty[offset].IsDirty = false;
+                _dirty.Remove(offset);
+            }
         }
 
         _newTables.Clear();
@@ -152,15 +168,27 @@ internal sealed class L2Cache
     /// <summary>Notes that the disk has all that was written.</summary>
     internal void MarkWritten()
     {
-        foreach (Slot slot in _dirty.Values)
-        {
-            slot.IsDirty = false;
-        }
-
-        _dirty.Clear();
         lock (_clock)
         {
+            _commits++;
+            foreach (Slot slot in _dirty.Values)
+            {
+                slot.IsDirty = false;
+            }
+
+            _dirty.Clear();
             Shrink();
+        }
+    }
+
+    /// <summary>Forgets every slice. Nothing may wait to be written.</summary>
+    internal void Clear()
+    {
+        lock (_clock)
+        {
+            _commits++;
+            _slots.Clear();
+            _clock.Clear();
         }
     }
 
@@ -174,17 +202,26 @@ internal sealed class L2Cache
         }
     }
 
-    private void Add(long offset, Slot slot)
+    /// <summary>Keeps a slice that was read from the disk.</summary>
+    /// <param name="offset">Host offset of the slice.</param>
+    /// <param name="slot">The slice.</param>
+    /// <param name="commits">What <see cref="_commits"/> was before it was read.</param>
+    /// <returns>
+    /// False if it is to be read again: another thread has it by now, or it may have been changed, written and dropped since, and
+    /// what was read is no longer what the disk holds. The writer would bring it back there.
+    /// </returns>
+    private bool TryAdd(long offset, Slot slot, int commits)
     {
         lock (_clock)
         {
-            if (!_slots.TryAdd(offset, slot))
+            if (_commits != commits || !_slots.TryAdd(offset, slot))
             {
-                return; // Another thread read the same slice meanwhile.
+                return false;
             }
 
             _clock.Enqueue(offset);
             Shrink();
+            return true;
         }
     }
 

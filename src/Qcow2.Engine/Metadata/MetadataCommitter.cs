@@ -23,7 +23,9 @@ internal sealed class MetadataCommitter(
     BlockStorage image, BlockStorage data, Qcow2Header header, L1Table l1, L2Cache l2, RefcountStore refcounts)
 {
     private bool _isHeaderDirty;
+    private readonly object _settling = new();
     private volatile bool _isStopped;
+    private volatile bool _isUnsettled;
 
     /// <summary>The header as it will be once all is committed.</summary>
     internal Qcow2Header Header { get; private set; } = header;
@@ -127,12 +129,41 @@ internal sealed class MetadataCommitter(
 
     /// <summary>Refuses to go on with an image that turned out corrupt.</summary>
     /// <exception cref="Qcow2Exception">It did.</exception>
+    /// <exception cref="IOException">The host cannot write the header, which has to be written before anything else.</exception>
     internal void RequireSound()
     {
         if (_isStopped)
         {
             throw Qcow2Errors.Corrupt("The image was found to be corrupt and is no longer written; check and repair it.");
         }
+
+        if (_isUnsettled)
+        {
+            Settle();
+        }
+    }
+
+    /// <summary>
+    /// Lets the header point to other tables, all at once: disk size, L1 table, refcount table and snapshot table lie in its
+    /// first sector, so a crash leaves either all of the old or all of the new.
+    /// </summary>
+    /// <param name="next">The header with the new tables, which are on the disk.</param>
+    /// <exception cref="IOException">The host could not write. The old tables hold.</exception>
+    internal void SwitchTables(Qcow2Header next)
+    {
+        try
+        {
+            WriteTablePointers(next);
+        }
+        catch
+        {
+            // The disk may have either. Nothing is written by the old tables before they are known to hold.
+            _isUnsettled = true;
+            TrySettle();
+            throw;
+        }
+
+        Header = next;
     }
 
     /// <summary>
@@ -191,11 +222,39 @@ internal sealed class MetadataCommitter(
         }
     }
 
+    private void Settle()
+    {
+        lock (_settling)
+        {
+            if (_isUnsettled)
+            {
+                WriteTablePointers(Header);
+                _isUnsettled = false;
+            }
+        }
+    }
+
+    private void TrySettle()
+    {
+        try
+        {
+            Settle();
+        }
+        catch (IOException)
+        {
+            // Whoever writes next tries again, and is told if it fails.
+        }
+    }
+
+    private void WriteTablePointers(Qcow2Header pointing)
+    {
+        image.Write(HeaderField.Size, pointing.ToArray().AsSpan(HeaderField.Size, Qcow2Header.Version2Length - HeaderField.Size));
+        image.Flush();
+    }
+
     private void WriteHeaderFields(int start, int length)
     {
-        byte[] cluster = new byte[Header.ClusterSize];
-        Header.Write(cluster);
-        image.Write(start, cluster.AsSpan(start, length));
+        image.Write(start, Header.ToArray().AsSpan(start, length));
     }
 
     private void FlushAll()

@@ -27,17 +27,16 @@ internal sealed class MetadataGuard
         }
     }
 
-    /// <summary>Protects a structure that may take many clusters, and its old place no longer if it had one.</summary>
+    /// <summary>Protects a structure that may take many clusters, and its old place no longer if it had one. Length 0 says that there is none.</summary>
     internal void SetRange(long offset, long length, string name)
     {
-        if (length > 0)
-        {
-            // A structure that moved is protected at its new place only.
-            _ranges = [.. _ranges.Where(range => range.Name != name), (offset >> _clusterBits, ((offset + length - 1) >> _clusterBits) + 1, name)];
-        }
+        AddRanges([(offset, length)], name);
     }
 
-    /// <summary>Protects structures of one kind, however many they are and however they overlap.</summary>
+    /// <summary>
+    /// Protects structures of one kind, however many they are and however they overlap, and no longer those of that kind that
+    /// were protected before.
+    /// </summary>
     internal void AddRanges(IEnumerable<(long Offset, long Length)> ranges, string name)
     {
         var merged = new List<(long First, long End, string Name)>();
@@ -56,31 +55,63 @@ internal sealed class MetadataGuard
             }
         }
 
-        _ranges = [.. _ranges, .. merged];
+        // A structure that moved is protected at its new place only, and one that is gone not at all.
+        _ranges = [.. _ranges.Where(range => range.Name != name), .. merged];
     }
 
     /// <summary>Forgets what lay in a cluster that was given up.</summary>
     internal void Remove(long cluster) => _clusters.TryRemove(cluster, out _);
 
+    /// <summary>Forgets what lay in runs of clusters that were given up.</summary>
+    internal void Remove(IReadOnlyList<(long First, long End)> runs)
+    {
+        var remaining = new List<long>(_clusters.Keys);
+        remaining.Sort();
+        int next = 0;
+        foreach ((long first, long end) in runs.OrderBy(run => run.First))
+        {
+            while (next < remaining.Count && remaining[next] < first)
+            {
+                next++;
+            }
+
+            for (; next < remaining.Count && remaining[next] < end; next++)
+            {
+                Remove(remaining[next]);
+            }
+        }
+    }
+
     /// <summary>Refuses a write that would hit metadata.</summary>
     /// <exception cref="Qcow2Exception">It would: the image is corrupt.</exception>
     internal void Check(long offset, long length)
+    {
+        if (Find(offset, length) is (long at, string name))
+        {
+            throw new MetadataOverlapException(at, name);
+        }
+    }
+
+    /// <summary>The first cluster of a range that metadata takes, and what lies there; null if none is.</summary>
+    internal (long Offset, string Name)? Find(long offset, long length)
     {
         for (long cluster = offset >> _clusterBits; cluster <= (offset + length - 1) >> _clusterBits; cluster++)
         {
             if (_clusters.TryGetValue(cluster, out string? name))
             {
-                throw new MetadataOverlapException(cluster << _clusterBits, name);
+                return (cluster << _clusterBits, name);
             }
 
             foreach ((long first, long end, string range) in _ranges)
             {
                 if (cluster >= first && cluster < end)
                 {
-                    throw new MetadataOverlapException(cluster << _clusterBits, range);
+                    return (cluster << _clusterBits, range);
                 }
             }
         }
+
+        return null;
     }
 }
 

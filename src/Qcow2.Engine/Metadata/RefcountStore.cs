@@ -60,6 +60,9 @@ internal sealed class RefcountStore
     /// <summary>Told of each place, as host offset and length, that the table or a new block takes; for the overlap check.</summary>
     internal Action<long, long>? MetadataAdded { get; set; }
 
+    /// <summary>Told of each cluster whose count changes, with the count before and after.</summary>
+    internal Action<long, ulong, ulong>? Changed { get; set; }
+
     private int EntriesPerCluster => _geometry.ClusterSize / RefcountTableEntry.Length;
 
     /// <summary>Opens the counts of an image.</summary>
@@ -120,6 +123,15 @@ internal sealed class RefcountStore
 
     /// <summary>Counts one reference less, once the disk no longer has it: see <see cref="ApplyDecrements"/>.</summary>
     internal void QueueDecrement(long cluster) => _decrements.Enqueue(cluster);
+
+    /// <summary>Counts one reference less to each cluster of a structure, once the disk no longer has it.</summary>
+    internal void QueueDecrements(long offset, long length)
+    {
+        for (long cluster = offset >> _geometry.ClusterBits; cluster <= (offset + length - 1) >> _geometry.ClusterBits; cluster++)
+        {
+            QueueDecrement(cluster);
+        }
+    }
 
     /// <summary>Takes back an allocation that nothing on the disk or in memory refers to.</summary>
     internal void Release(long cluster, long count)
@@ -234,6 +246,70 @@ internal sealed class RefcountStore
         _hint = Math.Min(_hint, HighWater);
     }
 
+    /// <summary>Finds free clusters next to each other and counts one reference to each.</summary>
+    /// <exception cref="Qcow2Exception">The image is as large as its format allows.</exception>
+    internal long AllocateTogether(long count)
+    {
+        if (count <= int.MaxValue)
+        {
+            long first = Allocate((int)count, out int found, out _);
+            if (found == count)
+            {
+                return first;
+            }
+
+            Release(first, found);
+        }
+
+        return Append(count);
+    }
+
+    /// <summary>A copy of a block; null where the table has none.</summary>
+    internal byte[]? CopyBlock(long index) => (byte[]?)Find(index)?.Data.Clone();
+
+    /// <summary>The host offset of a block that the table has.</summary>
+    internal long BlockOffset(long index) => (long)new RefcountTableEntry(_table[index]).Offset;
+
+    /// <summary>The table with other places for some of its blocks.</summary>
+    internal ulong[] TableWith(IReadOnlyDictionary<long, long> blockOffsets)
+    {
+        ulong[] table = (ulong[])_table.Clone();
+        foreach (KeyValuePair<long, long> block in blockOffsets)
+        {
+            table[block.Key] = (ulong)block.Value;
+        }
+
+        return table;
+    }
+
+    /// <summary>Goes on with a table and blocks that took the places of others, and are on the disk. Nothing waits to be written.</summary>
+    /// <param name="tableOffset">Host offset of the table.</param>
+    /// <param name="table">The table; as long as the one before.</param>
+    /// <param name="blocks">The blocks that changed, by their place in the table.</param>
+    internal void Adopt(long tableOffset, ulong[] table, IReadOnlyDictionary<long, byte[]> blocks)
+    {
+        TableOffset = tableOffset;
+        _table = table;
+        foreach (KeyValuePair<long, byte[]> pair in blocks)
+        {
+            bool isQueued = false;
+            if (_blocks.TryGetValue(pair.Key, out Block? before))
+            {
+                isQueued = before.IsQueued;
+                DirtyBlocks -= before.IsDirty ? 1 : 0;
+            }
+
+            var block = new Block((long)new RefcountTableEntry(table[pair.Key]).Offset, pair.Value) { IsQueued = isQueued };
+            _blocks[pair.Key] = block;
+            EnqueueClean(pair.Key, block);
+        }
+
+        Shrink();
+    }
+
+    /// <summary>Lets the next search for free clusters begin no later than here.</summary>
+    internal void NoteFree(long cluster) => _hint = Math.Min(_hint, cluster);
+
     /// <summary>Writes the blocks that changed. They stay dirty until the disk is known to have them.</summary>
     internal void WriteBlocks()
     {
@@ -309,7 +385,9 @@ internal sealed class RefcountStore
 
     private void Set(long cluster, Block block, ulong count)
     {
-        _order.Write(block.Data, (int)(cluster % _perBlock), count);
+        int index = (int)(cluster % _perBlock);
+        Changed?.Invoke(cluster, _order.Read(block.Data, index), count);
+        _order.Write(block.Data, index, count);
         if (!block.IsDirty)
         {
             block.IsDirty = true;

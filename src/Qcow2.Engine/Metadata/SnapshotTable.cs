@@ -3,7 +3,7 @@ using Qcow2.Engine.Storage;
 
 namespace Qcow2.Engine.Metadata;
 
-/// <summary>Reads the snapshot table (spec: "Snapshots").</summary>
+/// <summary>The snapshot table (spec: "Snapshots").</summary>
 internal static class SnapshotTable
 {
     // Entries have no common length, so the table is read a piece at a time; the longest entry fits in one.
@@ -65,5 +65,31 @@ internal static class SnapshotTable
         }
 
         return entries;
+    }
+
+    /// <summary>Lays a table out as it lies in the file.</summary>
+    /// <exception cref="Qcow2Exception">It passes the limit of entries or of bytes.</exception>
+    internal static byte[] ToBytes(IReadOnlyList<SnapshotTableEntry> entries)
+    {
+        if (entries.Count > Qcow2Limits.MaxSnapshots)
+        {
+            throw Qcow2Errors.Limit("The number of snapshots", (ulong)entries.Count, Qcow2Limits.MaxSnapshots);
+        }
+
+        long length = entries.Sum(entry => (long)entry.TotalLength);
+        if (length > Qcow2Limits.MaxSnapshotTableBytes)
+        {
+            throw Qcow2Errors.Limit("The snapshot table's size", (ulong)length, (ulong)Qcow2Limits.MaxSnapshotTableBytes, "bytes");
+        }
+
+        byte[] table = new byte[length];
+        int position = 0;
+        foreach (SnapshotTableEntry entry in entries)
+        {
+            entry.Write(table.AsSpan(position));
+            position += entry.TotalLength;
+        }
+
+        return table;
     }
 }

@@ -16,6 +16,24 @@ internal static class SpanSearch
 #endif
     }
 
+    /// <summary>Whether every bit is one.</summary>
+    internal static bool IsAllOnes(ReadOnlySpan<byte> bytes)
+    {
+#if NET
+        return bytes.IndexOfAnyExcept(byte.MaxValue) < 0;
+#else
+        foreach (byte value in bytes)
+        {
+            if (value != byte.MaxValue)
+            {
+                return false;
+            }
+        }
+
+        return true;
+#endif
+    }
+
     /// <summary>Number of zero words before the first that is not zero.</summary>
     internal static int CountLeadingZeroWords(ReadOnlySpan<ulong> words)
     {

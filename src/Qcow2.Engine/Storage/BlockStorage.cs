@@ -35,7 +35,11 @@ public abstract class BlockStorage : IDisposable
     /// <param name="length">The new length, in bytes.</param>
     public abstract void SetLength(long length);
 
-    /// <summary>Returns when all that was written lies on the disk.</summary>
+    /// <summary>
+    /// Returns when all that was written lies on the disk. A storage that failed here and may have lost what was written must
+    /// go on failing: a flush that succeeds vouches for everything before it.
+    /// </summary>
+    /// <exception cref="IOException">The host could not write.</exception>
     public abstract void Flush();
 
     /// <summary>Reserves space, so that writing there cannot fail for want of it. What is there stays.</summary>

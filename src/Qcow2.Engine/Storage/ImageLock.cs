@@ -19,11 +19,20 @@ public enum ImageLockState
 /// <summary>
 /// QEMU's image locks, so that QEMU and this engine respect each other: open file description locks on single bytes of
 /// the file. A shared lock on byte 100 + p says "I use permission p"; one on 200 + p says "nobody else may use p".
-/// The locks end when the file is closed, also when the process dies. Linux only; elsewhere the host's own share modes
-/// have to do.
+/// The locks end when the file is closed, also when the process dies. Linux only; on Windows
+/// <see cref="ImageSharing"/> has the part.
 /// </summary>
 internal static class ImageLock
 {
+    /// <summary>Why an image is not read, for people.</summary>
+    internal const string ReadingRefused =
+        "Another program has this image open for writing, probably a running virtual machine. "
+        + "Stop it, or read the image all the same with -ForceShare, in which case what is read may be inconsistent.";
+
+    /// <summary>Why an image is not written, for people.</summary>
+    internal const string WritingRefused =
+        "Another program has this image open, probably a running virtual machine. It cannot be written until that is closed.";
+
     private const int UsedBase = 100;
     private const int UnsharedBase = 200;
     private const int LockedBytes = 200; // from the first base to past the last permission of the second
@@ -61,8 +70,7 @@ internal static class ImageLock
             file,
             ReaderUses,
             ReaderForbids,
-            "Another program has this image open for writing, probably a running virtual machine. "
-            + "Stop it, or read the image all the same with -ForceShare, in which case what is read may be inconsistent.");
+            ReadingRefused);
 
     /// <summary>Takes the locks of a writer for as long as the file is open.</summary>
     /// <exception cref="Qcow2Exception">Another program reads or writes the file.</exception>
@@ -71,7 +79,7 @@ internal static class ImageLock
             file,
             WriterUses,
             WriterForbids,
-            "Another program has this image open, probably a running virtual machine. It cannot be written until that is closed.");
+            WritingRefused);
 
     /// <summary>
     /// Releases every lock of an open file. Closing it does that too, but for a child process that was just being started,

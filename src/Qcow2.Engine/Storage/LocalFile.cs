@@ -8,6 +8,7 @@ public sealed class LocalFile : BlockStorage
     private readonly SafeFileHandle _handle;
     private readonly PositionalFile _file;
     private readonly FileKind _kind;
+    private readonly PageCacheFlush _flush;
 
     private LocalFile(string path, PositionalFile file, FileIdentity identity, FileKind kind)
     {
@@ -16,6 +17,7 @@ public sealed class LocalFile : BlockStorage
         _handle = file.Handle;
         Identity = identity;
         _kind = kind;
+        _flush = new PageCacheFlush(path);
     }
 
     /// <inheritdoc/>
@@ -44,14 +46,14 @@ public sealed class LocalFile : BlockStorage
     /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
     /// <exception cref="UnauthorizedAccessException">It may not be read.</exception>
     /// <exception cref="IOException">It is no regular file or block device, or could not be opened.</exception>
-    public static LocalFile OpenRead(string path) => OpenExisting(path, FileAccess.Read);
+    public static LocalFile OpenRead(string path) => Open(path, FileAccess.Read, ImageSharing.All);
 
     /// <summary>Opens a file that exists, for reading and writing. Other programs may go on reading and writing it.</summary>
     /// <param name="path">The file; a relative path is taken from the process's current directory.</param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="UnauthorizedAccessException">It may not be written.</exception>
     /// <exception cref="IOException">It is no regular file or block device, or could not be opened.</exception>
-    public static LocalFile OpenReadWrite(string path) => OpenExisting(path, FileAccess.ReadWrite);
+    public static LocalFile OpenReadWrite(string path) => Open(path, FileAccess.ReadWrite, ImageSharing.All);
 
     /// <summary>Creates a file that must not exist yet, for reading and writing.</summary>
     /// <param name="path">The file; a relative path is taken from the process's current directory.</param>
@@ -59,9 +61,21 @@ public sealed class LocalFile : BlockStorage
     public static LocalFile CreateNew(string path)
     {
         string fullPath = System.IO.Path.GetFullPath(path);
-        PositionalFile file = PositionalFile.Open(fullPath, FileMode.CreateNew, FileAccess.ReadWrite);
+        PositionalFile file = PositionalFile.Open(fullPath, FileMode.CreateNew, FileAccess.ReadWrite, ImageSharing.All);
         WindowsSparseFile.TryMakeSparse(file.Handle);
         return Finish(fullPath, file, FileStatus.OfPath(fullPath));
+    }
+
+    /// <summary>Opens a file that exists.</summary>
+    /// <param name="path">The file; a relative path is taken from the process's current directory.</param>
+    /// <param name="access">What for.</param>
+    /// <param name="share">What other programs may do meanwhile; see <see cref="ImageSharing"/>.</param>
+    internal static LocalFile Open(string path, FileAccess access, FileShare share)
+    {
+        string fullPath = System.IO.Path.GetFullPath(path);
+        FileStatus? status = FileStatus.OfPath(fullPath);
+        RequireFile(fullPath, status);
+        return Finish(fullPath, PositionalFile.Open(fullPath, FileMode.Open, access, share), status);
     }
 
     /// <summary>Says which file a path leads to; null where there is none, or none that could be opened.</summary>
@@ -106,10 +120,22 @@ public sealed class LocalFile : BlockStorage
     public override void Write(long offset, ReadOnlySpan<byte> buffer) => _file.Write(offset, buffer);
 
     /// <inheritdoc/>
-    public override void SetLength(long length) => _file.SetLength(length);
+    /// <exception cref="IOException">The host could not change it, or it is a device that is too small.</exception>
+    public override void SetLength(long length)
+    {
+        if (_kind != FileKind.BlockDevice)
+        {
+            _file.SetLength(length);
+        }
+        else if (length > Length)
+        {
+            throw new IOException($"{Path}: this device has {Length} bytes, and {length} are needed.");
+        }
+    }
 
     /// <inheritdoc/>
-    public override void Flush() => _file.Flush();
+    /// <remarks>After a failure every later flush fails, too, until the file is opened again.</remarks>
+    public override void Flush() => _flush.Run(_file.Flush);
 
     /// <inheritdoc/>
     public override bool TryAllocate(long offset, long length)
@@ -167,14 +193,6 @@ public sealed class LocalFile : BlockStorage
 
             _file.Dispose();
         }
-    }
-
-    private static LocalFile OpenExisting(string path, FileAccess access)
-    {
-        string fullPath = System.IO.Path.GetFullPath(path);
-        FileStatus? status = FileStatus.OfPath(fullPath);
-        RequireFile(fullPath, status);
-        return Finish(fullPath, PositionalFile.Open(fullPath, FileMode.Open, access), status);
     }
 
     private static LocalFile Finish(string path, PositionalFile file, FileStatus? status)

@@ -5,8 +5,6 @@ namespace Qcow2.Engine.Storage;
 /// <summary>Reads and writes by position, from many threads at once, on every framework.</summary>
 internal sealed class PositionalFile : IDisposable
 {
-    private const FileShare ShareAll = FileShare.ReadWrite | FileShare.Delete;
-
 #if NET
     private PositionalFile(SafeFileHandle handle) => Handle = handle;
 
@@ -14,8 +12,8 @@ internal sealed class PositionalFile : IDisposable
 
     internal long Length => RandomAccess.GetLength(Handle);
 
-    internal static PositionalFile Open(string path, FileMode mode, FileAccess access)
-        => new(File.OpenHandle(path, mode, access, ShareAll));
+    internal static PositionalFile Open(string path, FileMode mode, FileAccess access, FileShare share)
+        => new(File.OpenHandle(path, mode, access, share));
 
     internal int Read(long offset, Span<byte> buffer) => RandomAccess.Read(Handle, buffer, offset);
 
@@ -47,8 +45,8 @@ internal sealed class PositionalFile : IDisposable
     }
 
     // A buffer size of 1 turns FileStream's own buffering off: what is written is at once in the file.
-    internal static PositionalFile Open(string path, FileMode mode, FileAccess access)
-        => new(new FileStream(path, mode, access, ShareAll, 1));
+    internal static PositionalFile Open(string path, FileMode mode, FileAccess access, FileShare share)
+        => new(new FileStream(path, mode, access, share, 1));
 
     internal int Read(long offset, Span<byte> buffer)
     {

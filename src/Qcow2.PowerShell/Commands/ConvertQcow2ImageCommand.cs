@@ -1,5 +1,4 @@
 using System.Management.Automation;
-using System.Security;
 using Qcow2.Engine;
 using Qcow2.Engine.Conversion;
 using Qcow2.PowerShell.Infrastructure;
@@ -55,10 +54,9 @@ namespace Qcow2.PowerShell.Commands;
 /// <seealso cref="GetQcow2SnapshotCommand"/>
 [Cmdlet(VerbsData.Convert, "Qcow2Image", DefaultParameterSetName = PathSet, SupportsShouldProcess = true)]
 [OutputType(typeof(Qcow2ImageInfo), ParameterSetName = [PathSet, LiteralPathSet, InputObjectSet])]
-public sealed class ConvertQcow2ImageCommand : DiskCmdlet
+public sealed class ConvertQcow2ImageCommand : DiskReadingCmdlet
 {
     private readonly HashSet<string> _written = new(DestinationFile.PathComparer);
-    private Passphrase? _passphrase;
 
     /// <summary>
     /// The file to write. Wildcards are not permitted. Its folder must exist; the file must not, unless <c>-Force</c> is
@@ -76,22 +74,6 @@ public sealed class ConvertQcow2ImageCommand : DiskCmdlet
     /// <value>By the destination's name</value>
     [Parameter]
     public DiskImageFormat DestinationFormat { get; set; }
-
-    /// <summary>
-    /// The passphrase of an image that is encrypted with LUKS or the legacy AES method, and of all encrypted images of its
-    /// backing chain. It is not needed otherwise. <c>Read-Host -AsSecureString</c> and <c>Get-Secret</c> make one.
-    /// </summary>
-    [Parameter]
-    [ValidateNotNull]
-    public SecureString? Passphrase { get; set; }
-
-    /// <summary>
-    /// Converts an image even though another program, such as a running virtual machine, has it open for writing, as
-    /// <c>qemu-img convert -U</c> does. The result may be inconsistent: parts of it can be newer than others.
-    /// </summary>
-    [Parameter]
-    [Alias("U")]
-    public SwitchParameter ForceShare { get; set; }
 
     /// <summary>
     /// How many threads read, decompress, decrypt and write at the same time; 1 to 64. The default is the number of
@@ -118,27 +100,7 @@ public sealed class ConvertQcow2ImageCommand : DiskCmdlet
         {
             ThrowTerminatingError(ErrorRecords.From(DestinationFile.FormatNotSupported(), DestinationPath));
         }
-
-        _passphrase = Passphrase is null ? null : Engine.Passphrase.FromSecureString(Passphrase);
     }
-
-    /// <inheritdoc/>
-    protected override void Dispose(bool disposing)
-    {
-        if (disposing)
-        {
-            _passphrase?.Dispose();
-        }
-
-        base.Dispose(disposing);
-    }
-
-    /// <inheritdoc/>
-    private protected override Qcow2OpenOptions OptionsFor(string imagePath) => base.OptionsFor(imagePath) with
-    {
-        ForceShare = ForceShare,
-        Passphrase = _passphrase,
-    };
 
     /// <inheritdoc/>
     private protected override void Preview(IReadOnlyList<ImageInput> images)

@@ -1,5 +1,4 @@
 using System.Management.Automation;
-using System.Security;
 using Qcow2.Engine;
 using Qcow2.Engine.Storage;
 using Qcow2.PowerShell.Infrastructure;
@@ -42,13 +41,12 @@ namespace Qcow2.PowerShell.Commands;
 /// <seealso cref="GetQcow2ExtentCommand"/>
 [Cmdlet(VerbsCommunications.Read, "Qcow2Image", DefaultParameterSetName = PathSet, SupportsShouldProcess = true)]
 [OutputType(typeof(byte[]), ParameterSetName = [PathSet, LiteralPathSet, InputObjectSet])]
-public sealed class ReadQcow2ImageCommand : DiskCmdlet
+public sealed class ReadQcow2ImageCommand : DiskReadingCmdlet
 {
     private const long MaxEmittedBytes = 1L << 30;
     private const string Usage = "Read-Qcow2Image -OutputFile";
 
     private readonly HashSet<string> _written = new(DestinationFile.PathComparer);
-    private Passphrase? _passphrase;
 
     /// <summary>Where on the disk to start, in bytes or with a binary unit. By default at the beginning.</summary>
     [Parameter]
@@ -77,52 +75,11 @@ public sealed class ReadQcow2ImageCommand : DiskCmdlet
     [ValidateNotNullOrEmpty]
     public string? OutputFile { get; set; }
 
-    /// <summary>
-    /// The passphrase of an image that is encrypted, and of all encrypted images of its backing chain. <c>Read-Host
-    /// -AsSecureString</c> and <c>Get-Secret</c> make one.
-    /// </summary>
-    [Parameter]
-    [ValidateNotNull]
-    public SecureString? Passphrase { get; set; }
-
-    /// <summary>
-    /// Reads an image even though another program, such as a running virtual machine, has it open for writing. What is read
-    /// may be inconsistent.
-    /// </summary>
-    [Parameter]
-    [Alias("U")]
-    public SwitchParameter ForceShare { get; set; }
-
     /// <summary>Replaces the output file if it exists. The old file stays as it is until the new one is complete.</summary>
     [Parameter]
     public SwitchParameter Force { get; set; }
 
     private bool HasCount => MyInvocation.BoundParameters.ContainsKey(nameof(Count));
-
-    /// <inheritdoc/>
-    protected override void BeginProcessing()
-    {
-        base.BeginProcessing();
-        _passphrase = Passphrase is null ? null : Engine.Passphrase.FromSecureString(Passphrase);
-    }
-
-    /// <inheritdoc/>
-    protected override void Dispose(bool disposing)
-    {
-        if (disposing)
-        {
-            _passphrase?.Dispose();
-        }
-
-        base.Dispose(disposing);
-    }
-
-    /// <inheritdoc/>
-    private protected override Qcow2OpenOptions OptionsFor(string imagePath) => base.OptionsFor(imagePath) with
-    {
-        ForceShare = ForceShare,
-        Passphrase = _passphrase,
-    };
 
     /// <inheritdoc/>
     private protected override void Preview(IReadOnlyList<ImageInput> images)

@@ -16,7 +16,8 @@ namespace Qcow2.PowerShell.Commands;
 /// <c>-AllowShrink</c>, and asks for confirmation unless <c>-Confirm:$false</c> is given.
 /// </para>
 /// <para>
-/// An image that another program has open is refused. When the host fails, the image has the old size or the new one.
+/// An image that another program has open is refused. When the host fails, the image has the old size or the new one. When
+/// the command is stopped while it preallocates, the image has its old size, and what it took is given back.
 /// </para>
 /// </remarks>
 /// <example>
@@ -28,6 +29,10 @@ namespace Qcow2.PowerShell.Commands;
 /// <para>Makes every disk of the folder that has less than 20 GiB that large, and shows those images.</para>
 /// </example>
 /// <example>
+/// <code>Resize-Qcow2Image db01.qcow2 1TB -Preallocation Falloc</code>
+/// <para>Makes a disk larger, and has the host reserve the space for what is added.</para>
+/// </example>
+/// <example>
 /// <code>Resize-Qcow2Image scratch.qcow2 10GB -AllowShrink -Confirm:$false</code>
 /// <para>Cuts a disk off at 10 GiB without asking.</para>
 /// </example>
@@ -35,7 +40,7 @@ namespace Qcow2.PowerShell.Commands;
 /// <seealso cref="NewQcow2ImageCommand"/>
 [Cmdlet(VerbsCommon.Resize, "Qcow2Image", DefaultParameterSetName = PathSet, SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Medium)]
 [OutputType(typeof(Qcow2ImageInfo), ParameterSetName = [PathSet, LiteralPathSet, InputObjectSet])]
-public sealed class ResizeQcow2ImageCommand : ChainCmdlet
+public sealed class ResizeQcow2ImageCommand : DiskWritingCmdlet
 {
     private bool _yesToAll;
     private bool _noToAll;
@@ -52,13 +57,18 @@ public sealed class ResizeQcow2ImageCommand : ChainCmdlet
     [Alias("Shrink")]
     public SwitchParameter AllowShrink { get; set; }
 
-    /// <summary>Emits the image as it is afterwards. By default nothing is emitted.</summary>
+    /// <summary>
+    /// What is allocated in advance of the part that is added. By default nothing: the file grows as the disk is written.
+    /// <c>Metadata</c> makes the tables and leaves the file sparse, <c>Falloc</c> has the host reserve the space, <c>Full</c> writes
+    /// zeros to all of it and takes its time. The disk can't get smaller with it. Of an encrypted image it needs <c>-Passphrase</c>.
+    /// </summary>
     [Parameter]
-    public SwitchParameter PassThru { get; set; }
+    public Preallocation Preallocation { get; set; }
 
     /// <inheritdoc/>
     private protected override void ProcessImage(ImageInput image)
     {
+        RequireActiveDisk(image, "resized");
         long size = Qcow2ImageInfo.Read(image.Path).Size;
         string change = $"from {DisplayText.SizeAndBytes(size)} to {DisplayText.SizeAndBytes(SizeBytes)}";
         if (SizeBytes < size && !AllowShrink)
@@ -67,20 +77,25 @@ public sealed class ResizeQcow2ImageCommand : ChainCmdlet
                 $"{image.Path}: the disk would shrink {change}, and what lies past its new end would be destroyed. Use -AllowShrink if that is meant.");
         }
 
+        if (SizeBytes < size && Preallocation != Preallocation.Off)
+        {
+            throw ImageCmdletException.Contradiction($"{image.Path}: -Preallocation is about what is added to a disk, and this one would shrink {change}.");
+        }
+
         if (!ShouldProcess(image.Path, $"Resize the disk {change}") || (SizeBytes < size && !ShouldShrink(image.Path, change)))
         {
             return;
         }
 
-        LongOperation.Run(_ => Resize(image.Path, OptionsFor(image.Path)), () => { }, StopToken);
-        if (PassThru)
+        Qcow2OpenOptions options = OptionsFor(image.Path);
+        var operation = new TrackedOperation($"Resizing {DisplayText.Printable(System.IO.Path.GetFileName(image.Path))}")
         {
-            WriteObject(Qcow2ImageInfo.Read(image.Path));
-        }
+            Done = -1,
+            Total = Math.Max(0, SizeBytes - size),
+        };
+        operation.Run(stop => Resize(image.Path, options, operation, stop), WriteProgress, StopToken);
+        PassOn(image.Path);
     }
-
-    /// <inheritdoc/>
-    private protected override Qcow2OpenOptions OptionsFor(string imagePath) => base.OptionsFor(imagePath) with { Writable = true };
 
     /// <summary>
     /// Shrinking alone has high impact, and a cmdlet has one impact. So this asks where ShouldProcess did not, but would have
@@ -94,9 +109,9 @@ public sealed class ResizeQcow2ImageCommand : ChainCmdlet
             $"{path}: shrink the disk {change}? What lies past its new end is destroyed.", "Shrink the disk", ref _yesToAll, ref _noToAll);
     }
 
-    private void Resize(string path, Qcow2OpenOptions options)
+    private void Resize(string path, Qcow2OpenOptions options, TrackedOperation operation, CancellationToken stop)
     {
-        using Qcow2Image image = Qcow2Image.Open(path, options);
+        using Qcow2Image image = Qcow2Image.Open(path, options, stop);
         if (SizeBytes == image.Length)
         {
             return;
@@ -104,7 +119,7 @@ public sealed class ResizeQcow2ImageCommand : ChainCmdlet
 
         try
         {
-            image.Resize(SizeBytes, AllowShrink);
+            image.Resize(SizeBytes, AllowShrink, Preallocation, operation, stop);
             image.Flush();
         }
         catch (NotSupportedException e)

@@ -1,5 +1,4 @@
 using System.Management.Automation;
-using System.Security;
 using Qcow2.Engine;
 using Qcow2.PowerShell.Infrastructure;
 using Qcow2.PowerShell.Operations;
@@ -43,10 +42,9 @@ namespace Qcow2.PowerShell.Commands;
 /// <seealso cref="NewQcow2ImageCommand"/>
 [Cmdlet(VerbsCommunications.Write, "Qcow2Image", DefaultParameterSetName = PathSet, SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Medium)]
 [OutputType(typeof(Qcow2ImageInfo), ParameterSetName = [PathSet, LiteralPathSet, InputObjectSet])]
-public sealed class WriteQcow2ImageCommand : ChainCmdlet
+public sealed class WriteQcow2ImageCommand : DiskWritingCmdlet
 {
     private string? _inputFile;
-    private Passphrase? _passphrase;
 
     /// <summary>Where on the disk to start, in bytes or with a binary unit.</summary>
     [Parameter(Mandatory = true)]
@@ -82,26 +80,6 @@ public sealed class WriteQcow2ImageCommand : ChainCmdlet
     [ValidateRange(0, long.MaxValue)]
     public long Count { get; set; }
 
-    /// <summary>
-    /// The external data file, in place of the one that the image names. By default the name in the image is taken, relative
-    /// to the image's folder.
-    /// </summary>
-    [Parameter]
-    [ValidateNotNullOrEmpty]
-    public string? DataFile { get; set; }
-
-    /// <summary>
-    /// The passphrase of an image that is encrypted, and of all encrypted images of its backing chain. <c>Read-Host
-    /// -AsSecureString</c> and <c>Get-Secret</c> make one.
-    /// </summary>
-    [Parameter]
-    [ValidateNotNull]
-    public SecureString? Passphrase { get; set; }
-
-    /// <summary>Emits the image as it is afterwards. By default nothing is emitted.</summary>
-    [Parameter]
-    public SwitchParameter PassThru { get; set; }
-
     private bool IsMark => Zero || Discard;
 
     /// <inheritdoc/>
@@ -123,35 +101,15 @@ public sealed class WriteQcow2ImageCommand : ChainCmdlet
         {
             ThrowTerminatingError(ErrorRecords.From(e, InputFile ?? nameof(Value)));
         }
-
-        _passphrase = Passphrase is null ? null : Engine.Passphrase.FromSecureString(Passphrase);
     }
-
-    /// <inheritdoc/>
-    protected override void Dispose(bool disposing)
-    {
-        if (disposing)
-        {
-            _passphrase?.Dispose();
-        }
-
-        base.Dispose(disposing);
-    }
-
-    /// <inheritdoc/>
-    private protected override Qcow2OpenOptions OptionsFor(string imagePath) => base.OptionsFor(imagePath) with
-    {
-        Writable = true,
-        Passphrase = _passphrase,
-        DataFile = DataFile is null ? null : Resolver.Literal(DataFile),
-    };
 
     /// <inheritdoc/>
     private protected override void ProcessImage(ImageInput image)
     {
-        if (image.Object is Qcow2Snapshot)
+        RequireActiveDisk(image, "written");
+        if (_inputFile is not null && DestinationFile.PathComparer.Equals(_inputFile, image.Path))
         {
-            throw ImageCmdletException.NotPossible($"{image.Path}: a snapshot cannot be written, only the active disk of an image. Name the image to write that.");
+            throw DestinationFile.IsSource(image.Path, "-InputFile");
         }
 
         long size = Qcow2ImageInfo.Read(image.Path).Size;
@@ -165,10 +123,7 @@ public sealed class WriteQcow2ImageCommand : ChainCmdlet
         var transfer = new DiskTransfer("Writing", image.Path);
         Qcow2OpenOptions options = OptionsFor(image.Path);
         transfer.Run(stop => Write(transfer, image.Path, options, count, stop), WriteProgress, StopToken);
-        if (PassThru)
-        {
-            WriteObject(Qcow2ImageInfo.Read(image.Path));
-        }
+        PassOn(image.Path);
     }
 
     private void RequireOneKind()

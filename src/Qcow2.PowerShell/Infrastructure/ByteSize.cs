@@ -20,6 +20,12 @@ internal static class ByteSize
 
     private static long ParseText(string text)
     {
+        if (text.Length > 0 && text[0] == '+')
+        {
+            // To qemu-img resize that is how much to add. Taken as the size itself, it would be another disk than was meant.
+            throw new FormatException($"'{text}' has a sign; a size is the whole of it, not what is added. Write {text.Substring(1)} if that is meant.");
+        }
+
         if (text.StartsWith("0x", StringComparison.OrdinalIgnoreCase))
         {
             return Whole(text, () => Hexadecimal(text));

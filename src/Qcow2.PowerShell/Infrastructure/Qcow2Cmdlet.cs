@@ -1,4 +1,6 @@
 using System.Management.Automation;
+using System.Security;
+using Qcow2.Engine;
 
 namespace Qcow2.PowerShell.Infrastructure;
 
@@ -6,6 +8,7 @@ namespace Qcow2.PowerShell.Infrastructure;
 public abstract class Qcow2Cmdlet : PSCmdlet, IDisposable
 {
     private readonly CancellationTokenSource _stop = new();
+    private Passphrase? _passphrase;
 
     /// <summary>Cancelled when the pipeline is stopped, by Ctrl-C for one.</summary>
     internal CancellationToken StopToken => _stop.Token;
@@ -26,9 +29,15 @@ public abstract class Qcow2Cmdlet : PSCmdlet, IDisposable
     {
         if (disposing)
         {
+            _passphrase?.Dispose();
             _stop.Dispose();
         }
     }
+
+    /// <summary>The engine's form of the passphrase that a parameter holds; it is wiped when the cmdlet ends.</summary>
+    /// <param name="secret">What the user gave; null for none.</param>
+    private protected Passphrase? Unseal(SecureString? secret)
+        => secret is null ? null : _passphrase ??= Engine.Passphrase.FromSecureString(secret);
 
     /// <summary>Does work for one file. What goes wrong with that file becomes an error record; the others go on.</summary>
     /// <param name="path">The file, which the error record names.</param>

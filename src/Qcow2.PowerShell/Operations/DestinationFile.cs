@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using Qcow2.Engine;
 using Qcow2.PowerShell.Infrastructure;
 
 namespace Qcow2.PowerShell.Operations;
@@ -45,7 +46,7 @@ internal static class DestinationFile
 
         if (!force && File.Exists(path))
         {
-            throw new ImageCmdletException("DestinationExists", ErrorCategory.ResourceExists,
+            throw new Qcow2Exception(Qcow2ErrorCode.DestinationExists,
                 $"{path}: the file of {parameter} exists already. Use -Force to replace it.");
         }
     }
@@ -77,7 +78,7 @@ internal static class DestinationFile
         => new("DestinationNotUnique", ErrorCategory.InvalidArgument,
             $"{path}: this command has just written that file, from another image. {GiveEachItsOwn(usage)}");
 
-    internal static ImageCmdletException IsSource(string path, string source) => new("DestinationIsSource", ErrorCategory.InvalidArgument,
+    internal static Qcow2Exception IsSource(string path, string source) => new(Qcow2ErrorCode.DestinationIsSource,
         $"{path}: {source} is read from this very file, directly or through its backing chain, so that it cannot be the destination.");
 
     private const string ConvertUsage = "Convert-Qcow2Image -DestinationPath";

@@ -57,7 +57,7 @@ internal sealed class ImageCreation(string path, long? size, Qcow2CreateOptions 
         EnsureKeepsBackingFile();
         try
         {
-            Qcow2Image.CreateFile(path, size, options, overwrite, cancellationToken);
+            Qcow2Image.CreateFile(path, size, options, overwrite, _operation, cancellationToken);
         }
         catch (ArgumentException e)
         {

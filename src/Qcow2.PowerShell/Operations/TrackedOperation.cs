@@ -4,7 +4,7 @@ namespace Qcow2.PowerShell.Operations;
 
 /// <summary>A long operation that counts bytes: work on another thread says how far it is, and the pipeline's thread shows it.</summary>
 /// <param name="activity">What goes on, for people.</param>
-internal sealed class TrackedOperation(string activity)
+internal sealed class TrackedOperation(string activity) : IProgress<long>
 {
     private long _done;
     private long _total;
@@ -22,6 +22,9 @@ internal sealed class TrackedOperation(string activity)
         get => Interlocked.Read(ref _total);
         set => Interlocked.Exchange(ref _total, value);
     }
+
+    /// <summary>Takes the bytes done from the engine.</summary>
+    public void Report(long value) => Done = value;
 
     /// <summary>Runs work to its end, on another thread.</summary>
     /// <param name="work">The work; it must end soon after its token is cancelled.</param>

@@ -153,7 +153,7 @@ public sealed class BackingReferenceTests : IDisposable
             Version = name == "v2" ? 2 : 3,
             BackingFile = hasBacking ? "first.qcow2" : null,
             BackingFormat = hasBacking ? "qcow2" : null,
-        });
+        }, default);
         byte[] file = storage.Content;
         int[] lengths = name switch
         {

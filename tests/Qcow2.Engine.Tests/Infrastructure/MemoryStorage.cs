@@ -42,6 +42,12 @@ internal sealed class MemoryStorage : BlockStorage
     /// <summary>Called before each change of the length; throws to inject a fault.</summary>
     internal Action<long>? BeforeSetLength { get; set; }
 
+    /// <summary>Called before each punched hole with its offset and length; a host that cannot returns false.</summary>
+    internal Func<long, long, bool>? BeforePunchHole { get; set; }
+
+    /// <summary>Makes a failed flush final, as it is with a file of the host; null where the next one may succeed.</summary>
+    internal PageCacheFlush? HostFlush { get; init; }
+
     internal long Reads => Interlocked.Read(ref _reads);
 
     internal bool IsDisposed { get; private set; }
@@ -75,6 +81,48 @@ internal sealed class MemoryStorage : BlockStorage
             Resize(offset + buffer.Length, shrink: false);
         }
 
+        Put(offset, buffer);
+    }
+
+    public override void SetLength(long length)
+    {
+        BeforeSetLength?.Invoke(length);
+        Resize(length, shrink: true);
+    }
+
+    public override void Flush()
+    {
+        void Flush() => BeforeFlush?.Invoke();
+        if (HostFlush is null)
+        {
+            Flush();
+        }
+        else
+        {
+            HostFlush.Run(Flush);
+        }
+    }
+
+    public override bool TryPunchHole(long offset, long length)
+    {
+        length = Math.Min(length, Length - offset);
+        if (length <= 0 || BeforePunchHole?.Invoke(offset, length) == false)
+        {
+            return false;
+        }
+
+        byte[] zeros = new byte[length];
+        Written?.Invoke(offset, zeros);
+        Put(offset, zeros);
+        return true;
+    }
+
+    public override StorageRun RunAt(long offset) => new(true, Length);
+
+    protected override void Dispose(bool disposing) => IsDisposed = true;
+
+    private void Put(long offset, ReadOnlySpan<byte> buffer)
+    {
         // Exclusive: a disk writes sectors whole.
         _growth.EnterWriteLock();
         try
@@ -86,18 +134,6 @@ internal sealed class MemoryStorage : BlockStorage
             _growth.ExitWriteLock();
         }
     }
-
-    public override void SetLength(long length)
-    {
-        BeforeSetLength?.Invoke(length);
-        Resize(length, shrink: true);
-    }
-
-    public override void Flush() => BeforeFlush?.Invoke();
-
-    public override StorageRun RunAt(long offset) => new(true, Length);
-
-    protected override void Dispose(bool disposing) => IsDisposed = true;
 
     private void Resize(long length, bool shrink)
     {

@@ -1,5 +1,6 @@
 using Qcow2.Engine.Format;
 using Qcow2.Engine.Metadata;
+using Qcow2.Engine.Storage;
 
 namespace Qcow2.Engine.Tests.Metadata;
 
@@ -65,5 +66,62 @@ public class L2CacheTests
         using var storage = new MemoryStorage(file);
 
         Assert.Equal(0x8000000000050000UL, new L2Cache(storage, Geometry, 1 << 20).GetSlice(0, 0)[1]);
+    }
+
+    [Fact]
+    public void Slice_that_was_changed_and_dropped_while_it_was_read_is_read_again()
+    {
+        const int Tables = 100;
+        using var storage = new AfterRead(ClusterSize * Tables);
+        var cache = new L2Cache(storage, Geometry, 1);
+        storage.Action = () =>
+        {
+            // A writer gets in between the reading of the old bytes and their coming into the cache.
+            cache.GetSliceForUpdate(0, 0)[0] = 5;
+            cache.WriteTables();
+            cache.MarkWritten();
+            for (int i = 1; i < Tables; i++)
+            {
+                cache.GetSlice(i * ClusterSize, 0);
+            }
+        };
+
+        Assert.Equal(5UL, cache.GetSlice(0, 0)[0]);
+        Assert.Equal(5UL, cache.GetSlice(0, 0)[0]);
+    }
+
+    /// <summary>Does something once, after the first read.</summary>
+    private sealed class AfterRead(int length) : BlockStorage
+    {
+        private readonly MemoryStorage _inner = new(new byte[length]);
+
+        internal Action? Action { get; set; }
+
+        public override string Path => _inner.Path;
+
+        public override long Length => _inner.Length;
+
+        public override long AllocatedLength => _inner.AllocatedLength;
+
+        public override FileIdentity Identity => _inner.Identity;
+
+        public override int Read(long offset, Span<byte> buffer)
+        {
+            int read = _inner.Read(offset, buffer);
+            Action? action = Action;
+            Action = null;
+            action?.Invoke();
+            return read;
+        }
+
+        public override void Write(long offset, ReadOnlySpan<byte> buffer) => _inner.Write(offset, buffer);
+
+        public override void SetLength(long length) => _inner.SetLength(length);
+
+        public override void Flush() => _inner.Flush();
+
+        public override StorageRun RunAt(long offset) => _inner.RunAt(offset);
+
+        protected override void Dispose(bool disposing) => _inner.Dispose();
     }
 }

@@ -1,3 +1,4 @@
+using Qcow2.Engine.Format;
 using Qcow2.Tests;
 using Xunit.Abstractions;
 
@@ -9,6 +10,7 @@ namespace Qcow2.Engine.Tests.Writing;
 public sealed class CrashTests(ITestOutputHelper output) : IDisposable
 {
     private const int SectorSize = 512;
+    private const int MostResizedBytes = 700_000;
 
     private readonly TempFolder _folder = new();
 
@@ -17,6 +19,8 @@ public sealed class CrashTests(ITestOutputHelper output) : IDisposable
         "cluster-512", "cluster-512-refcount-64", "cluster-512-refcount-1", "table-grows", "cluster-4096", "cluster-65536", "version-2",
         "extended", "extended-backing", "backing", "fixture:snapshots", "fixture:snapshots-extl2", "fixture:snapshots-compressed",
         "fixture:deflate-4k", "fixture:compressed-mixed", "fixture:zero-allocated", "fixture:zero-plain",
+        "zstd", "resize:cluster-512", "resize:cluster-512-refcount-64", "resize:cluster-4096", "resize:version-2", "resize:extended",
+        "resize:backing", "resize:extended-backing", "resize:fixture:snapshots", "faulty:resize:cluster-512", "faulty:resize:extended-backing",
         "faulty:cluster-512", "faulty:table-grows", "faulty:extended", "faulty:fixture:snapshots", "faulty:fixture:deflate-4k",
     ];
 
@@ -27,6 +31,8 @@ public sealed class CrashTests(ITestOutputHelper output) : IDisposable
     {
         bool isFaulty = name.StartsWith("faulty:", StringComparison.Ordinal);
         string layout = isFaulty ? name["faulty:".Length..] : name;
+        bool resizes = layout.StartsWith("resize:", StringComparison.Ordinal);
+        layout = resizes ? layout["resize:".Length..] : layout;
         MemoryStorage storage = MakeImage(layout);
         int seed = TestRounds.Seed(name);
         var random = new Random(seed);
@@ -53,7 +59,7 @@ public sealed class CrashTests(ITestOutputHelper output) : IDisposable
 
             for (int i = TestRounds.Times(60); i > 0; i--)
             {
-                work.Step(image);
+                work.Step(image, resizes);
             }
 
             work.Log.FailNoMore();
@@ -61,6 +67,7 @@ public sealed class CrashTests(ITestOutputHelper output) : IDisposable
 
         int tried = 0;
         int leaky = 0;
+        int again = 0;
         int perEvent = layout == "table-grows" || storage.Length > 2_000_000 ? 3 : 8;
         foreach ((int at, byte[] file) in work.Log.Crashes(random, perEvent))
         {
@@ -76,11 +83,15 @@ public sealed class CrashTests(ITestOutputHelper output) : IDisposable
 
             if (tried % 2 == 1)
             {
-                Reopen(work, at, file, storage.Path, snapshots, label, writeOn: tried % 4 == 1);
+                MemoryStorage crashed = Reopen(work, at, file, storage.Path, snapshots, label, writeOn: tried % 4 == 1);
+                if (tried % 20 == 3)
+                {
+                    again += CrashAgain(crashed, snapshots, random, label);
+                }
             }
         }
 
-        output.WriteLine($"{name}: {tried} crash points, {leaky} with leaks.");
+        output.WriteLine($"{name}: {tried} crash points, {leaky} with leaks; {again} of a second crash.");
     }
 
     private static Qcow2Image Open(MemoryStorage storage, bool writable = true)
@@ -89,7 +100,7 @@ public sealed class CrashTests(ITestOutputHelper output) : IDisposable
     private static Dictionary<string, byte[]> ReadSnapshots(Qcow2Image image)
         => image.Snapshots.ToDictionary(snapshot => snapshot.Id, snapshot => DiskModel.ReadAll(image.OpenSnapshot(snapshot)));
 
-    private static void Reopen(
+    private static MemoryStorage Reopen(
         Workload work, int at, byte[] file, string path, Dictionary<string, byte[]> snapshots, string label, bool writeOn)
     {
         var crashed = new MemoryStorage(file, path);
@@ -103,7 +114,7 @@ public sealed class CrashTests(ITestOutputHelper output) : IDisposable
 
         if (!writeOn)
         {
-            return;
+            return crashed;
         }
 
         // An image with leaks is written on as any other.
@@ -122,6 +133,35 @@ public sealed class CrashTests(ITestOutputHelper output) : IDisposable
 
         ImageAuditor audit = ImageAuditor.Audit(crashed.Content);
         Assert.True(audit.Corruptions.Count == 0, $"{label}, after writing on: {string.Join('\n', audit.Corruptions.Take(5))}");
+        return crashed;
+    }
+
+    /// <summary>Writes on in what a crash left, and crashes again.</summary>
+    /// <returns>Crash points tried.</returns>
+    private static int CrashAgain(MemoryStorage storage, Dictionary<string, byte[]> snapshots, Random random, string label)
+    {
+        Workload work;
+        using (Qcow2Image image = Open(storage))
+        {
+            var model = new DiskModel(DiskModel.ReadAll(image), Math.Min(image.Header.ClusterSize, 8192), random.Next(), label);
+            work = new Workload(model, new WriteLog(storage));
+            for (int i = 0; i < 8; i++)
+            {
+                work.Step(image, resizes: false);
+            }
+        }
+
+        int tried = 0;
+        foreach ((int at, byte[] file) in work.Log.Crashes(random, 1).Where(_ => random.Next(6) == 0))
+        {
+            tried++;
+            string second = $"{label}, second crash after write {at}";
+            ImageAuditor audit = ImageAuditor.Audit(file);
+            Assert.True(audit.Corruptions.Count == 0, $"{second}: {string.Join('\n', audit.Corruptions.Take(5))}");
+            Reopen(work, at, file, storage.Path, snapshots, second, writeOn: false);
+        }
+
+        return tried;
     }
 
     private static void AssertSnapshots(Qcow2Image image, Dictionary<string, byte[]> snapshots, string label)
@@ -171,6 +211,7 @@ public sealed class CrashTests(ITestOutputHelper output) : IDisposable
             ClusterSize = clusterSize,
             RefcountBits = name.EndsWith("-64", StringComparison.Ordinal) || name == "table-grows" ? 64 : name.EndsWith("-1", StringComparison.Ordinal) ? 1 : 16,
             ExtendedL2 = name.StartsWith("extended", StringComparison.Ordinal),
+            CompressionType = name == "zstd" ? CompressionType.Zstd : CompressionType.Deflate,
             BackingFile = hasBacking ? "base.raw" : null,
             BackingFormat = hasBacking ? "raw" : null,
         }).Dispose();
@@ -181,6 +222,7 @@ public sealed class CrashTests(ITestOutputHelper output) : IDisposable
     private sealed class Workload(DiskModel model, WriteLog log)
     {
         private readonly List<(int Begin, int Offset, byte[] Data)> _writes = [];
+        private readonly List<(int Begin, int End, int Size)> _resizes = [];
         private readonly List<(int End, int Writes, byte[] Content)> _flushes = [(0, 0, [.. model.Content])];
 
         internal WriteLog Log => log;
@@ -193,8 +235,19 @@ public sealed class CrashTests(ITestOutputHelper output) : IDisposable
             }
         }
 
-        internal void Step(Qcow2Image image)
+        internal void Step(Qcow2Image image, bool resizes)
         {
+            if (resizes && model.Random.Next(6) == 0)
+            {
+                int size = model.Random.Next(MostResizedBytes) + 1;
+                size = model.Random.Next(2) == 0 ? size : (size + SectorSize - 1) & ~(SectorSize - 1);
+                int begin = log.Count;
+                Retry(model.NextResize(image, size));
+                _resizes.Add((begin, log.Count, size));
+                _flushes.Add((log.Count, _writes.Count, [.. model.Content]));
+                return;
+            }
+
             if (model.Random.Next(4) == 0)
             {
                 Retry(image.Flush);
@@ -256,6 +309,14 @@ public sealed class CrashTests(ITestOutputHelper output) : IDisposable
         internal void AssertSurvived(byte[] content, int at, string label)
         {
             (int _, int written, byte[] flushed) = _flushes.Last(flush => flush.End <= at);
+            if (content.Length != flushed.Length)
+            {
+                // While it is resized a disk has one size or the other; what it gains is zeros.
+                Assert.True(
+                    _resizes.Any(resize => resize.Begin < at && at <= resize.End && resize.Size == content.Length), $"{label}: {content.Length} bytes.");
+                flushed = [.. flushed.AsSpan(0, Math.Min(flushed.Length, content.Length)), .. new byte[Math.Max(0, content.Length - flushed.Length)]];
+            }
+
             List<(int Begin, int Offset, byte[] Data)> since = [.. _writes.Skip(written).TakeWhile(write => write.Begin < at)];
             for (int start = 0; start < content.Length; start += SectorSize)
             {

@@ -1,7 +1,7 @@
 namespace Qcow2.Engine.Tests.Writing;
 
 /// <summary>What a disk must hold, and random operations that keep a disk and the model alike.</summary>
-internal sealed class DiskModel
+internal sealed partial class DiskModel
 {
     private readonly int _clusterSize;
     private readonly string _label;
@@ -14,7 +14,7 @@ internal sealed class DiskModel
         _label = $"{name}, QCOW2_TEST_SEED={seed}";
     }
 
-    internal byte[] Content { get; }
+    internal byte[] Content { get; private set; }
 
     internal Random Random { get; }
 
@@ -46,6 +46,11 @@ internal sealed class DiskModel
             _ => Random.Next(1, Math.Min(_clusterSize * 40, 1 << 19)),
         };
         length = Math.Min(length, Content.Length);
+        return (NextOffset(length), NextData(length));
+    }
+
+    private int NextOffset(int length)
+    {
         int offset = Random.Next(12) switch
         {
             0 => Content.Length - length,
@@ -55,7 +60,11 @@ internal sealed class DiskModel
             6 or 7 => Random.Next(Content.Length / 8 + 1),
             _ => Random.Next(Content.Length),
         };
-        offset = Math.Min(offset, Content.Length - length);
+        return Math.Min(offset, Content.Length - length);
+    }
+
+    private byte[] NextData(int length)
+    {
         byte[] data = new byte[length];
         switch (Random.Next(8))
         {
@@ -69,7 +78,7 @@ internal sealed class DiskModel
                 break;
         }
 
-        return (offset, data);
+        return data;
     }
 
     /// <summary>Reads at random and compares.</summary>

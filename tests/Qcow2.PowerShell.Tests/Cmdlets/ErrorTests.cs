@@ -47,6 +47,11 @@ public sealed class ErrorTests(ModuleSession session) : IClassFixture<ModuleSess
     [InlineData("New-Qcow2Image x.qcow2 -BackingFile empty.qcow2 -BackingFormat qcow2 -Preallocation Full", "OptionsContradict", ErrorCategory.InvalidArgument)]
     [InlineData("New-Qcow2Image empty.qcow2 -BackingFile empty.qcow2 -BackingFormat qcow2 -Force", "DestinationIsSource", ErrorCategory.InvalidArgument)]
     [InlineData("Resize-Qcow2Image empty.qcow2 512", "ShrinkNotAllowed", ErrorCategory.InvalidOperation)]
+    [InlineData("New-Qcow2Image x.qcow2 1MB -Encryption Luks", "OptionsContradict", ErrorCategory.InvalidArgument)]
+    [InlineData("New-Qcow2Image x.qcow2 1MB -Encryption Aes", "OptionsContradict", ErrorCategory.InvalidArgument)]
+    [InlineData("Resize-Qcow2Image empty.qcow2 512 -AllowShrink -Preallocation Full", "OptionsContradict", ErrorCategory.InvalidArgument)]
+    [InlineData("Resize-Qcow2Image luks.qcow2 1GB -Preallocation Full", "PassphraseRequired", ErrorCategory.AuthenticationError)]
+    [InlineData("Resize-Qcow2Image empty.qcow2 1EB", "LimitExceeded", ErrorCategory.LimitsExceeded)]
     [InlineData("Resize-Qcow2Image text.qcow2 512", "NotQcow2", ErrorCategory.InvalidData)]
     [InlineData("Read-Qcow2Image empty.qcow2 -Offset 1PB -Count 1", "RangeOutsideDisk", ErrorCategory.InvalidArgument)]
     [InlineData("Read-Qcow2Image luks.qcow2 -Count 1", "PassphraseRequired", ErrorCategory.AuthenticationError)]
@@ -54,6 +59,8 @@ public sealed class ErrorTests(ModuleSession session) : IClassFixture<ModuleSess
     [InlineData("Read-Qcow2Image empty.qcow2 -OutputFile empty.qcow2 -Force", "DestinationIsSource", ErrorCategory.InvalidArgument)]
     [InlineData("Write-Qcow2Image empty.qcow2 -Offset 1PB -Value 1", "RangeOutsideDisk", ErrorCategory.InvalidArgument)]
     [InlineData("Write-Qcow2Image missing.qcow2 -Offset 0 -Value 1", "PathNotFound", ErrorCategory.ObjectNotFound)]
+    [InlineData("Write-Qcow2Image empty.qcow2 -Offset 0 -InputFile empty.qcow2", "DestinationIsSource", ErrorCategory.InvalidArgument)]
+    [InlineData("Get-Qcow2Snapshot snapshots.qcow2 -Id 1 | Resize-Qcow2Image -SizeBytes 1GB", "OperationNotSupported", ErrorCategory.NotImplemented)]
     [InlineData("Get-Qcow2Snapshot snapshots.qcow2 -Id 1 | Write-Qcow2Image -Offset 0 -Value 1", "OperationNotSupported", ErrorCategory.NotImplemented)]
     public void Has_a_stable_id_a_category_and_a_target(string script, string id, ErrorCategory category)
     {

@@ -131,6 +131,8 @@ public sealed class WriteTests : IDisposable
             "Write-Qcow2Image disk.qcow2 -Offset 0 -Zero -Count 1MB -WhatIf",
             "Resize-Qcow2Image disk.qcow2 20MB -WhatIf",
             "Resize-Qcow2Image disk.qcow2 5MB -AllowShrink -WhatIf",
+            "Resize-Qcow2Image disk.qcow2 20MB -Preallocation Full -WhatIf",
+            "New-Qcow2Image x.qcow2 1MB -Encryption Luks -Passphrase ([securestring]::new()) -WhatIf",
             "Read-Qcow2Image disk.qcow2 -OutputFile x.raw -WhatIf",
         })
         {
@@ -174,6 +176,26 @@ public sealed class WriteTests : IDisposable
         Assert.True(stopping.Elapsed < TimeSpan.FromSeconds(2), $"It took {stopping.Elapsed} to stop.");
         await Assert.ThrowsAsync<PipelineStoppedException>(() => running);
         Assert.Empty(Directory.GetFiles(_session.Folder.Path, "*slow.raw*"));
+    }
+
+    [Fact]
+    public async Task A_long_creation_shows_progress_and_stops_at_once()
+    {
+        using PowerShellPipeline shell = _session.Start("New-Qcow2Image slow.qcow2 120GB -ClusterSizeBytes 512 -Preallocation Metadata");
+        Task<PSDataCollection<PSObject>> running = shell.InvokeAsync();
+        var waiting = Stopwatch.StartNew();
+        while (shell.Streams.Progress.Count < 2 && waiting.Elapsed < TimeSpan.FromSeconds(60))
+        {
+            await Task.Delay(50);
+        }
+
+        Assert.Equal("Creating slow.qcow2", shell.Streams.Progress[0].Activity);
+        Assert.Contains(" of 120 GiB", shell.Streams.Progress[1].StatusDescription);
+        var stopping = Stopwatch.StartNew();
+        shell.Stop();
+        Assert.True(stopping.Elapsed < TimeSpan.FromSeconds(2), $"It took {stopping.Elapsed} to stop.");
+        await Assert.ThrowsAsync<PipelineStoppedException>(() => running);
+        Assert.Empty(Directory.GetFiles(_session.Folder.Path, "*slow.qcow2*"));
     }
 
     private void Ok(string script) => Assert.Empty(_session.Run(script).Errors);

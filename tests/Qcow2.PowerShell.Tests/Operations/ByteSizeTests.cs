@@ -45,6 +45,7 @@ public sealed class ByteSizeTests
     [InlineData(true, "not a size")]
     [InlineData("-1", "negative")]
     [InlineData(-1, "negative")]
+    [InlineData("+1G", "not what is added")]
     [InlineData("0.3", "whole number")]
     [InlineData("1.0001K", "whole number")]
     [InlineData("8E", "too large")]

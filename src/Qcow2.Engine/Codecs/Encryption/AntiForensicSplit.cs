@@ -1,12 +1,33 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
+using Qcow2.Engine.Polyfills;
 
 namespace Qcow2.Engine.Codecs;
 
-/// <summary>Puts a key together again that was spread over many stripes so that losing any one of them destroys it.</summary>
+/// <summary>Spreads a key over many stripes, so that losing any one of them destroys it, and puts it together again.</summary>
 /// <remarks>"LUKS On-Disk Format Specification", version 1.2.3, section 2.4.</remarks>
 internal static class AntiForensicSplit
 {
+    /// <summary>Splits a key into stripes.</summary>
+    /// <param name="key">The key.</param>
+    /// <param name="hash">The hash that diffuses one stripe into the next.</param>
+    /// <param name="stripes">Receives the stripes, each as long as the key.</param>
+    internal static void Split(ReadOnlySpan<byte> key, LuksHash hash, Span<byte> stripes)
+    {
+        using var digest = IncrementalHash.CreateHash(hash.Algorithm);
+        using var diffused = new SecretBuffer(key.Length);
+        Span<byte> last = stripes.Slice(stripes.Length - key.Length);
+        SecureRandom.Fill(stripes.Slice(0, stripes.Length - key.Length));
+        for (int start = 0; start < stripes.Length - key.Length; start += key.Length)
+        {
+            SectorSpan.Xor(diffused.Span, stripes.Slice(start, key.Length), diffused.Span);
+            Diffuse(diffused.Span, digest, hash.DigestLength);
+        }
+
+        // Random stripes but the last, which is what makes them all come to the key.
+        SectorSpan.Xor(diffused.Span, key, last);
+    }
+
     /// <summary>Merges the stripes into the key.</summary>
     /// <param name="stripes">The stripes, each as long as the key.</param>
     /// <param name="hash">The hash that diffuses one stripe into the next.</param>

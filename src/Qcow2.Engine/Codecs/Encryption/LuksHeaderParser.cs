@@ -1,34 +1,12 @@
 using System.Buffers.Binary;
 using System.Text;
+using static Qcow2.Engine.Codecs.LuksHeaderLayout;
 
 namespace Qcow2.Engine.Codecs;
 
 /// <summary>Reads the fields of a LUKS partition header and refuses what QEMU's <c>qcrypto_block_luks_check_header</c> refuses.</summary>
 internal static class LuksHeaderParser
 {
-    private const int VersionOffset = 6;
-    private const int CipherNameOffset = 8;
-    private const int CipherModeOffset = 40;
-    private const int HashSpecOffset = 72;
-    private const int PayloadOffsetOffset = 104;
-    private const int KeyBytesOffset = 108;
-    private const int DigestOffset = 112;
-    private const int DigestSaltOffset = 132;
-    private const int DigestIterationsOffset = 164;
-    private const int UuidOffset = 168;
-    private const int KeySlotsOffset = 208;
-
-    private const int NameLength = 32;
-    private const int DigestLength = 20;
-    private const int SaltLength = 32;
-    private const int UuidLength = 40;
-    private const int KeySlotSize = 48;
-
-    private const uint SlotActive = 0x00AC71F3;
-    private const uint SlotInactive = 0x0000DEAD;
-
-    private static ReadOnlySpan<byte> Magic => [(byte)'L', (byte)'U', (byte)'K', (byte)'S', 0xBA, 0xBE];
-
     internal static LuksHeader Parse(ReadOnlySpan<byte> bytes, long areaLength)
     {
         if (Math.Min(bytes.Length, areaLength) < LuksHeader.Size)
@@ -43,7 +21,7 @@ internal static class LuksHeaderParser
         }
 
         ushort version = BinaryPrimitives.ReadUInt16BigEndian(bytes.Slice(VersionOffset));
-        if (version != 1)
+        if (version != LuksHeaderLayout.Version)
         {
             throw Qcow2Errors.Unsupported($"LUKS version is {version}; this engine reads version 1.");
         }
@@ -115,7 +93,7 @@ internal static class LuksHeaderParser
                 $"LUKS key slot {index} active is 0x{state:x8}; it may be 0x{SlotActive:x8} (active) or 0x{SlotInactive:x8} (inactive).");
         }
 
-        uint stripes = U32(bytes, 44);
+        uint stripes = U32(bytes, SlotStripesOffset);
         if (stripes != LuksHeader.Stripes)
         {
             throw stripes > LuksHeader.Stripes
@@ -123,14 +101,14 @@ internal static class LuksHeaderParser
                 : Qcow2Errors.Corrupt($"LUKS key slot {index} stripes is {stripes}; it must be {LuksHeader.Stripes}.");
         }
 
-        uint iterations = U32(bytes, 4);
+        uint iterations = U32(bytes, SlotIterationsOffset);
         return new LuksKeySlot(
             index,
             state == SlotActive,
             // Erasing a slot sets its iterations to 0.
             state == SlotActive ? CheckIterations(iterations, $"LUKS key slot {index} iterations") : iterations,
-            bytes.Slice(8, SaltLength).ToArray(),
-            (long)U32(bytes, 40) * SectorCipher.SectorSize);
+            bytes.Slice(SlotSaltOffset, SaltLength).ToArray(),
+            (long)U32(bytes, SlotMaterialOffset) * SectorCipher.SectorSize);
     }
 
     private static uint CheckIterations(uint value, string field) => value switch

@@ -1,0 +1,214 @@
+using System.Buffers.Binary;
+using Qcow2.Engine.Format;
+using Qcow2.Engine.Storage;
+
+namespace Qcow2.Engine.Checking;
+
+/// <summary>How far a repair goes.</summary>
+internal enum RepairScope
+{
+    /// <summary>Counts that are too high.</summary>
+    Leaks,
+
+    /// <summary>All counts and the flags that depend on them: what a writer that did not close the image leaves behind.</summary>
+    Refcounts,
+
+    /// <summary>Also entries that lead nowhere.</summary>
+    All,
+}
+
+/// <summary>
+/// Repairs one image.
+/// </summary>
+/// <remarks>
+/// The steps, a flush after each. Whatever part of a step reaches the disk, no count falls below the references that were there,
+/// and no flag says that a cluster is unshared while it is not:
+/// <list type="number">
+/// <item>Entries that lead nowhere are dropped: counts can only be too high by that. Then everything is counted again.</item>
+/// <item>COPIED flags are cleared where a cluster has another number of references than one.</item>
+/// <item>Counts that are too low are raised.</item>
+/// <item>Counts that are too high are lowered. Or, for both: a new refcount structure is written where nothing lies, and the
+/// header's first sector leads to it.</item>
+/// <item>COPIED flags are set where a cluster has one reference.</item>
+/// <item>After a check that finds nothing, the dirty and corrupt bits are cleared.</item>
+/// </list>
+/// </remarks>
+internal sealed class ImageRepair(
+    BlockStorage image, RepairScope scope, Qcow2CheckOptions options, IProgress<Qcow2CheckProgress>? progress, CancellationToken cancellationToken)
+{
+    private const int MostPasses = 4;
+
+    private bool _hasWritten;
+    private bool _hasWrittenInPass;
+
+    /// <summary>Checks, repairs and checks again.</summary>
+    internal Qcow2CheckResult Run()
+    {
+        ImageAudit audit = Audit();
+        Qcow2CheckResult before = audit.Result;
+        if (audit.Context is null)
+        {
+            throw new Qcow2Exception(
+                before.Findings.Any(finding => finding.Kind == Qcow2CheckFindingKind.FeatureUnknown) ? Qcow2ErrorCode.UnsupportedFeature : Qcow2ErrorCode.ImageCorrupt,
+                $"The image cannot be repaired: {(before.Findings.Length > 0 ? before.Findings[before.Findings.Length - 1].Message : "its header is damaged.")}");
+        }
+
+        // What one pass takes apart, the next can repair: an L2 table that lay where the old refcounts were, say.
+        Qcow2CheckResult after = before;
+        for (int pass = 0; pass < MostPasses && after.Corruptions + after.Leaks + after.CheckErrors > 0; pass++)
+        {
+            _hasWrittenInPass = false;
+            RunPass(audit);
+            if (!_hasWrittenInPass)
+            {
+                break;
+            }
+
+            audit = Audit();
+            after = audit.Result;
+        }
+
+        if (after.Corruptions == 0 && after.CheckErrors == 0)
+        {
+            after = ClearFlags(after);
+        }
+
+        after = ReferenceEquals(after, before) ? before.Copy() : after;
+        after.Before = before;
+        after.CorruptionsFixed = Math.Max(0, before.Corruptions - after.Corruptions);
+        after.LeaksFixed = Math.Max(0, before.Leaks - after.Leaks);
+        return after;
+    }
+
+    private ImageAudit Audit() => ImageAudit.Run(image, options, progress, cancellationToken);
+
+    private void RunPass(ImageAudit audit)
+    {
+        if (scope == RepairScope.All)
+        {
+            bool hasWritten = new EntryRepair(audit, BeforeWrite, cancellationToken).Run();
+            if (DropBitmaps(audit.Context!) || hasWritten)
+            {
+                image.Flush();
+                audit = Audit();
+            }
+        }
+
+        // Without an L1 table nobody knows what belongs to it, and where it should lie nothing must be put.
+        if (audit.Context!.FoundAll && !audit.Context.LacksL1)
+        {
+            RepairCounts(audit);
+        }
+    }
+
+    private void RepairCounts(ImageAudit audit)
+    {
+        AuditContext context = audit.Context!;
+        var flags = new CopiedFlags(audit, BeforeWrite, cancellationToken);
+        if (scope == RepairScope.Leaks)
+        {
+            // Where the structure is damaged, or another structure lies on it, nothing is written into it.
+            if (context.NeedsRebuild || audit.Result.CheckErrors > 0)
+            {
+                return;
+            }
+
+            Step(new RefcountCorrection(context, BeforeWrite, cancellationToken).Lower());
+            if (audit.Result.Corruptions == context.WrongCopiedFlags)
+            {
+                Step(flags.Clear());
+                Step(flags.Set());
+            }
+
+            return;
+        }
+
+        Step(flags.Clear());
+        if (context.NeedsRebuild)
+        {
+            if (!new RefcountRebuild(context, BeforeWrite, cancellationToken).Run())
+            {
+                return;
+            }
+
+            // The old structure is gone, and with it what it shared with others.
+            flags = new CopiedFlags(Audit(), BeforeWrite, cancellationToken);
+            Step(flags.Clear());
+        }
+        else
+        {
+            var correction = new RefcountCorrection(context, BeforeWrite, cancellationToken);
+            Step(correction.Raise());
+            Step(correction.Lower());
+        }
+
+        Step(flags.Set());
+    }
+
+    /// <summary>
+    /// Withdraws bitmaps that cannot be used. No data of the disk is lost by that, and a backup that does without them copies too
+    /// much at worst.
+    /// </summary>
+    private bool DropBitmaps(AuditContext context)
+    {
+        if (!context.HasDamagedBitmaps)
+        {
+            return false;
+        }
+
+        BeforeWrite();
+        Span<byte> field = stackalloc byte[sizeof(ulong)];
+        image.ReadZeroPadded(HeaderField.AutoclearFeatures, field);
+        ulong features = BinaryPrimitives.ReadUInt64BigEndian(field) & ~(ulong)AutoclearFeatures.Bitmaps;
+        BinaryPrimitives.WriteUInt64BigEndian(field, features);
+        image.Write(HeaderField.AutoclearFeatures, field);
+        return true;
+    }
+
+    private void Step(bool hasWritten)
+    {
+        if (hasWritten)
+        {
+            image.Flush();
+        }
+    }
+
+    /// <summary>Before the first write of all, withdraws what this engine does not know and so cannot keep true.</summary>
+    private void BeforeWrite()
+    {
+        _hasWrittenInPass = true;
+        if (_hasWritten)
+        {
+            return;
+        }
+
+        _hasWritten = true;
+        Span<byte> field = stackalloc byte[sizeof(ulong)];
+        Qcow2Header header = HeaderAudit.Load(image, new FindingLog(0), out _)!;
+        const AutoclearFeatures Known = AutoclearFeatures.Bitmaps | AutoclearFeatures.RawExternalData;
+        if (header.Version >= 3 && (header.AutoclearFeatures & ~Known) != 0)
+        {
+            BinaryPrimitives.WriteUInt64BigEndian(field, (ulong)(header.AutoclearFeatures & Known));
+            image.Write(HeaderField.AutoclearFeatures, field);
+            image.Flush();
+        }
+    }
+
+    private Qcow2CheckResult ClearFlags(Qcow2CheckResult result)
+    {
+        if (!result.IsDirty && !result.IsCorrupt)
+        {
+            return result;
+        }
+
+        Span<byte> field = stackalloc byte[sizeof(ulong)];
+        image.ReadZeroPadded(HeaderField.IncompatibleFeatures, field);
+        ulong features = BinaryPrimitives.ReadUInt64BigEndian(field) & ~(ulong)(IncompatibleFeatures.Dirty | IncompatibleFeatures.Corrupt);
+        BeforeWrite();
+        image.Flush();
+        BinaryPrimitives.WriteUInt64BigEndian(field, features);
+        image.Write(HeaderField.IncompatibleFeatures, field);
+        image.Flush();
+        return Audit().Result;
+    }
+}

@@ -1,0 +1,130 @@
+namespace Qcow2.Engine;
+
+/// <summary>How bad something is that a check found.</summary>
+public enum Qcow2CheckSeverity
+{
+    /// <summary>Worth knowing, and no damage.</summary>
+    Information,
+
+    /// <summary>Not sound, though <c>qemu-img check</c> does not count it.</summary>
+    Warning,
+
+    /// <summary>Space of the file that is lost: nothing refers to it, but it counts as used. No data is in danger.</summary>
+    Leak,
+
+    /// <summary>Data is damaged, or the next write can damage it.</summary>
+    Corruption,
+
+    /// <summary>Something could not be checked, so that the rest of the verdict is not the whole of it.</summary>
+    Error,
+}
+
+/// <summary>What a check found. The names are stable: scripts match on them.</summary>
+public enum Qcow2CheckFindingKind
+{
+    /// <summary>A field of the header breaks the specification or a limit; nothing else could be checked.</summary>
+    HeaderDamaged,
+
+    /// <summary>The image uses a version or feature that this engine does not know; nothing else could be checked.</summary>
+    FeatureUnknown,
+
+    /// <summary>The image was not closed well.</summary>
+    MarkedDirty,
+
+    /// <summary>The image was marked corrupt by whoever found it so.</summary>
+    MarkedCorrupt,
+
+    /// <summary>The file has more clusters than can be checked.</summary>
+    FileTooLarge,
+
+    /// <summary>The header's fields for the refcount table are useless.</summary>
+    RefcountTableDamaged,
+
+    /// <summary>A refcount block does not lie where one can lie, or where another structure lies, too.</summary>
+    RefcountBlockDamaged,
+
+    /// <summary>The refcount of a cluster cannot be read.</summary>
+    RefcountUnreadable,
+
+    /// <summary>A cluster has more references than its refcount says: it could be given to somebody else.</summary>
+    RefcountTooLow,
+
+    /// <summary>A cluster has fewer references than its refcount says.</summary>
+    ClusterLeaked,
+
+    /// <summary>A cluster has more references than a refcount of this width can say.</summary>
+    RefcountOverflow,
+
+    /// <summary>A cluster of metadata is used by another structure or as data, too.</summary>
+    MetadataOverlap,
+
+    /// <summary>A structure or cluster lies past the end of the file.</summary>
+    PastEndOfFile,
+
+    /// <summary>A table or data cluster does not start where a cluster starts.</summary>
+    Misaligned,
+
+    /// <summary>Bits are set that the specification wants to be zero.</summary>
+    ReservedBits,
+
+    /// <summary>The flag that says "the refcount is exactly one" is wrong.</summary>
+    CopiedFlagWrong,
+
+    /// <summary>A subcluster bitmap contradicts itself or its entry.</summary>
+    SubclustersInvalid,
+
+    /// <summary>A cluster is compressed where none can be: the data lies in an external file.</summary>
+    CompressedWithDataFile,
+
+    /// <summary>The data of a cluster cannot be read or decompressed.</summary>
+    DataUnreadable,
+
+    /// <summary>The snapshot table cannot be read.</summary>
+    SnapshotTableDamaged,
+
+    /// <summary>An entry of the snapshot table is damaged.</summary>
+    SnapshotDamaged,
+
+    /// <summary>The image has internal snapshots and an external data file, which exclude each other.</summary>
+    SnapshotsWithDataFile,
+
+    /// <summary>The bitmap directory cannot be read.</summary>
+    BitmapDirectoryDamaged,
+
+    /// <summary>A bitmap's table is damaged.</summary>
+    BitmapDamaged,
+
+    /// <summary>The LUKS header is damaged.</summary>
+    EncryptionHeaderDamaged,
+}
+
+/// <summary>One thing that a check found. The properties can be set, so that a script's tests can build one.</summary>
+public sealed class Qcow2CheckFinding
+{
+    /// <summary>What it is.</summary>
+    public Qcow2CheckFindingKind Kind { get; set; }
+
+    /// <summary>How bad it is.</summary>
+    public Qcow2CheckSeverity Severity { get; set; }
+
+    /// <summary>Where in the file what is wrong lies, in bytes: the field or entry, or the cluster itself where its refcount is wrong.</summary>
+    public long Offset { get; set; }
+
+    /// <summary>The host cluster that it is about, counted from 0; null where it is about none.</summary>
+    public long? Cluster { get; set; }
+
+    /// <summary>The table or structure that it was found in.</summary>
+    public string Table { get; set; } = "";
+
+    /// <summary>What should be there; null where that cannot be put as a number.</summary>
+    public ulong? Expected { get; set; }
+
+    /// <summary>What is there; null where that cannot be put as a number.</summary>
+    public ulong? Found { get; set; }
+
+    /// <summary>A sentence for people.</summary>
+    public string Message { get; set; } = "";
+
+    /// <summary>The message.</summary>
+    public override string ToString() => Message;
+}

@@ -1,0 +1,25 @@
+namespace Qcow2.Engine;
+
+/// <summary>How to check an image.</summary>
+public sealed record Qcow2CheckOptions
+{
+    /// <summary>The defaults: metadata only, all processors, the first 1,000 findings.</summary>
+    public static Qcow2CheckOptions Default { get; } = new();
+
+    /// <summary>Threads at work. The number of processors by default.</summary>
+    public int ThrottleLimit { get; init; } = Environment.ProcessorCount;
+
+    /// <summary>Most findings that are kept. What is found beyond them is counted only. 1,000 by default.</summary>
+    public int MaxFindings { get; init; } = 1_000;
+
+    /// <summary>
+    /// Check the image although another program may be writing it, and take no locks, as <c>qemu-img -U</c> does. What is
+    /// found may then be no damage at all.
+    /// </summary>
+    public bool ForceShare { get; init; }
+}
+
+/// <summary>How far a check has come.</summary>
+/// <param name="BytesDone">Bytes of L2 tables that were examined.</param>
+/// <param name="BytesTotal">Bytes of L2 tables that the image has; 0 while that is not known.</param>
+public readonly record struct Qcow2CheckProgress(long BytesDone, long BytesTotal);

@@ -1,0 +1,193 @@
+using Qcow2.Engine.Format;
+using Qcow2.Engine.Metadata;
+using Qcow2.Engine.Storage;
+
+namespace Qcow2.Engine;
+
+/// <content>Creating, applying, deleting and renaming internal snapshots.</content>
+internal sealed partial class DiskWriter
+{
+    /// <summary>The internal snapshots, in the order of their table.</summary>
+    internal IReadOnlyList<SnapshotTableEntry> Snapshots { get; private set; }
+
+    /// <summary>Makes the disk's present content a snapshot.</summary>
+    /// <param name="entry">Everything of the snapshot but its L1 table.</param>
+    /// <param name="cancellationToken">Ends it; the image stays as it was.</param>
+    internal SnapshotTableEntry CreateSnapshot(SnapshotTableEntry entry, CancellationToken cancellationToken)
+    {
+        ChangeTables(
+            () =>
+            {
+                // What lies past the disk is the VM state of a snapshot that was applied, and no part of this one.
+                ulong[] active = _l1.CopyEntries();
+                int size = (int)_geometry.L1EntriesFor(_disk.Length);
+                return new TableChange
+                {
+                    ActiveL1 = active,
+                    DiskSize = _disk.Length,
+                    Added = [active.AsSpan(0, size).ToArray()],
+                    NewSnapshotL1Size = size,
+                    Snapshots = l1Offset => [.. Snapshots, entry = entry with { L1TableOffset = l1Offset, L1Size = size }],
+                };
+            },
+            punchHoles: false,
+            cancellationToken);
+        return entry;
+    }
+
+    /// <summary>Gives the disk a snapshot's content and size. What it held is gone, unless another snapshot has it.</summary>
+    internal void ApplySnapshot(SnapshotTableEntry entry, long diskSize, CancellationToken cancellationToken) => ChangeTables(
+        () =>
+        {
+            // The whole table, with the VM state that lies past the disk: who resumes the VM reads it there.
+            ulong[] snapshot = LoadL1(entry);
+            ulong[] active = new ulong[Math.Max(_l1.Count, snapshot.Length)];
+            snapshot.CopyTo(active, 0);
+            return new TableChange
+            {
+                ActiveL1 = active,
+                DiskSize = diskSize,
+                Removed = [_l1.CopyEntries()],
+                Added = [snapshot],
+                Snapshots = _ => Snapshots,
+            };
+        },
+        punchHoles: true,
+        cancellationToken);
+
+    /// <summary>Deletes a snapshot and frees what only it referred to.</summary>
+    /// <param name="entry">The snapshot.</param>
+    /// <param name="retire">Called when it is gone, before anything that it referred to is used again.</param>
+    /// <param name="cancellationToken">Ends it; the image stays as it was.</param>
+    internal void DeleteSnapshot(SnapshotTableEntry entry, Action retire, CancellationToken cancellationToken) => ChangeTables(
+        () => new TableChange
+        {
+            ActiveL1 = _l1.CopyEntries(),
+            DiskSize = _disk.Length,
+            Removed = [LoadL1(entry)],
+            Snapshots = _ => [.. Snapshots.Where(snapshot => snapshot.Id != entry.Id)],
+            Released = entry.L1Size == 0 ? [] : [(entry.L1TableOffset, (long)entry.L1Size * L1Entry.Length)],
+        },
+        punchHoles: true,
+        cancellationToken,
+        retire);
+
+    /// <summary>Exchanges the snapshot table for one with the same snapshots otherwise described.</summary>
+    internal void DescribeSnapshots(IReadOnlyList<SnapshotTableEntry> snapshots)
+    {
+        Begin();
+        lock (_gate)
+        {
+            _committer.CommitAll();
+            IReadOnlyList<(long Offset, long Length)> old = SnapshotTablePlace();
+            byte[] table = SnapshotTable.ToBytes(snapshots);
+            long clusters = (table.Length + ClusterSize - 1) >> ClusterBits;
+            long first = _refcounts.AllocateTogether(clusters);
+            try
+            {
+                _resources.Image.Write(first << ClusterBits, table);
+                _committer.Commit();
+                _committer.SwitchTables(_committer.Header with { SnapshotsOffset = first << ClusterBits });
+            }
+            catch
+            {
+                _refcounts.Release(first, clusters);
+                throw;
+            }
+
+            foreach ((long offset, long length) in old)
+            {
+                _refcounts.QueueDecrements(offset, length);
+            }
+
+            AdoptSnapshots(snapshots);
+            TidyUp();
+        }
+    }
+
+    private void ChangeTables(Func<TableChange> prepare, bool punchHoles, CancellationToken cancellationToken, Action? retire = null)
+    {
+        Begin();
+        lock (_gate)
+        {
+            WaitForWrites();
+            _committer.CommitAll();
+            _compressedEnd = 0; // What it lies in may be shared from now on, or free.
+            TableChange change = prepare();
+            change = change with { Released = [.. change.Released, .. SnapshotTablePlace()] };
+            using var tables = new TableSwitch(_resources.Image, _committer, _refcounts, _l1, change, cancellationToken);
+            tables.Write();
+
+            // Nobody reads by the old tables, or writes into clusters of theirs, while the new ones take over.
+            _resources.Exclusively(() =>
+            {
+                tables.Switch();
+                retire?.Invoke();
+                _l1.Adopt(_committer.Header.L1TableOffset, tables.ActiveL1);
+                _resources.L2Cache.Clear();
+                _disk.SetLength(change.DiskSize);
+            });
+            AdoptSnapshots(tables.Snapshots);
+            OnTablesFreed(tables.Freed, punchHoles);
+            TidyUp();
+        }
+    }
+
+    /// <summary>Frees what the change gave up. The change itself is done, so what fails here is left to the next commit.</summary>
+    private void TidyUp()
+    {
+        try
+        {
+            _committer.CommitAll();
+        }
+        catch (IOException e) when (e is not Qcow2Exception)
+        {
+            // It is still to be written, and whoever flushes or closes the image is told if that fails again.
+        }
+    }
+
+    private IReadOnlyList<(long Offset, long Length)> SnapshotTablePlace()
+        => Snapshots.Count == 0 ? [] : [(Header.SnapshotsOffset, Snapshots.Sum(snapshot => (long)snapshot.TotalLength))];
+
+    private void OnTablesFreed(IReadOnlyList<(long First, long End)> freed, bool punchHoles)
+    {
+        _guard.Remove(freed);
+        ProtectTables();
+        if (freed.Count > 0)
+        {
+            _refcounts.NoteFree(freed[0].First);
+        }
+
+        foreach ((long first, long end) in punchHoles ? freed : [])
+        {
+            PunchHole(first, end);
+        }
+    }
+
+    private void ProtectTables()
+    {
+        _guard.SetRange(_l1.Offset, (long)_l1.Count * L1Entry.Length, "the active L1 table");
+        for (int i = 0; i < _l1.Count; i++)
+        {
+            if (_l1[i].IsUsed)
+            {
+                _guard.Add(_l1[i].Offset, ClusterSize, "an L2 table");
+            }
+        }
+
+        foreach ((long offset, long length) in _refcounts.MetadataRanges())
+        {
+            _guard.Add(offset, length, "the refcount structure");
+        }
+    }
+
+    private void AdoptSnapshots(IReadOnlyList<SnapshotTableEntry> snapshots)
+    {
+        Snapshots = snapshots;
+        _guard.AddRanges(snapshots.Select(snapshot => (snapshot.L1TableOffset, (long)snapshot.L1Size * L1Entry.Length)), "a snapshot's L1 table");
+        _guard.SetRange(Header.SnapshotsOffset, snapshots.Sum(snapshot => (long)snapshot.TotalLength), "the snapshot table");
+    }
+
+    private ulong[] LoadL1(SnapshotTableEntry entry)
+        => L1Table.Load(_resources.Image, entry.L1TableOffset, entry.L1Size, $"The L1 table of snapshot '{FormatText.Printable(entry.Id)}'").CopyEntries();
+}

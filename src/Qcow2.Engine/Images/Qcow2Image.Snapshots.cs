@@ -1,0 +1,267 @@
+using System.Text;
+using Qcow2.Engine.Format;
+using Qcow2.Engine.Metadata;
+
+namespace Qcow2.Engine;
+
+/// <content>Internal snapshots (spec: "Snapshots").</content>
+public sealed partial class Qcow2Image
+{
+    // QEMU keeps a name in 256 bytes, with a NUL at its end.
+    private const int MaxSnapshotNameBytes = 255;
+
+    private readonly List<(string Id, WeakReference<MappedDisk> Disk)> _openSnapshots = [];
+
+    /// <summary>The internal snapshots, oldest first.</summary>
+    public IReadOnlyList<SnapshotTableEntry> Snapshots => _writer?.Snapshots ?? _snapshots;
+
+    /// <summary>Finds a snapshot by its id or, where no id matches, by its name, as QEMU does.</summary>
+    /// <param name="idOrName">The id or name; case matters.</param>
+    /// <exception cref="Qcow2Exception">There is none, or several have the name.</exception>
+    public SnapshotTableEntry FindSnapshot(string idOrName)
+    {
+        SnapshotTableEntry? byId = Snapshots.FirstOrDefault(snapshot => string.Equals(snapshot.Id, idOrName, StringComparison.Ordinal));
+        if (byId is not null)
+        {
+            return byId;
+        }
+
+        List<SnapshotTableEntry> byName = [.. Snapshots.Where(snapshot => string.Equals(snapshot.Name, idOrName, StringComparison.Ordinal))];
+        return byName.Count switch
+        {
+            1 => byName[0],
+            0 => throw NotFound($"There is no snapshot with the id or name '{FormatText.Printable(idOrName)}'; {KnownSnapshots()}"),
+            _ => throw NotFound(
+                $"{byName.Count} snapshots are called '{FormatText.Printable(idOrName)}'; say which by its id: "
+                + $"{string.Join(", ", byName.Select(snapshot => snapshot.Id))}."),
+        };
+    }
+
+    /// <summary>Opens an internal snapshot as a disk. It borrows this image, which must stay open as long as it is read.</summary>
+    /// <param name="snapshot">One of <see cref="Snapshots"/>.</param>
+    /// <exception cref="Qcow2Exception">The snapshot's L1 table is damaged.</exception>
+    public VirtualDisk OpenSnapshot(SnapshotTableEntry snapshot)
+    {
+        try
+        {
+            long size = DiskSizeOf(snapshot);
+            L1Table l1 = L1Table.Load(_resources.Image, snapshot.L1TableOffset, snapshot.L1Size, L1NameOf(snapshot));
+            var disk = new MappedDisk(_resources, l1, size);
+            if (CanWrite)
+            {
+                lock (_openSnapshots)
+                {
+                    _openSnapshots.RemoveAll(open => !open.Disk.TryGetTarget(out _));
+                    _openSnapshots.Add((snapshot.Id, new WeakReference<MappedDisk>(disk)));
+                }
+            }
+
+            return disk;
+        }
+        catch (Qcow2Exception e)
+        {
+            e.At(Path);
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Makes the disk's present content a snapshot. It costs the tables, not the data; what is written to the disk afterwards
+    /// takes new clusters. A crash leaves the image with the snapshot or without it.
+    /// </summary>
+    /// <param name="name">A name that no other snapshot has, at most 255 bytes in UTF-8.</param>
+    /// <param name="options">What else to record; null for the present time alone.</param>
+    /// <param name="cancellationToken">Ends it; the image stays as it was.</param>
+    /// <returns>The snapshot, with the id that QEMU would give it: one more than the largest.</returns>
+    /// <exception cref="ArgumentException">The name is empty or too long.</exception>
+    /// <exception cref="NotSupportedException">The image is open for reading only, or has an external data file.</exception>
+    /// <exception cref="Qcow2Exception">
+    /// The name is taken (<see cref="Qcow2ErrorCode.SnapshotExists"/>), the refcounts are too narrow or there are too many
+    /// snapshots (<see cref="Qcow2ErrorCode.LimitExceeded"/>), or the tables are damaged. Nothing has changed.
+    /// </exception>
+    /// <exception cref="IOException">The host could not write. Nothing has changed.</exception>
+    public SnapshotTableEntry CreateSnapshot(string name, Qcow2SnapshotOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        DiskWriter writer = RequireSnapshotWriter();
+        RequireNewName(name);
+        options ??= new Qcow2SnapshotOptions();
+        return AtPath(() => writer.CreateSnapshot(options.ToEntry(NextSnapshotId(), name, Length), cancellationToken));
+    }
+
+    /// <summary>
+    /// Gives the disk a snapshot's content and size. What it held is lost, unless another snapshot has it. The snapshot stays,
+    /// and can be applied again. A crash leaves the disk as it was or as the snapshot has it.
+    /// </summary>
+    /// <param name="snapshot">One of <see cref="Snapshots"/>.</param>
+    /// <param name="cancellationToken">Ends it; the image stays as it was.</param>
+    /// <exception cref="NotSupportedException">
+    /// The image is open for reading only, has an external data file, or has bitmaps, which would not tell what changes.
+    /// </exception>
+    /// <exception cref="Qcow2Exception">The image has no such snapshot any more, or its tables are damaged. Nothing has changed.</exception>
+    /// <exception cref="IOException">The host could not write. Nothing has changed.</exception>
+    public void ApplySnapshot(SnapshotTableEntry snapshot, CancellationToken cancellationToken = default)
+    {
+        DiskWriter writer = RequireSnapshotWriter();
+        if (Bitmaps.Count > 0)
+        {
+            throw new NotSupportedException(
+                $"{Path}: the image has bitmaps, which would not tell what a snapshot changes. Remove them before a snapshot is applied.");
+        }
+
+        AtPath(() =>
+        {
+            SnapshotTableEntry current = Current(snapshot);
+            writer.ApplySnapshot(current, DiskSizeOf(current), cancellationToken);
+            return true;
+        });
+    }
+
+    /// <summary>
+    /// Deletes a snapshot and gives back the space that only it took. Disks that <see cref="OpenSnapshot"/> gave of it can no
+    /// longer be read. A crash leaves the image with the snapshot or without it.
+    /// </summary>
+    /// <param name="snapshot">One of <see cref="Snapshots"/>.</param>
+    /// <param name="cancellationToken">Ends it; the image stays as it was.</param>
+    /// <exception cref="NotSupportedException">The image is open for reading only, or has an external data file.</exception>
+    /// <exception cref="Qcow2Exception">The image has no such snapshot any more, or its tables are damaged. Nothing has changed.</exception>
+    /// <exception cref="IOException">The host could not write. Nothing has changed.</exception>
+    public void DeleteSnapshot(SnapshotTableEntry snapshot, CancellationToken cancellationToken = default)
+    {
+        DiskWriter writer = RequireSnapshotWriter();
+        AtPath(() =>
+        {
+            writer.DeleteSnapshot(Current(snapshot), () => Retire(snapshot.Id), cancellationToken);
+            return true;
+        });
+    }
+
+    /// <summary>Gives a snapshot another name. Its id and all else stay.</summary>
+    /// <param name="snapshot">One of <see cref="Snapshots"/>.</param>
+    /// <param name="newName">A name that no other snapshot has, at most 255 bytes in UTF-8.</param>
+    /// <returns>The snapshot as it is now.</returns>
+    /// <exception cref="ArgumentException">The name is empty or too long.</exception>
+    /// <exception cref="NotSupportedException">The image is open for reading only, or has an external data file.</exception>
+    /// <exception cref="Qcow2Exception">The name is taken, or the image has no such snapshot any more. Nothing has changed.</exception>
+    /// <exception cref="IOException">The host could not write. Nothing has changed.</exception>
+    public SnapshotTableEntry RenameSnapshot(SnapshotTableEntry snapshot, string newName)
+    {
+        DiskWriter writer = RequireSnapshotWriter();
+        return AtPath(() =>
+        {
+            SnapshotTableEntry current = Current(snapshot);
+            if (string.Equals(current.Name, newName, StringComparison.Ordinal))
+            {
+                return current;
+            }
+
+            RequireNewName(newName);
+            SnapshotTableEntry renamed = current.Renamed(newName);
+            writer.DescribeSnapshots([.. Snapshots.Select(other => ReferenceEquals(other, current) ? renamed : other)]);
+            return renamed;
+        });
+    }
+
+    private DiskWriter RequireSnapshotWriter()
+    {
+        if (_writer is null)
+        {
+            throw new NotSupportedException($"{Path}: the image is open for reading only.");
+        }
+
+        return Header.Has(IncompatibleFeatures.ExternalDataFile)
+            ? throw new NotSupportedException($"{Path}: an image with an external data file cannot have internal snapshots, for its data is not shared cluster by cluster.")
+            : _writer;
+    }
+
+    private void RequireNewName(string name)
+    {
+        int length = Encoding.UTF8.GetByteCount(name);
+        if (length is 0 or > MaxSnapshotNameBytes)
+        {
+            throw new ArgumentException($"{Path}: a snapshot's name has 1 to {MaxSnapshotNameBytes} bytes in UTF-8; this one has {length}.", nameof(name));
+        }
+
+        if (Snapshots.FirstOrDefault(known => known.Name == name || known.Id == name) is SnapshotTableEntry taken)
+        {
+            throw new Qcow2Exception(
+                Qcow2ErrorCode.SnapshotExists,
+                $"'{FormatText.Printable(name)}' is the name or the id of a snapshot already ('{FormatText.Printable(taken.Name)}', "
+                + $"id {FormatText.Printable(taken.Id)}); choose another name, or remove that snapshot first.").At(Path);
+        }
+    }
+
+    /// <summary>One more than the largest id that is a number, as QEMU counts.</summary>
+    private string NextSnapshotId()
+    {
+        ulong largest = 0;
+        foreach (SnapshotTableEntry snapshot in Snapshots)
+        {
+            if (ulong.TryParse(snapshot.Id, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out ulong id))
+            {
+                largest = Math.Max(largest, id);
+            }
+        }
+
+        return largest == ulong.MaxValue
+            ? Guid.NewGuid().ToString("D")
+            : (largest + 1).ToString(System.Globalization.CultureInfo.InvariantCulture);
+    }
+
+    /// <summary>The entry of a snapshot as the table has it now: it may have been renamed since the caller got it.</summary>
+    private SnapshotTableEntry Current(SnapshotTableEntry snapshot)
+        => Snapshots.FirstOrDefault(known => known.Id == snapshot.Id)
+            ?? throw NotFound($"The image no longer has the snapshot '{FormatText.Printable(snapshot.Name)}' (id {FormatText.Printable(snapshot.Id)}).");
+
+    private long DiskSizeOf(SnapshotTableEntry snapshot)
+    {
+        ulong size = snapshot.DiskSize ?? (ulong)Header.Size;
+        return size > long.MaxValue || Header.Geometry.L1EntriesFor((long)size) > snapshot.L1Size
+            ? throw Qcow2Errors.Corrupt($"{L1NameOf(snapshot)} has {snapshot.L1Size} entries, too few for its disk of {size} bytes.")
+            : (long)size;
+    }
+
+    private void Retire(string id)
+    {
+        lock (_openSnapshots)
+        {
+            foreach ((_, WeakReference<MappedDisk> open) in _openSnapshots.Where(open => open.Id == id))
+            {
+                if (open.TryGetTarget(out MappedDisk? disk))
+                {
+                    disk.Retire();
+                }
+            }
+
+            _openSnapshots.RemoveAll(open => open.Id == id);
+        }
+    }
+
+    private T AtPath<T>(Func<T> action)
+    {
+        try
+        {
+            return action();
+        }
+        catch (Qcow2Exception e)
+        {
+            e.At(Path);
+            throw;
+        }
+    }
+
+    private static string L1NameOf(SnapshotTableEntry snapshot) => $"The L1 table of snapshot '{FormatText.Printable(snapshot.Id)}'";
+
+    private string KnownSnapshots()
+    {
+        const int Shown = 10;
+        if (Snapshots.Count == 0)
+        {
+            return "the image has no snapshots.";
+        }
+
+        IEnumerable<string> names = Snapshots.Take(Shown).Select(snapshot => $"'{FormatText.Printable(snapshot.Name)}' (id {FormatText.Printable(snapshot.Id)})");
+        return $"the image has {string.Join(", ", names)}{(Snapshots.Count > Shown ? " and more." : ".")}";
+    }
+
+    private Qcow2Exception NotFound(string message) => new Qcow2Exception(Qcow2ErrorCode.SnapshotNotFound, message).At(Path);
+}
