@@ -233,19 +233,6 @@ internal sealed class RefcountStore
         return layout.Start;
     }
 
-    /// <summary>
-    /// Gives up the free clusters at the end of the file. Their counts must be on the disk; the caller cuts the file off there.
-    /// </summary>
-    internal void TrimEnd()
-    {
-        while (HighWater > 0 && Find((HighWater - 1) / _perBlock) is Block block && _order.Read(block.Data, (int)((HighWater - 1) % _perBlock)) == 0)
-        {
-            HighWater--;
-        }
-
-        _hint = Math.Min(_hint, HighWater);
-    }
-
     /// <summary>Finds free clusters next to each other and counts one reference to each.</summary>
     /// <exception cref="Qcow2Exception">The image is as large as its format allows.</exception>
     internal long AllocateTogether(long count)
@@ -309,6 +296,19 @@ internal sealed class RefcountStore
 
     /// <summary>Lets the next search for free clusters begin no later than here.</summary>
     internal void NoteFree(long cluster) => _hint = Math.Min(_hint, cluster);
+
+    /// <summary>
+    /// Gives up the free clusters at the end of the file. Their counts must be on the disk; the caller cuts the file off there.
+    /// </summary>
+    internal void TrimEnd()
+    {
+        while (HighWater > 0 && Find((HighWater - 1) / _perBlock) is Block block && _order.Read(block.Data, (int)((HighWater - 1) % _perBlock)) == 0)
+        {
+            HighWater--;
+        }
+
+        _hint = Math.Min(_hint, HighWater);
+    }
 
     /// <summary>Writes the blocks that changed. They stay dirty until the disk is known to have them.</summary>
     internal void WriteBlocks()
