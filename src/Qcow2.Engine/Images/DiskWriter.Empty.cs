@@ -82,11 +82,11 @@ internal sealed partial class DiskWriter
 
     private void GiveBackSpace()
     {
-        _refcounts.TrimEnd();
-        long end = _refcounts.HighWater << ClusterBits;
-        if (end < _resources.Image.Length)
+        long end = _refcounts.FindFreeEnd();
+        if (end < _refcounts.HighWater)
         {
-            _resources.Image.SetLength(end);
+            _resources.Image.SetLength(end << ClusterBits);
+            _refcounts.NoteEnd(end);
         }
 
         if (HasDataFile)

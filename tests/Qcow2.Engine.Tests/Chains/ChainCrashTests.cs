@@ -161,6 +161,7 @@ public sealed class ChainCrashTests : IDisposable
         {
             storage.BeforeWrite = (_, _) => Count();
             storage.BeforeFlush = Count;
+            storage.BeforeSetLength = _ => Count();
         }
 
         Exception? failure = Xunit.Record.Exception(action);
@@ -168,6 +169,7 @@ public sealed class ChainCrashTests : IDisposable
         {
             storage.BeforeWrite = null;
             storage.BeforeFlush = null;
+            storage.BeforeSetLength = null;
         }
 
         if (failure is not null)
