@@ -284,7 +284,7 @@ internal sealed class L2Inspector(AuditContext context)
         if ((_hasDataFile ? 1 : context.Stored.Get(cluster)) is ulong count && (count == 1) != isCopied)
         {
             context.NoteWrongCopiedFlag(_table.ActiveWeight);
-            context.Log.Add(Order(index), Qcow2CheckSeverity.Corruption, _table.ActiveWeight, () => Finding(
+            context.Log.Add(Order(index, Qcow2CheckFindingKind.CopiedFlagWrong), Qcow2CheckSeverity.Corruption, _table.ActiveWeight, () => Finding(
                 index,
                 Qcow2CheckFindingKind.CopiedFlagWrong,
                 entry,
@@ -300,9 +300,9 @@ internal sealed class L2Inspector(AuditContext context)
     }
 
     private void Report(int index, Qcow2CheckSeverity severity, Qcow2CheckFindingKind kind, ulong found, Func<string> message)
-        => context.Log.Add(Order(index), severity, _table.Weight, () => Finding(index, kind, found, message()));
+        => context.Log.Add(Order(index, kind), severity, _table.Weight, () => Finding(index, kind, found, message()));
 
-    private FindingOrder Order(int index) => new(CheckStage.L2, _table.Order, index);
+    private FindingOrder Order(int index, Qcow2CheckFindingKind kind) => new(CheckStage.L2, _table.Order, ((long)index << 8) + (int)kind);
 
     private Qcow2CheckFinding Finding(int index, Qcow2CheckFindingKind kind, ulong found, string message)
     {
