@@ -19,7 +19,9 @@
         'Get-Qcow2Snapshot'
         'New-Qcow2Image'
         'Read-Qcow2Image'
+        'Repair-Qcow2Image'
         'Resize-Qcow2Image'
+        'Test-Qcow2Image'
         'Write-Qcow2Image'
     )
     AliasesToExport      = @(
