@@ -24,9 +24,11 @@
         'Read-Qcow2Image'
         'Remove-Qcow2Snapshot'
         'Rename-Qcow2Snapshot'
+        'Repair-Qcow2Image'
         'Resize-Qcow2Image'
         'Restore-Qcow2Snapshot'
         'Set-Qcow2Image'
+        'Test-Qcow2Image'
         'Write-Qcow2Image'
     )
     AliasesToExport      = @(

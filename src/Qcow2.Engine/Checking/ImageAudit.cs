@@ -46,6 +46,11 @@ internal sealed class ImageAudit
             return new ImageAudit(null, null, Summarise(image, null, log));
         }
 
+        if (options.Untrusted)
+        {
+            TrustAudit.Run(header, fileLength, log);
+        }
+
         long clusters = AuditContext.ClustersOf(fileLength, header);
         if (clusters > int.MaxValue)
         {
@@ -65,6 +70,11 @@ internal sealed class ImageAudit
         var context = new AuditContext(image, header, log, fileLength, stored);
         var run = new AuditRun(context, threads, progress, cancellationToken);
         L2Directory tables = run.Count(isTableUsable);
+
+        if (options.ReadData)
+        {
+            new DataAudit(context, tables, threads, progress, cancellationToken).Run();
+        }
 
         long end = context.FoundAll ? RefcountAudit.Compare(context, cancellationToken) : 0;
         OverlapAudit.Run(context, tables, cancellationToken);
