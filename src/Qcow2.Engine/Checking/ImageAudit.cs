@@ -16,6 +16,8 @@ namespace Qcow2.Engine.Checking;
 /// </remarks>
 internal sealed class ImageAudit
 {
+    private const int SectorSize = 512;
+
     private ImageAudit(AuditContext? context, L2Directory? tables, Qcow2CheckResult result)
     {
         Context = context;
@@ -39,7 +41,9 @@ internal sealed class ImageAudit
         BlockStorage image, Qcow2CheckOptions options, IProgress<Qcow2CheckProgress>? progress, CancellationToken cancellationToken)
     {
         var log = new FindingLog(options.MaxFindings);
-        long fileLength = image.Length;
+
+        // As QEMU does: a file has whole sectors, and what lacks of the last is zeros.
+        long fileLength = (image.Length + SectorSize - 1) & ~(SectorSize - 1L);
         Qcow2Header? header = HeaderAudit.Load(image, log, out bool isTableUsable);
         if (header is null)
         {
@@ -88,7 +92,6 @@ internal sealed class ImageAudit
 
     private static Qcow2CheckResult Summarise(BlockStorage image, Qcow2Header? header, FindingLog log)
     {
-        const int SectorSize = 512;
         return new Qcow2CheckResult
         {
             Path = image.Path,

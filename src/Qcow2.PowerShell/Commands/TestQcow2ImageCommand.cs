@@ -83,6 +83,13 @@ public sealed class TestQcow2ImageCommand : ChainCmdlet
     [Parameter]
     public SwitchParameter Untrusted { get; set; }
 
+    /// <summary>
+    /// Checks an image although another program may be writing it. What is found may then be no damage at all, but a change that
+    /// was only half done when it was looked at.
+    /// </summary>
+    [Parameter]
+    public SwitchParameter ForceShare { get; set; }
+
     /// <inheritdoc/>
     protected override void BeginProcessing()
     {
@@ -144,7 +151,7 @@ public sealed class TestQcow2ImageCommand : ChainCmdlet
 
     private Qcow2CheckResult Check(string path, int depth)
     {
-        var options = new Qcow2CheckOptions { ReadData = ReadData, Untrusted = Untrusted };
+        var options = new Qcow2CheckOptions { ReadData = ReadData, Untrusted = Untrusted, ForceShare = ForceShare };
         Qcow2CheckResult result = ImageCheck.Check(path, options, WriteProgress, StopToken);
         result.Depth = depth;
         return result;

@@ -58,10 +58,7 @@ public sealed class ChainSnapshotModelTests : IDisposable
             case < 7:
                 return Snapshot(chain, image, isBase, random);
             case 7 when image.Parent is Layer below:
-                ImageMerge.Merge(chain.PathOf(image), new ImageMergeOptions { Source = random.Next(2) == 0 ? MergedImage.Keep : MergedImage.Default });
-                chain.Merged(image, below, chain.ReadAll);
-                ReadAgain(chain, below);
-                return $"merge into {below.File}";
+                return Merge(chain, image, below, random);
             default:
                 return Rebase(chain, image, random);
         }
@@ -96,6 +93,26 @@ public sealed class ChainSnapshotModelTests : IDisposable
         image.DeleteSnapshot(snapshot);
         known.Remove(snapshot.Id);
         return $"delete {snapshot.Id} in";
+    }
+
+    private string Merge(ChainFolder chain, Layer image, Layer below, Random random)
+    {
+        var options = new ImageMergeOptions { Source = random.Next(2) == 0 ? MergedImage.Keep : MergedImage.Default };
+        if (image.Content.Length > below.Content.Length && _snapshots.TryGetValue(below, out Dictionary<string, byte[]>? ofBelow) && ofBelow.Count > 0)
+        {
+            using Qcow2Image grown = Qcow2Image.Open(chain.PathOf(below));
+            if (grown.Header.Version == 2)
+            {
+                grown.Dispose();
+                Assert.Throws<NotSupportedException>(() => ImageMerge.Merge(chain.PathOf(image), options));
+                return "merge, which version 2 refuses,";
+            }
+        }
+
+        ImageMerge.Merge(chain.PathOf(image), options);
+        chain.Merged(image, below, chain.ReadAll);
+        ReadAgain(chain, below);
+        return $"merge into {below.File}";
     }
 
     private static string Rebase(ChainFolder chain, Layer image, Random random)

@@ -144,6 +144,7 @@ public sealed class CheckTests : IDisposable
 
         using var user = Qcow2Image.Open(_session.With("v3").File("v3.qcow2"), new Qcow2OpenOptions { Writable = true });
         Assert.Equal(["ImageLocked", "ImageLocked"], _session.Run("Test-Qcow2Image v3.qcow2 -Quiet; Repair-Qcow2Image v3.qcow2 -Mode Leaks").ErrorIds);
+        Assert.True(Assert.Single(_session.Run("Test-Qcow2Image v3.qcow2 -Quiet -ForceShare").Of<bool>()));
     }
 
     [Fact]
