@@ -158,6 +158,9 @@ internal sealed class AuditContext
         }
     }
 
+    /// <summary>Whether there is any cluster that nothing refers to and that must not be freed.</summary>
+    internal bool HasKept => KeepsAll || _kept.Count > 0;
+
     /// <summary>Whether a cluster that nothing refers to must not be freed.</summary>
     internal bool IsKept(long cluster) => KeepsAll || _kept.Contains(cluster);
 
