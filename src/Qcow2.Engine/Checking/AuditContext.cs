@@ -83,7 +83,8 @@ internal sealed class AuditContext
     /// <summary>Stretches of the file that hold metadata other than L2 tables.</summary>
     internal IReadOnlyList<(long Start, long End)> Metadata => _metadata;
 
-    internal static long ClustersOf(long fileLength, Qcow2Header header) => (fileLength >> header.ClusterBits) + ((fileLength & (header.ClusterSize - 1)) != 0 ? 1 : 0);
+    /// <summary>Clusters that a length takes, the last of them in part.</summary>
+    internal static long ClustersOf(long length, Qcow2Header header) => (length >> header.ClusterBits) + ((length & (header.ClusterSize - 1)) != 0 ? 1 : 0);
 
     /// <summary>Whether a range lies in the file. The last cluster need not be there as a whole.</summary>
     internal bool IsInFile(long offset, long length) => offset + length - FileLength < Geometry.ClusterSize;
@@ -156,6 +157,9 @@ internal sealed class AuditContext
             }
         }
     }
+
+    /// <summary>Whether there is any cluster that nothing refers to and that must not be freed.</summary>
+    internal bool HasKept => KeepsAll || _kept.Count > 0;
 
     /// <summary>Whether a cluster that nothing refers to must not be freed.</summary>
     internal bool IsKept(long cluster) => KeepsAll || _kept.Contains(cluster);

@@ -100,7 +100,8 @@ internal sealed class ImageAudit
             Leaks = log.Leaks,
             LeakedBytes = header is null ? 0 : log.Leaks << header.ClusterBits,
             CheckErrors = log.Errors,
-            TotalClusters = header is null ? 0 : (header.Size / SectorSize * SectorSize >> header.ClusterBits) + ((header.Size / SectorSize * SectorSize & (header.ClusterSize - 1)) != 0 ? 1 : 0),
+            // QEMU's disks have whole sectors.
+            TotalClusters = header is null ? 0 : AuditContext.ClustersOf(header.Size & ~(SectorSize - 1L), header),
             IsDirty = header?.Has(IncompatibleFeatures.Dirty) ?? false,
             IsCorrupt = header?.Has(IncompatibleFeatures.Corrupt) ?? false,
             FindingCount = log.Total,

@@ -103,6 +103,11 @@ internal static class RefcountAudit
     {
         ReadOnlySpan<byte> counted = context.References.Page(page);
         ReadOnlySpan<byte> stored = context.Stored.Page(page);
+        if (counted.IsEmpty && stored.IsEmpty)
+        {
+            return length;
+        }
+
         for (int i = start; i < length; i++)
         {
             byte count = counted.IsEmpty ? (byte)0 : counted[i];

@@ -110,6 +110,11 @@ internal sealed class RefcountRebuild(AuditContext context, Action beforeWrite, 
         for (int page = 0; page < context.References.Pages; page++)
         {
             ReadOnlySpan<byte> counts = context.References.Page(page);
+            if (counts.IsEmpty && !context.HasKept)
+            {
+                continue;
+            }
+
             long first = (long)page << ReferenceCounts.PageBits;
             for (int i = 0; i < ReferenceCounts.PageLength && first + i < start; i++)
             {
