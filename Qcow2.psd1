@@ -15,6 +15,7 @@
     CmdletsToExport      = @(
         'Checkpoint-Qcow2Image'
         'Convert-Qcow2Image'
+        'Export-Qcow2Snapshot'
         'Get-Qcow2Extent'
         'Get-Qcow2Image'
         'Get-Qcow2Snapshot'
@@ -23,12 +24,15 @@
         'Read-Qcow2Image'
         'Remove-Qcow2Snapshot'
         'Rename-Qcow2Snapshot'
+        'Repair-Qcow2Image'
         'Resize-Qcow2Image'
         'Restore-Qcow2Snapshot'
         'Set-Qcow2Image'
+        'Test-Qcow2Image'
         'Write-Qcow2Image'
     )
     AliasesToExport      = @(
+        'Export-Qcow2Checkpoint'
         'Get-Qcow2Checkpoint'
         'Get-Qcow2Map'
         'Remove-Qcow2Checkpoint'

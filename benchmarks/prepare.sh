@@ -46,6 +46,8 @@ sparse() {
     qemu-img check -q "$target"
 }
 
+preallocated() { qemu-img create -q -f qcow2 -o preallocation=metadata "$target" 1T; }
+
 # A thousand images of eight kinds, as a folder of virtual machines might have them.
 many() {
     mkdir "$target"
@@ -81,3 +83,4 @@ make zstd.qcow2 variant -c -o compression_type=zstd
 make deflate.qcow2 variant -c
 make many many
 make sparse.qcow2 sparse
+make preallocated.qcow2 preallocated

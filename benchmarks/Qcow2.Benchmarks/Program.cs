@@ -3,6 +3,7 @@ using Qcow2.Benchmarks;
 const string Usage = """
     qcow2-benchmarks convert SOURCE DESTINATION   an image to a raw file, which is replaced
     qcow2-benchmarks map IMAGE                    extents, as JSON that equals qemu-img map's
+    qcow2-benchmarks check IMAGE                  checks an image, and prints the numbers that qemu-img check prints
     qcow2-benchmarks info IMAGE                   what an image's metadata says
     qcow2-benchmarks info-many FOLDER             the same for every image of a folder, in one process
     qcow2-benchmarks open-many FOLDER             opens every image of a folder, with its chain, and reads its first sector
@@ -29,6 +30,9 @@ switch (args)
         return 0;
     case ["map", string image]:
         ReadingCommands.Map(image, Console.OpenStandardOutput());
+        return 0;
+    case ["check", string image]:
+        ReadingCommands.Check(image, Console.Out);
         return 0;
     case ["info", string image]:
         ReadingCommands.Info(image, Console.Out);

@@ -33,6 +33,21 @@ internal static class ReadingCommands
         text.WriteLine("]");
     }
 
+    /// <summary>The numbers of <c>qemu-img check --output=json</c>, one on a line, those that are 0 left out as it does.</summary>
+    internal static void Check(string path, TextWriter output)
+    {
+        Qcow2CheckResult result = Qcow2Checker.Check(path);
+        foreach ((string name, long value) in (ReadOnlySpan<(string, long)>)
+            [("image-end-offset", result.ImageEndOffset), ("total-clusters", result.TotalClusters), ("corruptions", result.Corruptions), ("leaks", result.Leaks),
+             ("allocated-clusters", result.AllocatedClusters), ("fragmented-clusters", result.FragmentedClusters), ("compressed-clusters", result.CompressedClusters)])
+        {
+            if (value != 0)
+            {
+                output.WriteLine($"\"{name}\": {value}");
+            }
+        }
+    }
+
     internal static void Info(string path, TextWriter output)
     {
         Qcow2ImageInfo info = Qcow2ImageInfo.Read(path);

@@ -24,10 +24,10 @@ Describe 'Snapshots of an image' {
 
         (Get-Qcow2Snapshot disk.qcow2).Name | Should -Be 'before-patch', 'after-patch'
         $first | Restore-Qcow2Snapshot -Confirm:$false
-        Read-Qcow2Image disk.qcow2 -Offset 1MB -Count 3 | Should -Be 1, 2, 3
+        (Read-Qcow2Image disk.qcow2 -Offset 1MB -Count 3) -join ' ' | Should -Be '1 2 3'
         Rename-Qcow2Snapshot disk.qcow2 after-patch patched
         Restore-Qcow2Snapshot disk.qcow2 patched -Confirm:$false
-        Read-Qcow2Image disk.qcow2 -Offset 1MB -Count 3 | Should -Be 9, 9, 9
+        (Read-Qcow2Image disk.qcow2 -Offset 1MB -Count 3) -join ' ' | Should -Be '9 9 9'
         Get-Qcow2Snapshot disk.qcow2 | Remove-Qcow2Snapshot -Confirm:$false
         Get-Qcow2Snapshot disk.qcow2 | Should -BeNullOrEmpty
     }

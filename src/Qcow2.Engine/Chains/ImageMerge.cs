@@ -75,7 +75,7 @@ public static class ImageMerge
         destination.EnsureReadable();
         if (top.Length > destination.Length)
         {
-            Grow(destination, top.Length);
+            Grow(destination, top.Length, cancellationToken);
         }
 
         using (var work = new WorkQueue<MergePiece>(MergePiece.Of(top, depth, cancellationToken), top.Length, progress, cancellationToken))
@@ -123,12 +123,12 @@ public static class ImageMerge
         }
     }
 
-    private static void Grow(VirtualDisk destination, long length)
+    private static void Grow(VirtualDisk destination, long length, CancellationToken cancellationToken)
     {
         switch (destination)
         {
             case Qcow2Image image:
-                image.Resize(length);
+                image.Resize(length, cancellationToken: cancellationToken);
                 break;
             case RawDisk raw:
                 raw.Grow(length);

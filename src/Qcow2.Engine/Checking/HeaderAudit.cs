@@ -95,7 +95,7 @@ internal static class HeaderAudit
     }
 
     private static void Add(FindingLog log, Qcow2CheckSeverity severity, Qcow2CheckFindingKind kind, long offset, string message)
-        => log.Add(new FindingOrder(CheckStage.Header, 0, offset), severity, 1, () => new Qcow2CheckFinding
+        => log.Add(new FindingOrder(CheckStage.Header, offset, (int)kind), severity, 1, () => new Qcow2CheckFinding
         {
             Kind = kind,
             Offset = offset,

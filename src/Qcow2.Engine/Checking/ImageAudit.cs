@@ -16,6 +16,8 @@ namespace Qcow2.Engine.Checking;
 /// </remarks>
 internal sealed class ImageAudit
 {
+    private const int SectorSize = 512;
+
     private ImageAudit(AuditContext? context, L2Directory? tables, Qcow2CheckResult result)
     {
         Context = context;
@@ -39,11 +41,18 @@ internal sealed class ImageAudit
         BlockStorage image, Qcow2CheckOptions options, IProgress<Qcow2CheckProgress>? progress, CancellationToken cancellationToken)
     {
         var log = new FindingLog(options.MaxFindings);
-        long fileLength = image.Length;
+
+        // As QEMU does: a file has whole sectors, and what lacks of the last is zeros.
+        long fileLength = (image.Length + SectorSize - 1) & ~(SectorSize - 1L);
         Qcow2Header? header = HeaderAudit.Load(image, log, out bool isTableUsable);
         if (header is null)
         {
             return new ImageAudit(null, null, Summarise(image, null, log));
+        }
+
+        if (options.Untrusted)
+        {
+            TrustAudit.Run(header, fileLength, log);
         }
 
         long clusters = AuditContext.ClustersOf(fileLength, header);
@@ -66,6 +75,11 @@ internal sealed class ImageAudit
         var run = new AuditRun(context, threads, progress, cancellationToken);
         L2Directory tables = run.Count(isTableUsable);
 
+        if (options.ReadData)
+        {
+            new DataAudit(context, tables, threads, progress, cancellationToken).Run();
+        }
+
         long end = context.FoundAll ? RefcountAudit.Compare(context, cancellationToken) : 0;
         OverlapAudit.Run(context, tables, cancellationToken);
         Qcow2CheckResult result = Summarise(image, header, log);
@@ -78,7 +92,6 @@ internal sealed class ImageAudit
 
     private static Qcow2CheckResult Summarise(BlockStorage image, Qcow2Header? header, FindingLog log)
     {
-        const int SectorSize = 512;
         return new Qcow2CheckResult
         {
             Path = image.Path,

@@ -19,6 +19,7 @@ internal sealed class L2Inspector(AuditContext context)
     private readonly bool _hasDataFile = context.HasDataFile;
     private readonly bool _hasZeroFlag = context.Header.Version >= 3;
     private L2Reference _table;
+    private bool _checksCopied;
     private long _nextOffset;
 
     /// <summary>Clusters of the active disk that lie in the file.</summary>
@@ -36,6 +37,9 @@ internal sealed class L2Inspector(AuditContext context)
     internal void Inspect(L2Reference table, ReadOnlySpan<ulong> entries)
     {
         _table = table;
+
+        // As in qemu-img check, nothing is said of the flags in a table whose own refcount cannot be read.
+        _checksCopied = table.ActiveWeight > 0 && context.Stored.Get(table.Offset >> _clusterBits) is not null;
         _nextOffset = 0;
         if (context.Geometry.IsExtendedL2)
         {
@@ -140,7 +144,7 @@ internal sealed class L2Inspector(AuditContext context)
             context.References.Add(offset >> _clusterBits, run, _table.Weight);
         }
 
-        if (_table.ActiveWeight > 0)
+        if (_checksCopied)
         {
             bool isCopied = (entry & L2Entry.CopiedFlag) != 0;
             if (_hasDataFile ? isCopied : context.Stored.AreOne(offset >> _clusterBits, run, isCopied))
@@ -233,7 +237,7 @@ internal sealed class L2Inspector(AuditContext context)
             }
         }
 
-        if (_table.ActiveWeight > 0)
+        if (_checksCopied)
         {
             CheckCopied(index, entry);
         }
@@ -284,7 +288,7 @@ internal sealed class L2Inspector(AuditContext context)
         if ((_hasDataFile ? 1 : context.Stored.Get(cluster)) is ulong count && (count == 1) != isCopied)
         {
             context.NoteWrongCopiedFlag(_table.ActiveWeight);
-            context.Log.Add(Order(index), Qcow2CheckSeverity.Corruption, _table.ActiveWeight, () => Finding(
+            context.Log.Add(Order(index, Qcow2CheckFindingKind.CopiedFlagWrong), Qcow2CheckSeverity.Corruption, _table.ActiveWeight, () => Finding(
                 index,
                 Qcow2CheckFindingKind.CopiedFlagWrong,
                 entry,
@@ -300,9 +304,9 @@ internal sealed class L2Inspector(AuditContext context)
     }
 
     private void Report(int index, Qcow2CheckSeverity severity, Qcow2CheckFindingKind kind, ulong found, Func<string> message)
-        => context.Log.Add(Order(index), severity, _table.Weight, () => Finding(index, kind, found, message()));
+        => context.Log.Add(Order(index, kind), severity, _table.Weight, () => Finding(index, kind, found, message()));
 
-    private FindingOrder Order(int index) => new(CheckStage.L2, _table.Order, index);
+    private FindingOrder Order(int index, Qcow2CheckFindingKind kind) => new(CheckStage.L2, _table.Order, ((long)index << 8) + (int)kind);
 
     private Qcow2CheckFinding Finding(int index, Qcow2CheckFindingKind kind, ulong found, string message)
     {

@@ -6,7 +6,7 @@ public enum Qcow2CheckSeverity
     /// <summary>Worth knowing, and no damage.</summary>
     Information,
 
-    /// <summary>Not sound, though <c>qemu-img check</c> does not count it.</summary>
+    /// <summary>Not sound or not trusted, though <c>qemu-img check</c> does not count it.</summary>
     Warning,
 
     /// <summary>Space of the file that is lost: nothing refers to it, but it counts as used. No data is in danger.</summary>
@@ -96,6 +96,12 @@ public enum Qcow2CheckFindingKind
 
     /// <summary>The LUKS header is damaged.</summary>
     EncryptionHeaderDamaged,
+
+    /// <summary>The image names another file as its backing file or data file. Looked for only in images that are not trusted.</summary>
+    ReferenceToOtherFile,
+
+    /// <summary>The tables make up most of the file. Looked for only in images that are not trusted.</summary>
+    TablesOversized,
 }
 
 /// <summary>One thing that a check found. The properties can be set, so that a script's tests can build one.</summary>

@@ -13,6 +13,19 @@ public sealed record Qcow2CheckOptions
     public int MaxFindings { get; init; } = 1_000;
 
     /// <summary>
+    /// Also read all data that the image's tables lead to, of the active disk and of every snapshot, and decompress what is
+    /// compressed. An external data file is not read. What cannot be read is a corruption, which <c>qemu-img check</c> does not
+    /// look for.
+    /// </summary>
+    public bool ReadData { get; init; }
+
+    /// <summary>
+    /// Also warn of all that a service does not take from people it does not trust, though it is no damage: references to other
+    /// files, and tables that make up most of the file. An image with a warning is not healthy.
+    /// </summary>
+    public bool Untrusted { get; init; }
+
+    /// <summary>
     /// Check the image although another program may be writing it, as <c>qemu-img -U</c> does. What is found may then be no
     /// damage at all. A repair is refused all the same.
     /// </summary>

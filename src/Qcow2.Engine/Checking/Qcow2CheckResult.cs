@@ -8,6 +8,9 @@ public sealed class Qcow2CheckResult : Qcow2ImageObject
     /// <summary>Full path of the image.</summary>
     public override string Path { get; set; } = "";
 
+    /// <summary>How far down a backing chain the image is: 0 for the one that was asked for.</summary>
+    public int Depth { get; set; }
+
     /// <summary>Whether nothing was found but information: no corruption, no leak, no warning, and all could be checked.</summary>
     public bool IsHealthy { get; set; }
 

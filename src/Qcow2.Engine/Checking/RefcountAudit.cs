@@ -218,7 +218,7 @@ internal static class RefcountAudit
     {
         context.NeedsRebuild = true;
         long position = context.Header.RefcountTableOffset + ((long)index * RefcountTableEntry.Length);
-        context.Log.Add(new FindingOrder(CheckStage.RefcountStructure, index), Qcow2CheckSeverity.Corruption, 1, () => new Qcow2CheckFinding
+        context.Log.Add(new FindingOrder(CheckStage.RefcountStructure, index, (int)Qcow2CheckFindingKind.RefcountBlockDamaged), Qcow2CheckSeverity.Corruption, 1, () => new Qcow2CheckFinding
         {
             Kind = Qcow2CheckFindingKind.RefcountBlockDamaged,
             Offset = position,

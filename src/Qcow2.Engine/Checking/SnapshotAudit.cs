@@ -96,7 +96,7 @@ internal static class SnapshotAudit
             }
         }
 
-        if ((offset & (uint)(context.Geometry.ClusterSize - 1)) != 0 || offset >= (ulong)Qcow2Limits.HostOffsetEnd)
+        if ((offset & (uint)(context.Geometry.ClusterSize - 1)) != 0 || (size > 0 && offset >= (ulong)Qcow2Limits.HostOffsetEnd))
         {
             context.LacksL1 = true;
             Report(context, index, Qcow2CheckSeverity.Corruption, Qcow2CheckFindingKind.SnapshotDamaged, position,

@@ -18,11 +18,7 @@ internal sealed partial class DiskWriter
         Begin();
         lock (_gate)
         {
-            while (_inFlight.Count > 0)
-            {
-                Monitor.Wait(_gate);
-            }
-
+            WaitForWrites();
             _committer.Commit();
             long waiting = 0;
             for (int index = 0; index < _l1.Count; index++)
@@ -86,11 +82,11 @@ internal sealed partial class DiskWriter
 
     private void GiveBackSpace()
     {
-        _refcounts.TrimEnd();
-        long end = _refcounts.HighWater << ClusterBits;
-        if (end < _resources.Image.Length)
+        long end = _refcounts.FindFreeEnd();
+        if (end < _refcounts.HighWater)
         {
-            _resources.Image.SetLength(end);
+            _resources.Image.SetLength(end << ClusterBits);
+            _refcounts.NoteEnd(end);
         }
 
         if (HasDataFile)

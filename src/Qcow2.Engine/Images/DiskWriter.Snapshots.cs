@@ -158,9 +158,16 @@ internal sealed partial class DiskWriter
             _refcounts.NoteFree(freed[0].First);
         }
 
-        foreach ((long first, long end) in punchHoles ? freed : [])
+        try
         {
-            PunchHole(first, end);
+            foreach ((long first, long end) in punchHoles ? freed : [])
+            {
+                PunchHole(first, end);
+            }
+        }
+        catch (IOException e) when (e is not Qcow2Exception)
+        {
+            // The change is done. The clusters are free all the same, and take their space until they are used again.
         }
     }
 

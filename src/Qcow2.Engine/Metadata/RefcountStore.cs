@@ -297,16 +297,22 @@ internal sealed class RefcountStore
     /// <summary>Lets the next search for free clusters begin no later than here.</summary>
     internal void NoteFree(long cluster) => _hint = Math.Min(_hint, cluster);
 
-    /// <summary>
-    /// Gives up the free clusters at the end of the file. Their counts must be on the disk; the caller cuts the file off there.
-    /// </summary>
-    internal void TrimEnd()
+    /// <summary>First host cluster of those at the end of the file that are free. Their counts must be on the disk.</summary>
+    internal long FindFreeEnd()
     {
-        while (HighWater > 0 && Find((HighWater - 1) / _perBlock) is Block block && _order.Read(block.Data, (int)((HighWater - 1) % _perBlock)) == 0)
+        long end = HighWater;
+        while (end > 0 && Find((end - 1) / _perBlock) is Block block && _order.Read(block.Data, (int)((end - 1) % _perBlock)) == 0)
         {
-            HighWater--;
+            end--;
         }
 
+        return end;
+    }
+
+    /// <summary>Notes that the file was cut off before a cluster, so that it reads as zeros from there on.</summary>
+    internal void NoteEnd(long cluster)
+    {
+        HighWater = cluster;
         _hint = Math.Min(_hint, HighWater);
     }
 

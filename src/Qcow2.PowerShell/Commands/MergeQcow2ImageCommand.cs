@@ -53,8 +53,6 @@ namespace Qcow2.PowerShell.Commands;
 [OutputType(typeof(Qcow2ImageInfo), ParameterSetName = [PathSet, LiteralPathSet, InputObjectSet])]
 public sealed class MergeQcow2ImageCommand : ChainCmdlet
 {
-    private Passphrase? _passphrase;
-
     /// <summary>
     /// The image to merge into: one that the overlay is layered on, directly or through others, whose content is merged too.
     /// By default it is the backing file.
@@ -106,23 +104,10 @@ public sealed class MergeQcow2ImageCommand : ChainCmdlet
             var conflict = new PSArgumentException("-DeleteSource and -KeepSource exclude each other.", nameof(KeepSource));
             ThrowTerminatingError(new ErrorRecord(conflict, "ParameterConflict", ErrorCategory.InvalidArgument, null));
         }
-
-        _passphrase = Passphrase is null ? null : Engine.Passphrase.FromSecureString(Passphrase);
     }
 
     /// <inheritdoc/>
-    protected override void Dispose(bool disposing)
-    {
-        if (disposing)
-        {
-            _passphrase?.Dispose();
-        }
-
-        base.Dispose(disposing);
-    }
-
-    /// <inheritdoc/>
-    private protected override Qcow2OpenOptions OptionsFor(string imagePath) => base.OptionsFor(imagePath) with { Passphrase = _passphrase };
+    private protected override Qcow2OpenOptions OptionsFor(string imagePath) => base.OptionsFor(imagePath) with { Passphrase = Unseal(Passphrase) };
 
     /// <inheritdoc/>
     private protected override void ProcessImage(ImageInput image)

@@ -51,8 +51,6 @@ namespace Qcow2.PowerShell.Commands;
 [OutputType(typeof(Qcow2ImageInfo), ParameterSetName = [PathSet, LiteralPathSet, InputObjectSet])]
 public sealed class SetQcow2ImageCommand : ReferenceCmdlet
 {
-    private Passphrase? _passphrase;
-
     /// <summary>
     /// The file to layer the image on, as its name will be stored: a relative name starts from the folder of the image, not from
     /// the current location. <c>''</c> or <c>$null</c> for none.
@@ -101,25 +99,7 @@ public sealed class SetQcow2ImageCommand : ReferenceCmdlet
     public SwitchParameter PassThru { get; set; }
 
     /// <inheritdoc/>
-    protected override void BeginProcessing()
-    {
-        base.BeginProcessing();
-        _passphrase = Passphrase is null ? null : Engine.Passphrase.FromSecureString(Passphrase);
-    }
-
-    /// <inheritdoc/>
-    protected override void Dispose(bool disposing)
-    {
-        if (disposing)
-        {
-            _passphrase?.Dispose();
-        }
-
-        base.Dispose(disposing);
-    }
-
-    /// <inheritdoc/>
-    private protected override Qcow2OpenOptions OptionsFor(string imagePath) => base.OptionsFor(imagePath) with { Passphrase = _passphrase };
+    private protected override Qcow2OpenOptions OptionsFor(string imagePath) => base.OptionsFor(imagePath) with { Passphrase = Unseal(Passphrase) };
 
     /// <inheritdoc/>
     private protected override void ProcessImage(ImageInput image)

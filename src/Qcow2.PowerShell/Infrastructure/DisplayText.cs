@@ -110,6 +110,29 @@ public static class DisplayText
             + $"; {luks.Slots.Count(slot => slot.IsActive)} of {luks.Slots.Count} key slots used";
     }
 
+    /// <summary>A share in percent: <c>12.5 %</c>; empty where there is nothing to have a share of.</summary>
+    /// <param name="part">The part.</param>
+    /// <param name="whole">The whole.</param>
+    public static string Share(long part, long whole)
+        => whole <= 0 ? "" : (100.0 * part / whole).ToString("0.##", CultureInfo.CurrentCulture) + " %";
+
+    /// <summary>The worst that a check found, and how much more there is; empty for nothing.</summary>
+    /// <param name="result">What was found.</param>
+    public static string FirstFinding(Qcow2CheckResult result)
+    {
+        Qcow2CheckFinding? worst = (result.Findings ?? []).OrderByDescending(finding => finding.Severity).FirstOrDefault();
+        return worst is null ? "" : Printable(worst.Message) + (result.FindingCount > 1 ? $" (and {result.FindingCount - 1} more)" : "");
+    }
+
+    /// <summary>The first findings of a check, each on a line.</summary>
+    /// <param name="result">What was found.</param>
+    public static string Findings(Qcow2CheckResult result)
+    {
+        const int Shown = 10;
+        string lines = string.Join(Environment.NewLine, (result.Findings ?? []).Take(Shown).Select(finding => $"{finding.Severity}: {Printable(finding.Message)}"));
+        return result.FindingCount > Shown ? $"{lines}{Environment.NewLine}and {result.FindingCount - Shown} more" : lines;
+    }
+
     /// <summary>What is special about an image, in a few words: <c>v2, zstd, encrypted (LUKS), in use</c>.</summary>
     /// <param name="image">The image.</param>
     public static string Features(Qcow2ImageInfo image) => string.Join(", ", FeaturesOf(image));

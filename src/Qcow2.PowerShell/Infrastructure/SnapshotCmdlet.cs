@@ -24,9 +24,7 @@ public abstract class SnapshotCmdlet : ImageCmdlet
     /// <inheritdoc/>
     private protected sealed override void ProcessImage(ImageInput image)
     {
-        string wanted = SnapshotName ?? (image.Object as Qcow2Snapshot)?.Id ?? throw new ImageCmdletException(
-            "SnapshotNotSpecified", ErrorCategory.InvalidArgument,
-            $"{image.Path}: say which snapshot is meant: -SnapshotName, or a snapshot from Get-Qcow2Snapshot in place of the image.");
+        string wanted = SnapshotName ?? (image.Object as Qcow2Snapshot)?.Id ?? throw NotSpecified(image.Path);
         Qcow2Snapshot snapshot = Find(image.Path, wanted);
         Qcow2Snapshot? changed = Change(snapshot);
         if (PassThru && changed is not null)
@@ -42,6 +40,10 @@ public abstract class SnapshotCmdlet : ImageCmdlet
     /// <summary>A snapshot as people call it in a question.</summary>
     internal static string Describe(Qcow2Snapshot snapshot)
         => $"snapshot '{DisplayText.Printable(snapshot.Name)}' (id {DisplayText.Printable(snapshot.Id)}, {snapshot.CreationTime:g})";
+
+    /// <summary>An image was given, and no snapshot of it.</summary>
+    internal static ImageCmdletException NotSpecified(string path) => new("SnapshotNotSpecified", ErrorCategory.InvalidArgument,
+        $"{path}: say which snapshot is meant: -SnapshotName, or a snapshot from Get-Qcow2Snapshot in place of the image.");
 
     private static Qcow2Snapshot Find(string path, string wanted)
     {

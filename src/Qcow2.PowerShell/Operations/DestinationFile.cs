@@ -15,11 +15,12 @@ internal static class DestinationFile
     /// <param name="path">Full path of the destination.</param>
     /// <param name="force">Whether an existing file is replaced.</param>
     /// <param name="written">What this command has written so far.</param>
-    internal static void EnsureUsable(string path, bool force, HashSet<string> written)
+    /// <param name="usage">The cmdlet and the parameter that names the file.</param>
+    internal static void EnsureUsable(string path, bool force, HashSet<string> written, string usage)
     {
         if (written.Contains(path))
         {
-            throw WrittenAlready(path);
+            throw WrittenAlready(path, usage);
         }
 
         EnsureUsable(path, force, "-DestinationPath");

@@ -24,9 +24,9 @@ public sealed class ChainCrashTests : IDisposable
         WriteLog belowLog = Record(below, "below", order);
         pair.Merge(image, below, empties: true);
 
-        // What the disk has of the backing file when the image is written for the first time; only counts go down after that.
+        // What the disk has of the backing file when the image is written for the first time; only holes are punched and counts go down after that.
         List<string> before = [.. order.TakeWhile(what => what != "image").Where(what => what.StartsWith("below", StringComparison.Ordinal))];
-        Assert.Equal("below flushed", before[^1]);
+        Assert.Contains("below flushed", before);
         byte[] merged = below.Content;
         List<byte[]> after = [merged];
         Dictionary<string, byte[]> snapshotsBelow = pair.IsBelowRaw ? [] : pair.Snapshots(pair.Below);
@@ -161,6 +161,7 @@ public sealed class ChainCrashTests : IDisposable
         {
             storage.BeforeWrite = (_, _) => Count();
             storage.BeforeFlush = Count;
+            storage.BeforeSetLength = _ => Count();
         }
 
         Exception? failure = Xunit.Record.Exception(action);
@@ -168,6 +169,7 @@ public sealed class ChainCrashTests : IDisposable
         {
             storage.BeforeWrite = null;
             storage.BeforeFlush = null;
+            storage.BeforeSetLength = null;
         }
 
         if (failure is not null)

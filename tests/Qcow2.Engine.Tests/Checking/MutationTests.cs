@@ -62,7 +62,7 @@ public sealed class MutationTests
             }
 
             compared++;
-            Assert.True(CheckNumbers.Of(json) == CheckNumbers.Of(ours), $"QCOW2_TEST_SEED={seed + i}\n{CheckNumbers.Of(json)}\n{CheckNumbers.Of(ours)}\n{qemu.Error[..Math.Min(400, qemu.Error.Length)]}");
+            Assert.True(CheckNumbers.Of(json) == CheckNumbers.Of(ours), $"QCOW2_TEST_SEED={seed + i}\n{CheckNumbers.Of(json)}\n{CheckNumbers.Of(ours)}\n{qemu.Error[..Math.Min(400, qemu.Error.Length)]}\n{string.Join("\n", ours.Findings.Take(3))}");
         }
 
         Assert.True(compared > 20, $"{compared} compared.");

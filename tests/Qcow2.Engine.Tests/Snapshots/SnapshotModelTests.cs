@@ -94,7 +94,7 @@ public sealed class SnapshotModelTests : IDisposable
                         work.WriteStep();
                         break;
                     case < 10:
-                        work.SnapshotStep(mostSnapshots)();
+                        Try(work.SnapshotStep(mostSnapshots), image.Header.RefcountOrder);
                         break;
                     case 10 when image.Bitmaps.Count == 0:
                         work.ResizeStep();
@@ -121,6 +121,19 @@ public sealed class SnapshotModelTests : IDisposable
         finally
         {
             image.Dispose();
+        }
+    }
+
+    /// <summary>Compressed clusters may share a host cluster so often that counts of two bits have no room for a snapshot.</summary>
+    private static void Try(Action step, RefcountOrder order)
+    {
+        try
+        {
+            step();
+        }
+        catch (Qcow2Exception e) when (e.Code == Qcow2ErrorCode.LimitExceeded && order.Bits == 2)
+        {
+            // Nothing has changed, which the model tells.
         }
     }
 

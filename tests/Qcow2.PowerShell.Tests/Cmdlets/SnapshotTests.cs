@@ -77,6 +77,19 @@ public sealed class SnapshotTests : IDisposable
         Assert.Equal(Fixtures.Get("snapshots").SnapshotSha256["3"], Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(_session.File("disk.raw")))));
     }
 
+    [Fact]
+    public void A_snapshot_is_exported()
+    {
+        _session.With("snapshots");
+        Ok("Export-Qcow2Snapshot snapshots.qcow2 -SnapshotName first -DestinationPath a.raw; Get-Qcow2Snapshot snapshots.qcow2 -Id 2 | Export-Qcow2Checkpoint -DestinationPath b.raw");
+        Assert.Equal(Fixtures.Get("snapshots").SnapshotSha256["1"], Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(_session.File("a.raw")))));
+        Assert.Equal(Fixtures.Get("snapshots").SnapshotSha256["2"], Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(_session.File("b.raw")))));
+        Assert.Equal(["SnapshotNotSpecified"], _session.Run("Export-Qcow2Snapshot snapshots.qcow2 c.raw").ErrorIds);
+        SessionResult twice = _session.Run("Get-Qcow2Snapshot snapshots.qcow2 -Id 1, 2 | Export-Qcow2Snapshot -DestinationPath c.raw");
+        Assert.Equal(["DestinationNotUnique"], twice.ErrorIds);
+        Assert.Contains("Export-Qcow2Snapshot -DestinationPath", Assert.Single(twice.Errors).ToString(), StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("Checkpoint-Qcow2Image disk.qcow2 first", "SnapshotExists", ErrorCategory.ResourceExists)]
     [InlineData("Checkpoint-Qcow2Image disk.qcow2 1", "SnapshotExists", ErrorCategory.ResourceExists)]

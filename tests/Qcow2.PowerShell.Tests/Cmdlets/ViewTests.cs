@@ -32,6 +32,8 @@ public sealed class ViewTests(ModuleSession session) : IClassFixture<ModuleSessi
     [InlineData("[Qcow2.Engine.Qcow2Snapshot] @{ Path = \"/x/$args\"; Name = \"$args\"; Id = \"$args\" }")]
     [InlineData("[Qcow2.Engine.Qcow2Extent] @{ Path = \"/x/$args\"; FilePath = \"/x/$args\" }")]
     [InlineData("[Qcow2.Engine.Qcow2Bitmap] @{ Path = \"/x/$args\"; Name = \"$args\" }")]
+    [InlineData("[Qcow2.Engine.Qcow2CheckResult] @{ Path = \"/x/$args\"; Findings = @([Qcow2.Engine.Qcow2CheckFinding] @{ Message = \"$args\" }) }")]
+    [InlineData("[Qcow2.Engine.Qcow2CheckFinding] @{ Message = \"$args\" }")]
     public void Lets_no_control_character_through(string script)
     {
         string shown = session.Show(script, "evil\u001b]0;title\u0007\u202edne");

@@ -1,0 +1,40 @@
+using System.Management.Automation;
+using Qcow2.Engine;
+using Qcow2.PowerShell.Infrastructure;
+
+namespace Qcow2.PowerShell.Commands;
+
+/// <summary>Writes the disks of internal snapshots to files of their own.</summary>
+/// <remarks>
+/// <para>
+/// Export-Qcow2Snapshot writes the disk as it was when a snapshot was taken to a new raw file, as <c>qemu-img convert -l</c> does, with the
+/// data of the whole backing chain, decompressed and decrypted. The image is only read, and keeps the snapshot. What reads as zeros becomes
+/// holes, so that the file takes little more space than it has data, where the file system can do that.
+/// </para>
+/// <para>
+/// The new file is written under a temporary name beside its destination and moved into place when it is complete; when the export fails
+/// or is stopped, nothing is left behind. An image that another program has open for writing is refused, unless <c>-ForceShare</c> is given.
+/// </para>
+/// <para>
+/// This version writes raw images only. The saved state of a virtual machine is not exported.
+/// </para>
+/// </remarks>
+/// <example>
+/// <code>Export-Qcow2Snapshot web01.qcow2 -SnapshotName before-patch -DestinationPath web01-before.raw</code>
+/// <para>Writes the disk as it was at a snapshot.</para>
+/// </example>
+/// <example>
+/// <code>Get-Qcow2Snapshot web01.qcow2 -Name 'nightly-*' | Export-Qcow2Snapshot -DestinationPath { "/backup/web01-$($_.Id).raw" } -PassThru</code>
+/// <para>Writes every nightly snapshot to a file of its own, and shows what was written.</para>
+/// </example>
+/// <seealso cref="GetQcow2SnapshotCommand"/>
+/// <seealso cref="ConvertQcow2ImageCommand"/>
+[Cmdlet(VerbsData.Export, "Qcow2Snapshot", DefaultParameterSetName = PathSet, SupportsShouldProcess = true)]
+[Alias("Export-Qcow2Checkpoint")]
+[OutputType(typeof(Qcow2ImageInfo), ParameterSetName = [PathSet, LiteralPathSet, InputObjectSet])]
+public sealed class ExportQcow2SnapshotCommand : ConversionCmdlet
+{
+    /// <inheritdoc/>
+    private protected override string? SnapshotToConvert(ImageInput image)
+        => base.SnapshotToConvert(image) ?? throw SnapshotCmdlet.NotSpecified(image.Path);
+}

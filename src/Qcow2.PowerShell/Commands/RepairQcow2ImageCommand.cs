@@ -1,0 +1,119 @@
+using System.Management.Automation;
+using Qcow2.Engine;
+using Qcow2.PowerShell.Infrastructure;
+using Qcow2.PowerShell.Operations;
+
+namespace Qcow2.PowerShell.Commands;
+
+/// <summary>Repairs damaged QCOW2 disk images.</summary>
+/// <remarks>
+/// <para>
+/// Repair-Qcow2Image checks an image, repairs it and checks it again, as <c>qemu-img check -r</c> does. It emits the verdict after the
+/// repair, whose property <c>Before</c> is the verdict before it. An image that another program has open is refused.
+/// </para>
+/// <para>
+/// <c>-Mode Leaks</c> gives space back that nothing refers to, and touches nothing else. <c>-Mode All</c> also corrects refcounts and
+/// flags, makes the refcount structure anew where it cannot be used, withdraws bitmaps that cannot be read, and drops entries that lead
+/// nowhere: what they stood for reads as zeros. It clears the marks of an image that was not closed well, or was found corrupt, if
+/// nothing is wrong any more. It asks for confirmation unless <c>-Confirm:$false</c> is given.
+/// </para>
+/// <para>
+/// What data can be saved is saved: nothing is freed that any entry may refer to, however damaged the entry is. What only a person
+/// can decide, such as which of two uses of a cluster is right, is left as it is and stays in the verdict. A repair may be
+/// interrupted at any point, and run again. If the data matters, copy the file first: <c>-Mode All</c> decides things.
+/// </para>
+/// <para>
+/// Images that were merely not closed well need no repair: they are repaired when they are opened for writing.
+/// </para>
+/// </remarks>
+/// <example>
+/// <code>Repair-Qcow2Image web01.qcow2 -Mode Leaks</code>
+/// <para>Gives leaked clusters back.</para>
+/// </example>
+/// <example>
+/// <code>Repair-Qcow2Image web01.qcow2 -Mode All -WhatIf</code>
+/// <para>Says what is wrong and would be repaired, and changes nothing.</para>
+/// </example>
+/// <example>
+/// <code>$after = Repair-Qcow2Image web01.qcow2 -Mode All -Confirm:$false; $after.Before.Findings.Message</code>
+/// <para>Repairs an image without asking, and shows what was wrong with it.</para>
+/// </example>
+/// <seealso cref="TestQcow2ImageCommand"/>
+[Cmdlet(VerbsDiagnostic.Repair, "Qcow2Image", DefaultParameterSetName = PathSet, SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Medium)]
+[OutputType(typeof(Qcow2CheckResult), ParameterSetName = [PathSet, LiteralPathSet, InputObjectSet])]
+public sealed class RepairQcow2ImageCommand : ImageCmdlet
+{
+    private bool _yesToAll;
+    private bool _noToAll;
+
+    /// <summary>
+    /// How far the repair may go: <c>Leaks</c> gives leaked clusters back, <c>All</c> repairs everything that can be repaired.
+    /// </summary>
+    [Parameter(Mandatory = true, Position = 1)]
+    public Qcow2RepairMode Mode { get; set; }
+
+    /// <inheritdoc/>
+    private protected override void ProcessImage(ImageInput image)
+    {
+        Qcow2CheckResult before = ImageCheck.Check(image.Path, Qcow2CheckOptions.Default, WriteProgress, StopToken);
+        if (IsNothingToDo(before))
+        {
+            before.Before = before;
+            WriteObject(before);
+            return;
+        }
+
+        string action = $"Repair {(Mode == Qcow2RepairMode.All ? "all" : "leaks")}: {Describe(before)}";
+        if (ShouldProcess(image.Path, action) && (Mode == Qcow2RepairMode.Leaks || ShouldRepairAll(image.Path, before)))
+        {
+            WriteObject(ImageCheck.Repair(image.Path, Mode, WriteProgress, StopToken));
+        }
+    }
+
+    private static string Describe(Qcow2CheckResult result)
+    {
+        var parts = new List<string>();
+        Add(result.Corruptions, "corruption", "corruptions");
+        if (result.Leaks > 0)
+        {
+            Add(result.Leaks, "leaked cluster", "leaked clusters");
+            parts[parts.Count - 1] += $" ({DisplayText.Size(result.LeakedBytes)})";
+        }
+
+        Add(result.CheckErrors, "thing that could not be checked", "things that could not be checked");
+        if (result.IsDirty)
+        {
+            parts.Add("marked as not closed well");
+        }
+
+        if (result.IsCorrupt)
+        {
+            parts.Add("marked as corrupt");
+        }
+
+        return string.Join(", ", parts);
+
+        void Add(long count, string one, string many)
+        {
+            if (count > 0)
+            {
+                parts.Add($"{count} {(count == 1 ? one : many)}");
+            }
+        }
+    }
+
+    private static bool IsNothingToDo(Qcow2CheckResult result)
+        => result.Corruptions + result.Leaks + result.CheckErrors == 0 && !result.IsDirty && !result.IsCorrupt;
+
+    /// <summary>
+    /// Repairing all alone has high impact, and a cmdlet has one impact. So this asks where ShouldProcess did not, but would have
+    /// for a cmdlet of high impact: with $ConfirmPreference High, the default, and without -Confirm.
+    /// </summary>
+    private bool ShouldRepairAll(string path, Qcow2CheckResult before)
+    {
+        bool isAsked = !MyInvocation.BoundParameters.ContainsKey("Confirm")
+            && string.Equals($"{GetVariableValue("ConfirmPreference")}", nameof(ConfirmImpact.High), StringComparison.OrdinalIgnoreCase);
+        return !isAsked || ShouldContinue(
+            $"{path}: repair all? Found: {Describe(before)}. What leads nowhere will read as zeros.", "Repair the image", ref _yesToAll, ref _noToAll);
+    }
+}

@@ -1,0 +1,166 @@
+using System.Management.Automation;
+using Qcow2.Engine;
+using Qcow2.Engine.Storage;
+using Qcow2.PowerShell.Infrastructure;
+using Qcow2.PowerShell.Operations;
+
+namespace Qcow2.PowerShell.Commands;
+
+/// <summary>Checks whether QCOW2 disk images are sound: every table, every refcount, every flag.</summary>
+/// <remarks>
+/// <para>
+/// Test-Qcow2Image checks what <c>qemu-img check</c> checks, and gives the same numbers: corruptions, which endanger data, and
+/// leaked clusters, which only waste space. Each finding says what is wrong and where; look at the property <c>Findings</c>. The
+/// first 1,000 are kept, all are counted. Nothing is changed; <c>Repair-Qcow2Image</c> does that.
+/// </para>
+/// <para>
+/// It works on images that no other cmdlet opens, whatever their bytes are: damage is a finding and not an error. Only a file that
+/// is no QCOW2 image, cannot be read, or is being written by another program is an error.
+/// </para>
+/// <para>
+/// <c>IsHealthy</c> is true if nothing was found but information. An image that was not closed well is information: its refcounts are
+/// repaired when it is opened for writing.
+/// </para>
+/// <para>
+/// With <c>-ReadData</c> all data is read, and what is compressed is decompressed, which <c>qemu-img check</c> does not do.
+/// </para>
+/// <para>
+/// With <c>-Untrusted</c> this is the first cmdlet that a service should call on an image that somebody uploaded. It opens no file but
+/// the image, whatever that names. An image that has a backing file, keeps its data in another file, uses a feature that is not
+/// known, or is damaged, is not healthy, and the findings give every reason.
+/// </para>
+/// </remarks>
+/// <example>
+/// <code>Test-Qcow2Image web01.qcow2</code>
+/// <para>Checks an image.</para>
+/// </example>
+/// <example>
+/// <code>(Test-Qcow2Image web01.qcow2).Findings | Format-Table Severity, Kind, Message -Wrap</code>
+/// <para>Everything that is wrong with it.</para>
+/// </example>
+/// <example>
+/// <code>Get-ChildItem *.qcow2 | Test-Qcow2Image | Where-Object IsHealthy -EQ $false</code>
+/// <para>The images of a folder that are not sound.</para>
+/// </example>
+/// <example>
+/// <code>if (-not (Test-Qcow2Image upload.qcow2 -Untrusted -ReadData -Quiet)) { Remove-Item upload.qcow2 }</code>
+/// <para>Refuses an uploaded image that is damaged, or that would have the reader open other files.</para>
+/// </example>
+/// <example>
+/// <code>Test-Qcow2Image overlay.qcow2 -BackingChain</code>
+/// <para>Checks an image and everything it is layered on.</para>
+/// </example>
+/// <seealso cref="RepairQcow2ImageCommand"/>
+/// <seealso cref="GetQcow2ImageCommand"/>
+[Cmdlet(VerbsDiagnostic.Test, "Qcow2Image", DefaultParameterSetName = PathSet)]
+[OutputType(typeof(Qcow2CheckResult), typeof(bool), ParameterSetName = [PathSet, LiteralPathSet, InputObjectSet])]
+public sealed class TestQcow2ImageCommand : ChainCmdlet
+{
+    /// <summary>
+    /// Emits only whether the image is healthy: true or false. A file that is no QCOW2 image is not healthy, and no error; with
+    /// <c>-BackingChain</c> the answer is for the whole chain.
+    /// </summary>
+    [Parameter]
+    public SwitchParameter Quiet { get; set; }
+
+    /// <summary>
+    /// Also checks the files that the image is layered on, each after the one above it. A raw file has nothing to check but that it
+    /// is there.
+    /// </summary>
+    [Parameter]
+    public SwitchParameter BackingChain { get; set; }
+
+    /// <summary>
+    /// Also reads all data, of the disk and of every snapshot, and decompresses what is compressed. An external data file is not read.
+    /// </summary>
+    [Parameter]
+    public SwitchParameter ReadData { get; set; }
+
+    /// <summary>
+    /// Also counts against the image what is no damage, but is not to be taken from people you do not trust: a backing file, an
+    /// external data file, tables that make up most of the file. No file is opened but the image.
+    /// </summary>
+    [Parameter]
+    public SwitchParameter Untrusted { get; set; }
+
+    /// <summary>
+    /// Checks an image although another program may be writing it. What is found may then be no damage at all, but a change that
+    /// was only half done when it was looked at.
+    /// </summary>
+    [Parameter]
+    public SwitchParameter ForceShare { get; set; }
+
+    /// <inheritdoc/>
+    protected override void BeginProcessing()
+    {
+        base.BeginProcessing();
+        if (Untrusted && BackingChain)
+        {
+            var conflict = new PSArgumentException("-Untrusted opens no file but the image, so it does not go with -BackingChain.", nameof(BackingChain));
+            ThrowTerminatingError(new ErrorRecord(conflict, "ParameterConflict", ErrorCategory.InvalidArgument, BackingChain));
+        }
+    }
+
+    /// <inheritdoc/>
+    private protected override void ProcessImage(ImageInput image)
+    {
+        if (!Quiet)
+        {
+            foreach (Qcow2CheckResult result in CheckAll(image.Path))
+            {
+                WriteObject(result);
+            }
+
+            return;
+        }
+
+        bool isHealthy;
+        try
+        {
+            isHealthy = CheckAll(image.Path).All(result => result.IsHealthy);
+        }
+        catch (Qcow2Exception e) when (e.Code != Qcow2ErrorCode.ImageLocked)
+        {
+            WriteVerbose(e.Message);
+            isHealthy = false;
+        }
+
+        WriteObject(isHealthy);
+    }
+
+    private IEnumerable<Qcow2CheckResult> CheckAll(string path)
+    {
+        yield return Check(path, 0);
+        if (!BackingChain)
+        {
+            yield break;
+        }
+
+        foreach (Qcow2ImageInfo below in Qcow2ImageInfo.ReadChain(path, OptionsFor(path)).Skip(1))
+        {
+            if (below.Format == "qcow2")
+            {
+                yield return Check(below.Path, below.Depth);
+            }
+            else if (LooksLikeQcow2(below.Path))
+            {
+                WriteWarning($"{below.Path}: this is taken for a raw disk, as the image above it says, but it begins like a QCOW2 image.");
+            }
+        }
+    }
+
+    private Qcow2CheckResult Check(string path, int depth)
+    {
+        var options = new Qcow2CheckOptions { ReadData = ReadData, Untrusted = Untrusted, ForceShare = ForceShare };
+        Qcow2CheckResult result = ImageCheck.Check(path, options, WriteProgress, StopToken);
+        result.Depth = depth;
+        return result;
+    }
+
+    private static bool LooksLikeQcow2(string path)
+    {
+        byte[] start = new byte[4];
+        using LocalFile file = LocalFile.OpenRead(path);
+        return file.Read(0, start) == start.Length && start.SequenceEqual(new byte[] { (byte)'Q', (byte)'F', (byte)'I', 0xfb });
+    }
+}
