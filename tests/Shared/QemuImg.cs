@@ -17,6 +17,14 @@ public static class QemuImg
     /// <summary>Why tests that need the tools are skipped; null where the tools are installed.</summary>
     public static string? SkipReason => IsAvailable ? null : "qemu-img and qemu-io are not on the PATH (package qemu-utils).";
 
+    /// <summary>Why tests that need these programs, too, are skipped; null where all are installed.</summary>
+    public static string? SkipReasonWithout(IEnumerable<string> programs)
+    {
+        string[] folders = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator);
+        string? missing = programs.FirstOrDefault(program => !folders.Any(folder => File.Exists(Path.Combine(folder, program))));
+        return missing is null ? null : $"{missing} is not on the PATH.";
+    }
+
     public static bool IsAvailable => FoundVersion.Value is not null;
 
     /// <summary>The first line that <c>qemu-img --version</c> prints; empty where it is missing.</summary>
@@ -48,6 +56,10 @@ public static class QemuImg
     /// <remarks>Runs in a folder; see <see cref="RunIn"/>.</remarks>
     public static ProgramResult TryRunIoIn(string folder, params string[] args) => Start("qemu-io", args, folder);
 
+    /// <summary>Starts a virtual machine that is told on its standard input to end, in a folder. The caller judges its failure.</summary>
+    public static ProgramResult TryRunMachineIn(string folder, params string[] args)
+        => Start("qemu-system-x86_64", args, folder, "quit\n");
+
     private static string Require(string program, string[] args, string folder = "")
     {
         ProgramResult result = Start(program, args, folder);
@@ -57,7 +69,7 @@ public static class QemuImg
                 $"{program} {string.Join(' ', args)} ended with {result.ExitCode}: {result.Error}{result.Output}");
     }
 
-    private static ProgramResult Start(string program, string[] args, string folder = "")
+    private static ProgramResult Start(string program, string[] args, string folder = "", string input = "")
     {
         var start = new ProcessStartInfo(program, args)
         {
@@ -69,9 +81,9 @@ public static class QemuImg
         start.Environment["LC_ALL"] = "C";
 
         using Process process = Process.Start(start)!;
-        process.StandardInput.Close();
         Task<string> error = process.StandardError.ReadToEndAsync();
         Task<string> output = process.StandardOutput.ReadToEndAsync();
+        Tell(process, input);
         if (!process.WaitForExit(TimeLimit))
         {
             process.Kill();
@@ -79,6 +91,19 @@ public static class QemuImg
         }
 
         return new ProgramResult(process.ExitCode, output.GetAwaiter().GetResult(), error.GetAwaiter().GetResult());
+    }
+
+    private static void Tell(Process process, string input)
+    {
+        try
+        {
+            process.StandardInput.Write(input);
+            process.StandardInput.Close();
+        }
+        catch (IOException)
+        {
+            // It ended without listening; its exit code says why.
+        }
     }
 
     private static string? FindVersion()

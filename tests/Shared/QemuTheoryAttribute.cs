@@ -4,5 +4,6 @@ namespace Qcow2.Tests;
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class QemuTheoryAttribute : TheoryAttribute
 {
-    public QemuTheoryAttribute() => Skip = QemuImg.SkipReason;
+    /// <param name="programs">What else it needs on the PATH.</param>
+    public QemuTheoryAttribute(params string[] programs) => Skip = QemuImg.SkipReason ?? QemuImg.SkipReasonWithout(programs);
 }

@@ -35,7 +35,7 @@ public static class ImageRebase
     public static void Rebase(
         string path, ImageRebaseOptions options, IProgress<ConversionProgress>? progress = null, CancellationToken cancellationToken = default)
     {
-        using LocalFile file = ImageFile.OpenForWriting(path, options.Open);
+        using LocalFile file = ImageFile.OpenForWriting(path);
         try
         {
             Qcow2Header header = HeaderCluster.Load(file);

@@ -75,7 +75,7 @@ internal sealed class MergeChain : IDisposable
             // What is deleted is locked as if it were written.
             bool isLocked = options.Source == MergedImage.Delete || (i == 0 && empties);
             string path = _route.Images[i].Path;
-            LocalFile file = Keep(isLocked ? ImageFile.OpenForWriting(path, write) : ImageFile.Open(path, read));
+            LocalFile file = Keep(isLocked ? ImageFile.OpenForWriting(path) : ImageFile.Open(path, read));
             Qcow2OpenOptions how = i > 0 ? read : options.Open with { Writable = empties };
             Top = Keep(Qcow2Image.OpenOver(file, below, how, cancellationToken));
             below = Top;

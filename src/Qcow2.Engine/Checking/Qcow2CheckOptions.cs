@@ -26,8 +26,8 @@ public sealed record Qcow2CheckOptions
     public bool Untrusted { get; init; }
 
     /// <summary>
-    /// Check the image although another program may be writing it, and take no locks, as <c>qemu-img -U</c> does. What is
-    /// found may then be no damage at all.
+    /// Check the image although another program may be writing it, as <c>qemu-img -U</c> does. What is found may then be no
+    /// damage at all. A repair is refused all the same.
     /// </summary>
     public bool ForceShare { get; init; }
 }

@@ -37,7 +37,7 @@ public static class Qcow2Repairer
         string path, Qcow2RepairMode mode, Qcow2CheckOptions? options = null, IProgress<Qcow2CheckProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         options ??= Qcow2CheckOptions.Default;
-        using LocalFile file = ImageFile.OpenForWriting(path, new Qcow2OpenOptions { ForceShare = options.ForceShare });
+        using LocalFile file = ImageFile.OpenForWriting(path);
         return Repair(file, mode, options, progress, cancellationToken);
     }
 

@@ -23,7 +23,7 @@ internal static class BackingFile
 
         string path = ImageReference.Resolve(name, imagePath, "backing file", chain.Options.References);
         chain.RequireNew(LocalFile.TryIdentify(path), path, imagePath);
-        (LocalFile file, BackingFormat format) = OpenNamed(name, header, imagePath, chain.Options);
+        (LocalFile file, BackingFormat format) = OpenNamed(name, header, imagePath, chain.Options, named => ImageFile.Open(named, chain.Options));
         try
         {
             ChainContext below = chain.Enter(file, imagePath);
@@ -42,7 +42,7 @@ internal static class BackingFile
     {
         string path = ImageReference.Resolve(reference.Name, imagePath, "backing file", chain.Options.References);
         chain.RequireNew(LocalFile.TryIdentify(path), path, imagePath);
-        LocalFile file = OpenFile(path, "backing file", Qcow2ErrorCode.BackingFileUnavailable, imagePath, chain.Options);
+        LocalFile file = OpenFile(path, "backing file", Qcow2ErrorCode.BackingFileUnavailable, imagePath, named => ImageFile.Open(named, chain.Options));
         try
         {
             ChainContext below = chain.Enter(file, imagePath);
@@ -58,7 +58,7 @@ internal static class BackingFile
     /// <summary>Opens the backing file alone, taking no lock, for a look at its header. The image must have one.</summary>
     /// <exception cref="Qcow2Exception">The file is missing or refused, or its format is not known.</exception>
     internal static (LocalFile File, BackingFormat Format) OpenForInformation(Qcow2Header header, string imagePath, Qcow2OpenOptions options)
-        => OpenNamed(header.BackingFile!, header, imagePath, options with { ForceShare = true });
+        => OpenNamed(header.BackingFile!, header, imagePath, options, ImageFile.OpenUnlocked);
 
     /// <summary>Opens what is to be the backing file of an image that does not exist yet.</summary>
     /// <exception cref="Qcow2Exception">The file is missing or not usable as what it should be.</exception>
@@ -67,7 +67,7 @@ internal static class BackingFile
         // Others may use a backing file at the same time, and do.
         var options = new Qcow2OpenOptions { ForceShare = true };
         string path = ImageReference.Resolve(name, imagePath, "backing file", options.References);
-        LocalFile file = OpenFile(path, "backing file", Qcow2ErrorCode.BackingFileUnavailable, imagePath, options);
+        LocalFile file = OpenFile(path, "backing file", Qcow2ErrorCode.BackingFileUnavailable, imagePath, ImageFile.OpenUnlocked);
         return format == "raw" ? RawDisk.Open(file) : Qcow2Image.Open(file, options);
     }
 
@@ -93,7 +93,9 @@ internal static class BackingFile
             path = ImageReference.Resolve(name!, image.Path, "external data file", options.References);
         }
 
-        LocalFile file = OpenFile(path, "external data file", Qcow2ErrorCode.DataFileUnavailable, image.Path, options, isWritable);
+        LocalFile file = OpenFile(
+            path, "external data file", Qcow2ErrorCode.DataFileUnavailable, image.Path,
+            named => isWritable ? ImageFile.OpenForWriting(named) : ImageFile.Open(named, options));
         if (file.Identity == image.Identity)
         {
             file.Dispose();
@@ -124,18 +126,19 @@ internal static class BackingFile
         };
     }
 
-    private static (LocalFile File, BackingFormat Format) OpenNamed(string name, Qcow2Header header, string imagePath, Qcow2OpenOptions options)
+    private static (LocalFile File, BackingFormat Format) OpenNamed(
+        string name, Qcow2Header header, string imagePath, Qcow2OpenOptions options, Func<string, LocalFile> open)
     {
         string path = ImageReference.Resolve(name, imagePath, "backing file", options.References);
         BackingFormat format = FormatOf(header, imagePath, options);
-        return (OpenFile(path, "backing file", Qcow2ErrorCode.BackingFileUnavailable, imagePath, options), format);
+        return (OpenFile(path, "backing file", Qcow2ErrorCode.BackingFileUnavailable, imagePath, open), format);
     }
 
-    private static LocalFile OpenFile(string path, string role, Qcow2ErrorCode code, string imagePath, Qcow2OpenOptions options, bool isWritable = false)
+    private static LocalFile OpenFile(string path, string role, Qcow2ErrorCode code, string imagePath, Func<string, LocalFile> open)
     {
         try
         {
-            return isWritable ? ImageFile.OpenForWriting(path, options) : ImageFile.Open(path, options);
+            return open(path);
         }
         catch (Exception e) when (e is not Qcow2Exception && e is IOException or UnauthorizedAccessException)
         {

@@ -6,33 +6,33 @@ namespace Qcow2.Engine;
 /// <summary>Opens the files that disks are made of, with the locks that the options ask for.</summary>
 internal static class ImageFile
 {
-    internal static LocalFile Open(string path, Qcow2OpenOptions options)
-        => Open(OpenFile(path, FileAccess.Read, options, ImageLock.ReadingRefused), options, ImageLock.AcquireForReading);
+    internal static LocalFile Open(string path, Qcow2OpenOptions options) => options.ForceShare
+        ? Open(path, FileAccess.Read, forceShare: true, ImageLock.RewritingRefused, ImageLock.AcquireForSharedReading)
+        : Open(path, FileAccess.Read, forceShare: false, ImageLock.ReadingRefused, ImageLock.AcquireForReading);
 
-    internal static LocalFile OpenForWriting(string path, Qcow2OpenOptions options)
-        => Open(OpenFile(path, FileAccess.ReadWrite, options, ImageLock.WritingRefused), options, ImageLock.AcquireForWriting);
+    /// <summary>Opens a file to look at, which others may do with as they please.</summary>
+    internal static LocalFile OpenUnlocked(string path)
+        => Open(path, FileAccess.Read, forceShare: true, ImageLock.ReadingRefused, acquireLocks: null);
 
-    private static LocalFile OpenFile(string path, FileAccess access, Qcow2OpenOptions options, string refusal)
+    /// <summary>Opens a file for writing, for which nothing is shared by force: two writers destroy an image.</summary>
+    internal static LocalFile OpenForWriting(string path)
+        => Open(path, FileAccess.ReadWrite, forceShare: false, ImageLock.WritingRefused, ImageLock.AcquireForWriting);
+
+    private static LocalFile Open(string path, FileAccess access, bool forceShare, string refusal, Action<LocalFile>? acquireLocks)
     {
+        LocalFile file;
         try
         {
-            return LocalFile.Open(path, access, ImageSharing.ModeFor(access, options.ForceShare, OperatingSystemInfo.IsWindows));
+            file = LocalFile.Open(path, access, ImageSharing.ModeFor(access, forceShare, OperatingSystemInfo.IsWindows));
         }
         catch (IOException e) when (ImageSharing.IsConflict(e, OperatingSystemInfo.IsWindows))
         {
             throw new Qcow2Exception(Qcow2ErrorCode.ImageLocked, refusal, e).At(System.IO.Path.GetFullPath(path));
         }
-    }
 
-    private static LocalFile Open(LocalFile file, Qcow2OpenOptions options, Action<LocalFile> acquireLocks)
-    {
         try
         {
-            if (!options.ForceShare)
-            {
-                acquireLocks(file);
-            }
-
+            acquireLocks?.Invoke(file);
             return file;
         }
         catch

@@ -132,7 +132,7 @@ public sealed partial class Qcow2Image : VirtualDisk
     public static Qcow2Image Open(string path, Qcow2OpenOptions? options = null, CancellationToken cancellationToken = default)
     {
         options ??= Qcow2OpenOptions.Default;
-        LocalFile file = options.Writable ? ImageFile.OpenForWriting(path, options) : ImageFile.Open(path, options);
+        LocalFile file = options.Writable ? ImageFile.OpenForWriting(path) : ImageFile.Open(path, options);
         return Open(file, options, cancellationToken);
     }
 

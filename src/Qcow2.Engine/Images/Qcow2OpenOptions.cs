@@ -37,8 +37,8 @@ public sealed record Qcow2OpenOptions
     public Passphrase? Passphrase { get; init; }
 
     /// <summary>
-    /// Open the image although another program may be writing it, and take no locks, as <c>qemu-img -U</c> does. What is
-    /// read may then be inconsistent.
+    /// Read the image although another program may be writing it, as <c>qemu-img -U</c> does. What is read may then be
+    /// inconsistent. What is opened for writing is locked all the same.
     /// </summary>
     public bool ForceShare { get; init; }
 

@@ -35,7 +35,7 @@ public sealed class RawDisk : VirtualDisk
     public static RawDisk Open(string path, Qcow2OpenOptions? options = null)
     {
         options ??= Qcow2OpenOptions.Default;
-        return new RawDisk(options.Writable ? ImageFile.OpenForWriting(path, options) : ImageFile.Open(path, options), options.Writable);
+        return new RawDisk(options.Writable ? ImageFile.OpenForWriting(path) : ImageFile.Open(path, options), options.Writable);
     }
 
     /// <summary>Reads a disk from storage, which the disk then owns.</summary>

@@ -33,6 +33,11 @@ internal static class ImageLock
     internal const string WritingRefused =
         "Another program has this image open, probably a running virtual machine. It cannot be written until that is closed.";
 
+    /// <summary>Why an image is not even read by force, for people.</summary>
+    internal const string RewritingRefused =
+        "Another program is rewriting this image, probably a virtual machine that merges it into the one below. "
+        + "Until that is done, the image makes no sense by itself, whatever is forced. Wait until then.";
+
     private const int UsedBase = 100;
     private const int UnsharedBase = 200;
     private const int LockedBytes = 200; // from the first base to past the last permission of the second
@@ -44,6 +49,7 @@ internal static class ImageLock
 
     private static readonly int[] ReaderUses = [ConsistentRead];
     private static readonly int[] ReaderForbids = [Write, Resize];
+    private static readonly int[] SharedReaderForbids = [];
     private static readonly int[] WriterUses = [ConsistentRead, Write, Resize];
     private static readonly int[] WriterForbids = [Write, Resize];
 
@@ -62,6 +68,18 @@ internal static class ImageLock
 
         return IsHeld(file.Handle, UnsharedBase + Write) ? ImageLockState.HeldForReading : ImageLockState.Unlocked;
     }
+
+    /// <summary>
+    /// Takes the lock of a reader that puts up with writers, for as long as the file is open. It is refused only what makes no
+    /// sense at all: images that a block job is rewriting, whose own guest would not find its data there.
+    /// </summary>
+    /// <exception cref="Qcow2Exception">Another program is rewriting the file.</exception>
+    internal static void AcquireForSharedReading(LocalFile file)
+        => Acquire(
+            file,
+            ReaderUses,
+            SharedReaderForbids,
+            RewritingRefused);
 
     /// <summary>Takes the locks of a reader for as long as the file is open.</summary>
     /// <exception cref="Qcow2Exception">Another program writes the file.</exception>
@@ -115,16 +133,19 @@ internal static class ImageLock
             TrySet(file.Handle, UnsharedBase + permission, LibC.ReadLock);
         }
 
-        bool conflicts = forbids.Any(permission => IsHeld(file.Handle, UsedBase + permission))
+        bool isRewritten = IsHeld(file.Handle, UnsharedBase + ConsistentRead);
+        bool conflicts = isRewritten
+            || forbids.Any(permission => IsHeld(file.Handle, UsedBase + permission))
             || uses.Any(permission => IsHeld(file.Handle, UnsharedBase + permission));
         if (conflicts)
         {
             Release(file);
-            throw new Qcow2Exception(Qcow2ErrorCode.ImageLocked, refusal).At(file.Path);
+            throw new Qcow2Exception(Qcow2ErrorCode.ImageLocked, isRewritten ? RewritingRefused : refusal).At(file.Path);
         }
     }
 
-    private static bool IsAvailable => LibC.IsLinux && Environment.Is64BitProcess;
+    /// <summary>Whether the host has such locks.</summary>
+    internal static bool IsAvailable => LibC.IsLinux && Environment.Is64BitProcess;
 
     private static bool TrySet(SafeFileHandle handle, int position, short type)
     {

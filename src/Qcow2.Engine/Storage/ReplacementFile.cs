@@ -2,19 +2,22 @@ namespace Qcow2.Engine.Storage;
 
 /// <summary>
 /// A file that is written beside its destination and moved over it when it is complete. Until then, and whatever goes
-/// wrong, the destination stays as it was and nothing is left behind.
+/// wrong, the destination stays as it was and nothing is left behind. What is replaced is locked meanwhile as if it were
+/// written: a virtual machine whose disk another file has taken the name of goes on with one that is gone when it ends.
 /// </summary>
 public sealed class ReplacementFile : IDisposable
 {
     private readonly string _path;
     private readonly bool _overwrite;
     private readonly LocalFile _file;
+    private LocalFile? _replaced;
     private bool _committed;
 
-    private ReplacementFile(string path, bool overwrite, LocalFile file)
+    private ReplacementFile(string path, bool overwrite, LocalFile? replaced, LocalFile file)
     {
         _path = path;
         _overwrite = overwrite;
+        _replaced = replaced;
         _file = file;
     }
 
@@ -24,7 +27,7 @@ public sealed class ReplacementFile : IDisposable
     /// <summary>Begins a file.</summary>
     /// <param name="path">The destination; a relative path is taken from the process's current directory.</param>
     /// <param name="overwrite">Whether a destination that exists is replaced.</param>
-    /// <exception cref="Qcow2Exception">The destination exists and may not be replaced.</exception>
+    /// <exception cref="Qcow2Exception">The destination exists and may not be replaced, or another program has it open as an image.</exception>
     /// <exception cref="IOException">The destination is a folder or a link, or the file could not be created.</exception>
     public static ReplacementFile Create(string path, bool overwrite)
     {
@@ -33,15 +36,25 @@ public sealed class ReplacementFile : IDisposable
         string folder = System.IO.Path.GetDirectoryName(fullPath)
             ?? throw new IOException($"{fullPath}: this is not a file's path.");
         string temporary = System.IO.Path.Combine(folder, $".{System.IO.Path.GetFileName(fullPath)}.{Guid.NewGuid():N}.tmp");
-        return new ReplacementFile(fullPath, overwrite, LocalFile.CreateNew(temporary));
+        LocalFile? replaced = Lock(fullPath, null);
+        try
+        {
+            return new ReplacementFile(fullPath, overwrite, replaced, LocalFile.CreateNew(temporary));
+        }
+        catch
+        {
+            replaced?.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Moves the file into place. Flush the storage first if the bytes must survive a power failure.</summary>
-    /// <exception cref="Qcow2Exception">A destination that may not be replaced came to exist meanwhile.</exception>
+    /// <exception cref="Qcow2Exception">A destination that may not be replaced, or is in use, came to exist meanwhile.</exception>
     /// <exception cref="IOException">The file could not be moved.</exception>
     public void Commit()
     {
         RequireReplaceable(_path, _overwrite);
+        _replaced = Lock(_path, _replaced);
         _file.Dispose();
         Move(_file.Path, _path, _overwrite);
         _committed = true;
@@ -50,11 +63,41 @@ public sealed class ReplacementFile : IDisposable
     /// <summary>Closes the file, and removes it unless it was moved into place.</summary>
     public void Dispose()
     {
+        _replaced?.Dispose();
         _file.Dispose();
         if (!_committed)
         {
             File.Delete(_file.Path);
         }
+    }
+
+    /// <summary>Locks what a path leads to. Where that is what is locked already, nothing changes.</summary>
+    private static LocalFile? Lock(string path, LocalFile? locked)
+    {
+        if (!ImageLock.IsAvailable || !File.Exists(path))
+        {
+            return locked; // On Windows a file that is open elsewhere cannot be replaced.
+        }
+
+        LocalFile file = LocalFile.OpenRead(path);
+        if (locked is not null && file.Identity == locked.Identity)
+        {
+            file.Dispose();
+            return locked;
+        }
+
+        try
+        {
+            ImageLock.AcquireForWriting(file);
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+
+        locked?.Dispose();
+        return file;
     }
 
     private static void RequireReplaceable(string path, bool overwrite)
