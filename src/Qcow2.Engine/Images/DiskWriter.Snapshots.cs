@@ -11,10 +11,11 @@ internal sealed partial class DiskWriter
     internal IReadOnlyList<SnapshotTableEntry> Snapshots { get; private set; }
 
     /// <summary>Makes the disk's present content a snapshot.</summary>
-    /// <param name="entry">Everything of the snapshot but its L1 table.</param>
+    /// <param name="describe">Makes everything of its entry but the L1 table, of the disk's size.</param>
     /// <param name="cancellationToken">Ends it; the image stays as it was.</param>
-    internal SnapshotTableEntry CreateSnapshot(SnapshotTableEntry entry, CancellationToken cancellationToken)
+    internal SnapshotTableEntry CreateSnapshot(Func<long, SnapshotTableEntry> describe, CancellationToken cancellationToken)
     {
+        SnapshotTableEntry? entry = null;
         ChangeTables(
             () =>
             {
@@ -27,12 +28,12 @@ internal sealed partial class DiskWriter
                     DiskSize = _disk.Length,
                     Added = [active.AsSpan(0, size).ToArray()],
                     NewSnapshotL1Size = size,
-                    Snapshots = l1Offset => [.. Snapshots, entry = entry with { L1TableOffset = l1Offset, L1Size = size }],
+                    Snapshots = l1Offset => [.. Snapshots, entry = describe(_disk.Length) with { L1TableOffset = l1Offset, L1Size = size }],
                 };
             },
             punchHoles: false,
             cancellationToken);
-        return entry;
+        return entry!;
     }
 
     /// <summary>Gives the disk a snapshot's content and size. What it held is gone, unless another snapshot has it.</summary>
@@ -85,6 +86,7 @@ internal sealed partial class DiskWriter
             long first = _refcounts.AllocateTogether(clusters);
             try
             {
+                WriteGuarded(() => _guard.Check(first << ClusterBits, table.Length));
                 _resources.Image.Write(first << ClusterBits, table);
                 _committer.Commit();
                 _committer.SwitchTables(_committer.Header with { SnapshotsOffset = first << ClusterBits });
@@ -115,8 +117,8 @@ internal sealed partial class DiskWriter
             _compressedEnd = 0; // What it lies in may be shared from now on, or free.
             TableChange change = prepare();
             change = change with { Released = [.. change.Released, .. SnapshotTablePlace()] };
-            using var tables = new TableSwitch(_resources.Image, _committer, _refcounts, _l1, change, cancellationToken);
-            tables.Write();
+            using var tables = new TableSwitch(_resources.Image, _committer, _guard, _refcounts, _l1, change, cancellationToken);
+            WriteGuarded(tables.Write);
 
             // Nobody reads by the old tables, or writes into clusters of theirs, while the new ones take over.
             _resources.Exclusively(() =>
@@ -130,6 +132,20 @@ internal sealed partial class DiskWriter
             AdoptSnapshots(tables.Snapshots);
             OnTablesFreed(tables.Freed, punchHoles);
             TidyUp();
+        }
+    }
+
+    /// <summary>Stops all writing where the refcounts turn out to be wrong.</summary>
+    private void WriteGuarded(Action write)
+    {
+        try
+        {
+            write();
+        }
+        catch (MetadataOverlapException e)
+        {
+            StopWriting(e);
+            throw;
         }
     }
 

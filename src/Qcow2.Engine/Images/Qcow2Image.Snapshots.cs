@@ -10,6 +10,7 @@ public sealed partial class Qcow2Image
     // QEMU keeps a name in 256 bytes, with a NUL at its end.
     private const int MaxSnapshotNameBytes = 255;
 
+    private readonly object _snapshotChange = new();
     private readonly List<(string Id, WeakReference<MappedDisk> Disk)> _openSnapshots = [];
 
     /// <summary>The internal snapshots, oldest first.</summary>
@@ -83,9 +84,13 @@ public sealed partial class Qcow2Image
     public SnapshotTableEntry CreateSnapshot(string name, Qcow2SnapshotOptions? options = null, CancellationToken cancellationToken = default)
     {
         DiskWriter writer = RequireSnapshotWriter();
-        RequireNewName(name);
         options ??= new Qcow2SnapshotOptions();
-        return AtPath(() => writer.CreateSnapshot(options.ToEntry(NextSnapshotId(), name, Length), cancellationToken));
+        return OneAtATime(() =>
+        {
+            RequireNewName(name);
+            string id = NextSnapshotId();
+            return writer.CreateSnapshot(size => options.ToEntry(id, name, size), cancellationToken);
+        });
     }
 
     /// <summary>
@@ -108,7 +113,7 @@ public sealed partial class Qcow2Image
                 $"{Path}: the image has bitmaps, which would not tell what a snapshot changes. Remove them before a snapshot is applied.");
         }
 
-        AtPath(() =>
+        OneAtATime(() =>
         {
             SnapshotTableEntry current = Current(snapshot);
             writer.ApplySnapshot(current, DiskSizeOf(current), cancellationToken);
@@ -128,7 +133,7 @@ public sealed partial class Qcow2Image
     public void DeleteSnapshot(SnapshotTableEntry snapshot, CancellationToken cancellationToken = default)
     {
         DiskWriter writer = RequireSnapshotWriter();
-        AtPath(() =>
+        OneAtATime(() =>
         {
             writer.DeleteSnapshot(Current(snapshot), () => Retire(snapshot.Id), cancellationToken);
             return true;
@@ -146,7 +151,7 @@ public sealed partial class Qcow2Image
     public SnapshotTableEntry RenameSnapshot(SnapshotTableEntry snapshot, string newName)
     {
         DiskWriter writer = RequireSnapshotWriter();
-        return AtPath(() =>
+        return OneAtATime(() =>
         {
             SnapshotTableEntry current = Current(snapshot);
             if (string.Equals(current.Name, newName, StringComparison.Ordinal))
@@ -236,11 +241,15 @@ public sealed partial class Qcow2Image
         }
     }
 
-    private T AtPath<T>(Func<T> action)
+    /// <summary>Names and ids stay unique only if nobody else chooses one meanwhile.</summary>
+    private T OneAtATime<T>(Func<T> action)
     {
         try
         {
-            return action();
+            lock (_snapshotChange)
+            {
+                return action();
+            }
         }
         catch (Qcow2Exception e)
         {

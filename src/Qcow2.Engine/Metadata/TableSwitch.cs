@@ -17,6 +17,7 @@ internal sealed class TableSwitch : IDisposable
 {
     private readonly BlockStorage _image;
     private readonly MetadataCommitter _committer;
+    private readonly MetadataGuard _guard;
     private readonly RefcountStore _refcounts;
     private readonly ClusterTree _tree;
     private readonly ShadowRefcounts _shadow;
@@ -31,10 +32,17 @@ internal sealed class TableSwitch : IDisposable
 
     /// <summary>Prepares a change of an image that has nothing left to commit.</summary>
     internal TableSwitch(
-        BlockStorage image, MetadataCommitter committer, RefcountStore refcounts, L1Table active, TableChange change, CancellationToken cancellationToken)
+        BlockStorage image,
+        MetadataCommitter committer,
+        MetadataGuard guard,
+        RefcountStore refcounts,
+        L1Table active,
+        TableChange change,
+        CancellationToken cancellationToken)
     {
         _image = image;
         _committer = committer;
+        _guard = guard;
         _refcounts = refcounts;
         _change = change;
         _cancellationToken = cancellationToken;
@@ -60,6 +68,7 @@ internal sealed class TableSwitch : IDisposable
     internal ulong[] ActiveL1 => _activeL1;
 
     /// <summary>Writes the new tables, to which nothing refers yet.</summary>
+    /// <exception cref="MetadataOverlapException">What the refcounts say is free holds metadata. Nothing has changed.</exception>
     /// <exception cref="Qcow2Exception">The image's tables are damaged, or a limit is passed. Nothing has changed.</exception>
     /// <exception cref="IOException">The host could not write. Nothing has changed.</exception>
     internal void Write()
@@ -69,6 +78,7 @@ internal sealed class TableSwitch : IDisposable
             CountReferences();
             RewriteL2Tables();
             _new = WriteTables();
+            Freed = _shadow.Freed(); // Now: reading could fail, and after the switch nothing may.
         }
         catch
         {
@@ -93,7 +103,6 @@ internal sealed class TableSwitch : IDisposable
         }
 
         _refcounts.Changed = null;
-        Freed = _shadow.Freed();
         List<(long Offset, long Length)> released = [.. _change.Released, .. OldTables(tables.OldHeader)];
         _refcounts.Adopt(tables.Header.RefcountTableOffset, tables.RefcountTable, _shadow.Blocks);
         foreach ((long offset, long length) in released)
@@ -239,6 +248,7 @@ internal sealed class TableSwitch : IDisposable
         long count = Math.Max(1, (bytes + Header.ClusterSize - 1) >> ClusterBits);
         long cluster = _refcounts.AllocateTogether(count);
         _allocated.Add((cluster, count));
+        _guard.Check(cluster << ClusterBits, count << ClusterBits);
         return cluster << ClusterBits;
     }
 

@@ -282,6 +282,50 @@ public sealed class SnapshotTests : IDisposable
     }
 
     [Fact]
+    public void Tables_are_not_written_over_metadata_whose_refcount_is_wrong()
+    {
+        var storage = new MemoryStorage([]);
+        long l1;
+        using (Qcow2Image image = Qcow2Image.Create(storage, 100_000, new Qcow2CreateOptions { ClusterSize = 512 }))
+        {
+            image.Write(0, new byte[] { 1 });
+            l1 = image.Header.L1TableOffset;
+        }
+
+        // The active L1 table counts as free: one refcount of 16 bits, in the first block.
+        Qcow2Header header = HeaderCluster.Load(storage);
+        byte[] block = new byte[8];
+        storage.Read(header.RefcountTableOffset, block);
+        long at = System.Buffers.Binary.BinaryPrimitives.ReadInt64BigEndian(block) + (l1 / 512 * 2);
+        storage.Write(at, new byte[] { 0, 0 });
+        byte[] before = [.. storage.Content];
+        using (Qcow2Image image = Qcow2Image.Open(storage, Writable))
+        {
+            Qcow2Exception error = Assert.ThrowsAny<Qcow2Exception>(() => image.CreateSnapshot("a"));
+            Assert.Equal(Qcow2ErrorCode.ImageCorrupt, error.Code);
+            Assert.Contains("L1 table", error.Message, StringComparison.Ordinal);
+            Assert.ThrowsAny<Qcow2Exception>(() => image.Write(0, new byte[] { 2 }));
+            Assert.ThrowsAny<Qcow2Exception>(image.Dispose);
+        }
+
+        Assert.True(HeaderCluster.Load(storage).Has(IncompatibleFeatures.Corrupt));
+        Assert.Equal(before.AsSpan(512).ToArray(), storage.Content.AsSpan(512, before.Length - 512).ToArray());
+    }
+
+    [Fact]
+    public async Task Snapshots_of_many_threads_have_ids_of_their_own()
+    {
+        using var storage = new MemoryStorage([]);
+        using Qcow2Image image = Qcow2Image.Create(storage, 1 << 20);
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(i => Task.Run(() =>
+        {
+            image.Write(i * 1000, new byte[] { (byte)i });
+            image.CreateSnapshot($"of thread {i}");
+        })));
+        Assert.Equal(["1", "2", "3", "4", "5", "6", "7", "8"], image.Snapshots.Select(snapshot => snapshot.Id));
+    }
+
+    [Fact]
     public void Damaged_snapshot_is_refused_and_nothing_changes()
     {
         Fixture fixture = Fixtures.Get("snapshots");
