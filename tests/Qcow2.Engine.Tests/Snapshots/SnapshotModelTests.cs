@@ -58,6 +58,7 @@ public sealed class SnapshotModelTests : IDisposable
             RefcountBits = refcountBits,
             ExtendedL2 = extendedL2,
             CompressionType = compression,
+            LazyRefcounts = version == 3 && clusterSize == 512,
             BackingFile = hasBacking ? "base.raw" : null,
             BackingFormat = hasBacking ? "raw" : null,
         }))

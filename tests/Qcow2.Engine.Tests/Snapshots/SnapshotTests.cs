@@ -313,6 +313,41 @@ public sealed class SnapshotTests : IDisposable
     }
 
     [Fact]
+    public void Cancelled_change_leaves_everything_as_it_was()
+    {
+        using var storage = new MemoryStorage([]);
+        using Qcow2Image image = Qcow2Image.Create(storage, 1 << 20, new Qcow2CreateOptions { ClusterSize = 512 });
+        image.Write(0, Enumerable.Repeat((byte)1, 1 << 20).ToArray());
+        SnapshotTableEntry first = image.CreateSnapshot("first");
+        image.Write(0, new byte[300_000]);
+        image.Flush();
+        var before = SnapshotModel.Read(image);
+        foreach (Action<CancellationToken> change in (Action<CancellationToken>[])[
+            token => image.CreateSnapshot("second", null, token), token => image.ApplySnapshot(first, token), token => image.DeleteSnapshot(first, token)])
+        {
+            // In the middle of reading the tables, of which there are many.
+            using var stop = new CancellationTokenSource();
+            long start = storage.Reads;
+            storage.BeforeRead = (_, _) =>
+            {
+                if (storage.Reads > start + 12)
+                {
+                    stop.Cancel();
+                }
+            };
+            Assert.Throws<OperationCanceledException>(() => change(stop.Token));
+            storage.BeforeRead = null;
+            Assert.True(SnapshotModel.Read(image).IsSame(before));
+        }
+
+        image.DeleteSnapshot(first);
+        image.Dispose();
+        ImageAuditor audit = ImageAuditor.Audit(storage.Content);
+        Assert.Empty(audit.Corruptions);
+        Assert.Equal(0, audit.Leaks);
+    }
+
+    [Fact]
     public async Task Snapshots_of_many_threads_have_ids_of_their_own()
     {
         using var storage = new MemoryStorage([]);
