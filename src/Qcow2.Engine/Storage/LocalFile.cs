@@ -117,7 +117,17 @@ public sealed class LocalFile : BlockStorage
     }
 
     /// <inheritdoc/>
-    public override void Write(long offset, ReadOnlySpan<byte> buffer) => _file.Write(offset, buffer);
+    public override void Write(long offset, ReadOnlySpan<byte> buffer)
+    {
+        try
+        {
+            _file.Write(offset, buffer);
+        }
+        finally
+        {
+            _flush.NoteWrite(); // Also when it failed: a part may be written.
+        }
+    }
 
     /// <inheritdoc/>
     /// <exception cref="IOException">The host could not change it, or it is a device that is too small.</exception>
@@ -126,6 +136,7 @@ public sealed class LocalFile : BlockStorage
         if (_kind != FileKind.BlockDevice)
         {
             _file.SetLength(length);
+            _flush.NoteWrite();
         }
         else if (length > Length)
         {
@@ -140,20 +151,28 @@ public sealed class LocalFile : BlockStorage
     /// <inheritdoc/>
     public override bool TryAllocate(long offset, long length)
     {
-        if (!LibC.IsLinux || LibC.Allocate(_handle, 0, offset, length) == 0)
+        bool isDone = LibC.IsLinux && LibC.Allocate(_handle, 0, offset, length) == 0;
+        int error = System.Runtime.InteropServices.Marshal.GetLastWin32Error();
+        _flush.NoteWrite();
+        if (isDone || !LibC.IsLinux)
         {
-            return LibC.IsLinux;
+            return isDone;
         }
 
-        return System.Runtime.InteropServices.Marshal.GetLastWin32Error() == LibC.ErrorNoSpace
+        return error == LibC.ErrorNoSpace
             ? throw new IOException($"{Path}: there is not enough space on the disk for {length} bytes.", LibC.ErrorNoSpace)
             : false;
     }
 
     /// <inheritdoc/>
     public override bool TryPunchHole(long offset, long length)
-        => LibC.IsLinux ? LibC.Allocate(_handle, LibC.PunchHole, offset, length) == 0
+    {
+        bool isDone = LibC.IsLinux
+            ? LibC.Allocate(_handle, LibC.PunchHole, offset, length) == 0
             : OperatingSystemInfo.IsWindows && WindowsSparseFile.TryPunchHole(_handle, offset, length);
+        _flush.NoteWrite();
+        return isDone;
+    }
 
     /// <inheritdoc/>
     public override StorageRun RunAt(long offset)

@@ -9,7 +9,22 @@ internal sealed class PageCacheFlush(string path)
     private readonly object _gate = new();
     private Exception? _failure;
 
-    /// <summary>Flushes, unless a flush has failed before.</summary>
+    // At first, too: whoever had the file before may have left something behind.
+    private volatile bool _mayHaveUnflushed = true;
+
+    /// <summary>Tells that something was written, or may have been in part. To be called after it, so that no flush can come between.</summary>
+    internal void NoteWrite()
+    {
+        Interlocked.MemoryBarrier(); // What was written is written before this looks.
+
+        // Reading first keeps the cache line shared between the processors of many writers.
+        if (!_mayHaveUnflushed)
+        {
+            _mayHaveUnflushed = true;
+        }
+    }
+
+    /// <summary>Flushes if something was written since the last time, unless a flush has failed before.</summary>
     /// <param name="flush">The host's flush; any failure of it is final.</param>
     /// <exception cref="IOException">It failed, now or before.</exception>
     internal void Run(Action flush)
@@ -19,8 +34,14 @@ internal sealed class PageCacheFlush(string path)
         {
             if (_failure is null)
             {
+                if (!_mayHaveUnflushed)
+                {
+                    return;
+                }
+
                 try
                 {
+                    _mayHaveUnflushed = false; // Before: what is written meanwhile is for the next flush.
                     flush();
                     return;
                 }

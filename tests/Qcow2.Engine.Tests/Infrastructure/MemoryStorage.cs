@@ -74,6 +74,7 @@ internal sealed class MemoryStorage : BlockStorage
 
     public override void Write(long offset, ReadOnlySpan<byte> buffer)
     {
+        HostFlush?.NoteWrite(); // One thread at a time uses it with this.
         BeforeWrite?.Invoke(offset, buffer.Length);
         Written?.Invoke(offset, buffer.ToArray());
         if (offset + buffer.Length > Length)
@@ -86,6 +87,7 @@ internal sealed class MemoryStorage : BlockStorage
 
     public override void SetLength(long length)
     {
+        HostFlush?.NoteWrite();
         BeforeSetLength?.Invoke(length);
         Resize(length, shrink: true);
     }
