@@ -28,10 +28,7 @@ internal sealed partial class DiskWriter
             Begin();
             lock (_gate)
             {
-                while (_inFlight.Count > 0)
-                {
-                    Monitor.Wait(_gate);
-                }
+                WaitForWrites();
 
                 _committer.RequireSound();
                 edit(_bitmaps!);
