@@ -1,5 +1,5 @@
 using System.Buffers;
-using Qcow2.Engine.Conversion;
+using Qcow2.Engine.Work;
 
 namespace Qcow2.Engine.Chains;
 
@@ -15,7 +15,7 @@ public static class ImageMerge
 {
     /// <summary>Says which images a merge would lead through, from the image down to the destination. Changes nothing.</summary>
     /// <param name="path">The image; a relative path is taken from the process's current directory.</param>
-    /// <param name="options">As for <see cref="Merge(string, ImageMergeOptions?, IProgress{ConversionProgress}?, CancellationToken)"/>.</param>
+    /// <param name="options">As for <see cref="Merge(string, ImageMergeOptions?, IProgress{WorkProgress}?, CancellationToken)"/>.</param>
     /// <exception cref="Qcow2Exception">The image has no backing file, the destination is not in its chain, or the chain is broken.</exception>
     public static IReadOnlyList<Qcow2ImageInfo> FindImages(string path, ImageMergeOptions? options = null)
         => MergeRoute.Find(path, options ?? ImageMergeOptions.Default).Images;
@@ -35,7 +35,7 @@ public static class ImageMerge
     public static string Merge(
         string path,
         ImageMergeOptions? options = null,
-        IProgress<ConversionProgress>? progress = null,
+        IProgress<WorkProgress>? progress = null,
         CancellationToken cancellationToken = default)
     {
         options ??= ImageMergeOptions.Default;
@@ -68,7 +68,7 @@ public static class ImageMerge
         int depth,
         bool empties,
         int threads,
-        IProgress<ConversionProgress>? progress,
+        IProgress<WorkProgress>? progress,
         CancellationToken cancellationToken)
     {
         top.EnsureReadable();

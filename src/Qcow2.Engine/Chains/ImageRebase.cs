@@ -1,7 +1,7 @@
-using Qcow2.Engine.Conversion;
 using Qcow2.Engine.Format;
 using Qcow2.Engine.Metadata;
 using Qcow2.Engine.Storage;
+using Qcow2.Engine.Work;
 
 namespace Qcow2.Engine.Chains;
 
@@ -33,7 +33,7 @@ public static class ImageRebase
     /// <exception cref="IOException">The host could not read or write.</exception>
     /// <exception cref="OperationCanceledException">The caller stopped it.</exception>
     public static void Rebase(
-        string path, ImageRebaseOptions options, IProgress<ConversionProgress>? progress = null, CancellationToken cancellationToken = default)
+        string path, ImageRebaseOptions options, IProgress<WorkProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         using LocalFile file = ImageFile.OpenForWriting(path);
         try
@@ -71,7 +71,7 @@ public static class ImageRebase
         VirtualDisk? next,
         BackingReference? reference,
         int threads,
-        IProgress<ConversionProgress>? progress,
+        IProgress<WorkProgress>? progress,
         CancellationToken cancellationToken)
     {
         image.EnsureReadable();
@@ -96,7 +96,7 @@ public static class ImageRebase
         Qcow2Header header,
         BackingReference? reference,
         ImageRebaseOptions options,
-        IProgress<ConversionProgress>? progress,
+        IProgress<WorkProgress>? progress,
         CancellationToken cancellationToken)
     {
         Qcow2OpenOptions read = options.Open with { Writable = false, DataFile = null };

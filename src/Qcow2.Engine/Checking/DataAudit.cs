@@ -1,8 +1,8 @@
 using System.Buffers;
 using Qcow2.Engine.Codecs;
-using Qcow2.Engine.Conversion;
 using Qcow2.Engine.Format;
 using Qcow2.Engine.Metadata;
+using Qcow2.Engine.Work;
 
 namespace Qcow2.Engine.Checking;
 

@@ -1,10 +1,10 @@
 using System.Buffers;
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
-using Qcow2.Engine.Conversion;
 using Qcow2.Engine.Format;
 using Qcow2.Engine.Metadata;
 using Qcow2.Engine.Storage;
+using Qcow2.Engine.Work;
 
 namespace Qcow2.Engine.Checking;
 

@@ -14,14 +14,14 @@ internal sealed class ChunkQueue : IDisposable
 
     private readonly object _gate = new();
     private readonly IEnumerator<DiskExtent> _extents;
-    private readonly IProgress<ConversionProgress>? _progress;
+    private readonly IProgress<WorkProgress>? _progress;
     private readonly CancellationToken _cancellationToken;
     private readonly long _total;
     private DiskExtent _current;
     private long _done;
     private volatile bool _stopped;
 
-    internal ChunkQueue(VirtualDisk source, IProgress<ConversionProgress>? progress, CancellationToken cancellationToken)
+    internal ChunkQueue(VirtualDisk source, IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
     {
         _extents = source.GetExtents(0, source.Length, cancellationToken).GetEnumerator();
         _progress = progress;
@@ -71,7 +71,7 @@ internal sealed class ChunkQueue : IDisposable
     internal void Complete(long length)
     {
         long done = Interlocked.Add(ref _done, length);
-        _progress?.Report(new ConversionProgress(done, _total));
+        _progress?.Report(new WorkProgress(done, _total));
     }
 
     /// <summary>Makes every thread end after the piece it has.</summary>

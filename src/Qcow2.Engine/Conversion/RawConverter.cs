@@ -1,4 +1,5 @@
 using Qcow2.Engine.Storage;
+using Qcow2.Engine.Work;
 
 namespace Qcow2.Engine.Conversion;
 
@@ -27,7 +28,7 @@ public static class RawConverter
         string path,
         bool overwrite = false,
         RawConversionOptions? options = null,
-        IProgress<ConversionProgress>? progress = null,
+        IProgress<WorkProgress>? progress = null,
         CancellationToken cancellationToken = default)
     {
         if (source.ReadsFrom(path))
@@ -56,7 +57,7 @@ public static class RawConverter
         VirtualDisk source,
         BlockStorage destination,
         RawConversionOptions? options = null,
-        IProgress<ConversionProgress>? progress = null,
+        IProgress<WorkProgress>? progress = null,
         CancellationToken cancellationToken = default)
     {
         options ??= RawConversionOptions.Default;

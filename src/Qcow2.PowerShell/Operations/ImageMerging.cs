@@ -1,16 +1,16 @@
 using System.Management.Automation;
+using Qcow2.Engine;
 using Qcow2.Engine.Chains;
-using Qcow2.Engine.Conversion;
 
 namespace Qcow2.PowerShell.Operations;
 
 /// <summary>One merge, with its progress.</summary>
-internal sealed class ImageMerging(string path, ImageMergeOptions options) : IProgress<ConversionProgress>
+internal sealed class ImageMerging(string path, ImageMergeOptions options) : IProgress<WorkProgress>
 {
     private readonly TrackedOperation _operation = new($"Merging {DisplayText.Printable(System.IO.Path.GetFileName(path))}");
 
     /// <summary>Called by the engine's threads, often.</summary>
-    public void Report(ConversionProgress value)
+    public void Report(WorkProgress value)
     {
         _operation.Total = value.BytesTotal;
         _operation.Done = value.BytesDone;

@@ -6,12 +6,12 @@ namespace Qcow2.PowerShell.Operations;
 
 /// <summary>One conversion, from opening the image to the finished file, with its progress.</summary>
 internal sealed class RawConversion(
-    string path, Qcow2OpenOptions options, string? snapshot, string destination, bool overwrite, int throttleLimit) : IProgress<ConversionProgress>
+    string path, Qcow2OpenOptions options, string? snapshot, string destination, bool overwrite, int throttleLimit) : IProgress<WorkProgress>
 {
     private readonly TrackedOperation _operation = new($"Converting {DisplayText.Printable(System.IO.Path.GetFileName(path))}");
 
     /// <summary>Called by the converter's threads, often.</summary>
-    public void Report(ConversionProgress value) => _operation.Done = value.BytesDone;
+    public void Report(WorkProgress value) => _operation.Done = value.BytesDone;
 
     /// <summary>Converts, on other threads than this one.</summary>
     /// <param name="show">Called on this thread with progress.</param>

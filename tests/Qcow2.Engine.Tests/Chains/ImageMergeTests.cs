@@ -187,7 +187,7 @@ public sealed class ImageMergeTests : IDisposable
         progress = new Counter(_ => { });
         ImageMerge.Merge(overlay, null, progress);
         Assert.Equal(4, ReadAt(_folder.File("base.qcow2"), (200 * Cluster) - 1));
-        Assert.Equal(new ConversionProgress(200 * Cluster, 200 * Cluster), progress.Reports.MaxBy(report => report.BytesDone));
+        Assert.Equal(new WorkProgress(200 * Cluster, 200 * Cluster), progress.Reports.MaxBy(report => report.BytesDone));
     }
 
     [Fact]
@@ -267,11 +267,11 @@ public sealed class ImageMergeTests : IDisposable
         return path;
     }
 
-    private sealed class Counter(Action<ConversionProgress> onReport) : IProgress<ConversionProgress>
+    private sealed class Counter(Action<WorkProgress> onReport) : IProgress<WorkProgress>
     {
-        internal List<ConversionProgress> Reports { get; } = [];
+        internal List<WorkProgress> Reports { get; } = [];
 
-        public void Report(ConversionProgress value)
+        public void Report(WorkProgress value)
         {
             lock (Reports)
             {

@@ -70,11 +70,11 @@ public sealed class RawConverterTests : IDisposable
     public void Progress_ends_at_the_whole()
     {
         using Qcow2Image image = Fixtures.Get("v3").Open();
-        var reports = new List<ConversionProgress>();
+        var reports = new List<WorkProgress>();
 
         RawConverter.Convert(image, new MemoryStorage([]), progress: new Reporter(reports));
 
-        Assert.Equal(new ConversionProgress(image.Length, image.Length), reports.MaxBy(report => report.BytesDone));
+        Assert.Equal(new WorkProgress(image.Length, image.Length), reports.MaxBy(report => report.BytesDone));
     }
 
     [Fact]
@@ -155,9 +155,9 @@ public sealed class RawConverterTests : IDisposable
         Assert.Equal("No space left on device", Assert.Throws<IOException>(() => RawConverter.Convert(image, raw)).Message);
     }
 
-    private sealed class Reporter(List<ConversionProgress> reports, Action? onReport = null) : IProgress<ConversionProgress>
+    private sealed class Reporter(List<WorkProgress> reports, Action? onReport = null) : IProgress<WorkProgress>
     {
-        public void Report(ConversionProgress value)
+        public void Report(WorkProgress value)
         {
             lock (reports)
             {

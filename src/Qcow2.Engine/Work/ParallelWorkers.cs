@@ -1,6 +1,6 @@
 using System.Runtime.ExceptionServices;
 
-namespace Qcow2.Engine.Conversion;
+namespace Qcow2.Engine.Work;
 
 /// <summary>Runs the same work on several threads and reports the first failure as if there had been one thread.</summary>
 internal static class ParallelWorkers

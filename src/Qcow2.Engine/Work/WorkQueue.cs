@@ -1,6 +1,4 @@
-using Qcow2.Engine.Conversion;
-
-namespace Qcow2.Engine.Chains;
+namespace Qcow2.Engine.Work;
 
 /// <summary>Hands out pieces of a disk to several threads, in order, as they are found; and counts what is done.</summary>
 /// <param name="pieces">The pieces, without gaps from the start of the disk to its end; found by one thread at a time.</param>
@@ -8,7 +6,7 @@ namespace Qcow2.Engine.Chains;
 /// <param name="progress">Told of progress; null for nobody.</param>
 /// <param name="cancellationToken">Ends the work.</param>
 internal sealed class WorkQueue<T>(
-    IEnumerable<T> pieces, long total, IProgress<ConversionProgress>? progress, CancellationToken cancellationToken) : IDisposable
+    IEnumerable<T> pieces, long total, IProgress<WorkProgress>? progress, CancellationToken cancellationToken) : IDisposable
 {
     private readonly object _gate = new();
     private readonly IEnumerator<T> _pieces = pieces.GetEnumerator();
@@ -30,7 +28,7 @@ internal sealed class WorkQueue<T>(
 
     /// <summary>Counts bytes that are dealt with.</summary>
     internal void Complete(long length)
-        => progress?.Report(new ConversionProgress(Interlocked.Add(ref _done, length), total));
+        => progress?.Report(new WorkProgress(Interlocked.Add(ref _done, length), total));
 
     /// <summary>Makes every thread end after the piece it has.</summary>
     internal void Stop()
