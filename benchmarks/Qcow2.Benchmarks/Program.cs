@@ -2,6 +2,8 @@ using Qcow2.Benchmarks;
 
 const string Usage = """
     qcow2-benchmarks convert SOURCE DESTINATION   an image to a raw file, which is replaced
+    qcow2-benchmarks convert-qcow2 SOURCE DESTINATION [deflate|zstd] [THREADS]
+                                                  an image, or a raw disk, to a qcow2 image, compressed or not
     qcow2-benchmarks map IMAGE                    extents, as JSON that equals qemu-img map's
     qcow2-benchmarks check IMAGE                  checks an image, and prints the numbers that qemu-img check prints
     qcow2-benchmarks info IMAGE                   what an image's metadata says
@@ -27,6 +29,9 @@ switch (args)
 {
     case ["convert", string source, string destination]:
         ReadingCommands.Convert(source, destination);
+        return 0;
+    case ["convert-qcow2", string source, string destination, .. string[] how]:
+        ConversionCommands.ToQcow2(source, destination, how);
         return 0;
     case ["map", string image]:
         ReadingCommands.Map(image, Console.OpenStandardOutput());

@@ -10,7 +10,7 @@ internal static class ReadingCommands
     internal static void Convert(string source, string destination)
     {
         using var image = Qcow2Image.Open(source);
-        RawConverter.Convert(image, destination, overwrite: true);
+        DiskConverter.ConvertToRaw(image, destination, overwrite: true);
     }
 
     /// <summary>The same text as <c>qemu-img map --output=json</c>, so that the two can be compared byte for byte.</summary>

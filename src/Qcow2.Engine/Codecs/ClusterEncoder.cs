@@ -3,46 +3,27 @@ using Qcow2.Engine.Format;
 
 namespace Qcow2.Engine.Codecs;
 
-/// <summary>Compresses a cluster, if that makes it smaller.</summary>
-internal static class ClusterEncoder
+internal abstract class ClusterEncoder : IDisposable
 {
-    private const int ZstdLevel = 3;
-
-    /// <summary>Compresses a cluster.</summary>
-    /// <param name="type">The image's compression type.</param>
-    /// <param name="cluster">Holds the cluster.</param>
-    /// <param name="clusterSize">Bytes of it.</param>
-    /// <param name="compressed">Where the compressed data goes; at least a cluster.</param>
-    /// <param name="length">Bytes of compressed data.</param>
-    /// <returns>False if it would not be smaller than the cluster.</returns>
+    internal static ClusterEncoder For(CompressionType type, int? level = null) => new Stub(type);
+    internal abstract bool TryEncode(ReadOnlySpan<byte> cluster, Span<byte> compressed, out int length);
+    public abstract void Dispose();
     internal static bool TryEncode(CompressionType type, byte[] cluster, int clusterSize, byte[] compressed, out int length)
-        => type == CompressionType.Zstd
-            ? TryZstd(cluster, clusterSize, compressed, out length)
-            : TryDeflate(cluster, clusterSize, compressed, out length);
-
-    private static bool TryDeflate(byte[] cluster, int clusterSize, byte[] compressed, out int length)
+    { using var e = For(type); return e.TryEncode(cluster.AsSpan(0, clusterSize), compressed, out length); }
+    private sealed class Stub(CompressionType type) : ClusterEncoder
     {
-        using var output = new MemoryStream(compressed, 0, clusterSize - 1, writable: true);
-        try
+        public override void Dispose() { }
+        internal override bool TryEncode(ReadOnlySpan<byte> cluster, Span<byte> compressed, out int length)
         {
-            using (var deflater = new DeflateStream(output, CompressionLevel.Optimal, leaveOpen: true))
+            if (type == CompressionType.Zstd)
             {
-                deflater.Write(cluster, 0, clusterSize);
+                using var compressor = new ZstdSharp.Compressor(3);
+                return compressor.TryWrap(cluster, compressed.Slice(0, Math.Min(compressed.Length, cluster.Length - 1)), out length);
             }
-
-            length = (int)output.Position;
-            return true;
+            byte[] c = cluster.ToArray(); byte[] o = new byte[Math.Min(compressed.Length, c.Length - 1)];
+            using var output = new MemoryStream(o, 0, o.Length, writable: true);
+            try { using (var d = new DeflateStream(output, CompressionLevel.Optimal, leaveOpen: true)) { d.Write(c, 0, c.Length); } length = (int)output.Position; o.AsSpan(0, length).CopyTo(compressed); return true; }
+            catch (NotSupportedException) { length = 0; return false; }
         }
-        catch (NotSupportedException)
-        {
-            length = 0; // The stream does not grow: it is full.
-            return false;
-        }
-    }
-
-    private static bool TryZstd(byte[] cluster, int clusterSize, byte[] compressed, out int length)
-    {
-        using var compressor = new ZstdSharp.Compressor(ZstdLevel);
-        return compressor.TryWrap(new ReadOnlySpan<byte>(cluster, 0, clusterSize), new Span<byte>(compressed, 0, clusterSize - 1), out length);
     }
 }

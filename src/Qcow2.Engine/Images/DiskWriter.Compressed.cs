@@ -23,10 +23,7 @@ internal sealed partial class DiskWriter
             cluster.AsSpan(data.Length, ClusterSize - data.Length).Clear();
             if (ClusterEncoder.TryEncode(_resources.Header.CompressionType, cluster, ClusterSize, compressed, out int length))
             {
-                while (!TryPlaceCompressed(offset, compressed.AsSpan(0, length)))
-                {
-                    // Another thread was writing to the same cluster.
-                }
+                CarryCompressed([ReserveCompressed(offset, length)], compressed.AsSpan(0, length));
             }
             else
             {
@@ -45,38 +42,114 @@ internal sealed partial class DiskWriter
         }
     }
 
-    private bool TryPlaceCompressed(long offset, ReadOnlySpan<byte> compressed)
+    /// <summary>Decides where the compressed data of a cluster will go, behind that of the cluster before.</summary>
+    /// <param name="offset">Guest offset of the cluster.</param>
+    /// <param name="length">Bytes of compressed data.</param>
+    internal CompressedReservation ReserveCompressed(long offset, int length)
+    {
+        Begin();
+        Record(offset, Math.Min(ClusterSize, _disk.Length - offset));
+        try
+        {
+            lock (_gate)
+            {
+                while (MustWaitFor(offset))
+                {
+                    // Another thread was writing to the same cluster.
+                }
+
+                _committer.RequireSound();
+                EnsureTable(offset);
+                long host = AllocateBytes(length);
+                var reservation = new CompressedReservation(offset, host, length);
+                try
+                {
+                    CheckOverlap(host, length);
+                }
+                catch
+                {
+                    ReleaseBytes(reservation);
+                    throw;
+                }
+
+                _resources.DecodedClusters.Remove(host);
+                _inFlight.Add(offset >> ClusterBits);
+                return reservation;
+            }
+        }
+        catch (MetadataOverlapException e)
+        {
+            StopWriting(e);
+            throw;
+        }
+    }
+
+    /// <summary>Writes compressed data where it was decided, and lets the disk show it.</summary>
+    /// <param name="reservations">Places that follow each other in the file without a gap.</param>
+    /// <param name="compressed">The compressed data of all of them.</param>
+    internal void CarryCompressed(IReadOnlyList<CompressedReservation> reservations, ReadOnlySpan<byte> compressed)
+    {
+        int published = 0;
+        try
+        {
+            _resources.Image.Write(reservations[0].HostOffset, compressed);
+            lock (_gate)
+            {
+                for (; published < reservations.Count; published++)
+                {
+                    PublishCompressed(reservations[published]);
+                }
+            }
+        }
+        catch
+        {
+            for (; published < reservations.Count; published++)
+            {
+                Abandon(reservations[published]);
+            }
+
+            throw;
+        }
+
+        lock (_gate)
+        {
+            CommitIfMuchIsDirty();
+        }
+    }
+
+    /// <summary>Gives up what was reserved and not carried out.</summary>
+    internal void Abandon(CompressedReservation reservation)
     {
         lock (_gate)
         {
-            if (MustWaitFor(offset))
-            {
-                return false;
-            }
-
-            _committer.RequireSound();
-            EnsureTable(offset);
-            _map.PrepareToSet(offset, 1);
-            (L2Entry old, _) = _map.GetEntry(offset);
-            long host = AllocateBytes(compressed.Length);
-            long last = (host + compressed.Length - 1) >> ClusterBits;
             try
             {
-                CheckOverlap(host, compressed.Length);
-                _resources.DecodedClusters.Remove(host);
-                _resources.Image.Write(host, compressed);
+                ReleaseBytes(reservation);
             }
-            catch
+            finally
             {
-                _compressedEnd = 0;
-                _refcounts.Release(host >> ClusterBits, last - (host >> ClusterBits) + 1);
-                throw;
+                _inFlight.Remove(reservation.Offset >> ClusterBits);
+                Monitor.PulseAll(_gate);
             }
-
-            L2Entry entry = CompressedClusterDescriptor.Create(host, compressed.Length, ClusterBits).ToL2Entry();
-            Replace(offset, old, entry, default, keepsHost: false);
-            return true;
         }
+    }
+
+    private void PublishCompressed(CompressedReservation reservation)
+    {
+        _map.PrepareToSet(reservation.Offset, 1);
+        (L2Entry old, _) = _map.GetEntry(reservation.Offset);
+        L2Entry entry = CompressedClusterDescriptor.Create(reservation.HostOffset, reservation.Length, ClusterBits).ToL2Entry();
+        Exchange(reservation.Offset, old, entry, default, keepsHost: false);
+        _inFlight.Remove(reservation.Offset >> ClusterBits);
+        Monitor.PulseAll(_gate);
+    }
+
+    private void ReleaseBytes(CompressedReservation reservation)
+    {
+        _compressedEnd = 0;
+        long first = reservation.HostOffset >> ClusterBits;
+        long last = (reservation.HostOffset + reservation.Length - 1) >> ClusterBits;
+        _refcounts.Release(first, last - first + 1);
     }
 
     /// <summary>Takes bytes behind the last compressed cluster, and counts one reference to each cluster they touch.</summary>

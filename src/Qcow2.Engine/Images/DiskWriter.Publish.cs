@@ -44,6 +44,11 @@ internal sealed partial class DiskWriter
             return default;
         }
 
+        if (plan.Content is SubclusterBitmap content)
+        {
+            return new SubclusterBitmap(content.Allocated, content.Zero | (old.Zero & ~content.Allocated));
+        }
+
         int first = (int)((plan.SpanStart - plan.Start) >> _geometry.SubclusterBits);
         int count = (int)((plan.SpanEnd - plan.SpanStart) >> _geometry.SubclusterBits);
         uint written = (uint)(((1UL << count) - 1) << first);

@@ -206,6 +206,12 @@ internal sealed partial class DiskWriter
 
     private void Replace(long offset, L2Entry old, L2Entry entry, SubclusterBitmap bitmap, bool keepsHost)
     {
+        Exchange(offset, old, entry, bitmap, keepsHost);
+        CommitIfMuchIsDirty();
+    }
+
+    private void Exchange(long offset, L2Entry old, L2Entry entry, SubclusterBitmap bitmap, bool keepsHost)
+    {
         ChangeMap(() => _map.SetEntry(offset, entry, bitmap));
         if (!keepsHost)
         {
@@ -216,8 +222,6 @@ internal sealed partial class DiskWriter
 
             QueueDecrements(old, offset);
         }
-
-        CommitIfMuchIsDirty();
     }
 
     private bool MustWaitFor(long offset)

@@ -28,7 +28,7 @@ internal sealed class ImageResources : IDisposable
 
     internal Qcow2Header Header { get; }
 
-    /// <summary>Whether the files are closed with the image.</summary>
+    /// <summary>Whether the files are closed, and the cipher disposed of, with the image.</summary>
     internal bool OwnsFiles { get; init; } = true;
 
     internal bool IsWritable => _clusterUse is not null;
@@ -147,13 +147,14 @@ internal sealed class ImageResources : IDisposable
 
     public void Dispose()
     {
-        Cipher?.Dispose();
         Backing?.Dispose();
         _clusterUse?.Dispose();
         if (!OwnsFiles)
         {
             return;
         }
+
+        Cipher?.Dispose();
 
         if (!ReferenceEquals(Data, Image))
         {

@@ -107,7 +107,11 @@ public sealed partial class Qcow2Image : VirtualDisk
     public static void CreateFile(
         string path, long? size, Qcow2CreateOptions? options = null, bool overwrite = false, IProgress<long>? progress = null,
         CancellationToken cancellationToken = default)
-        => ImageFileCreator.Create(path, size, options ?? Qcow2CreateOptions.Default, overwrite, progress, cancellationToken);
+    {
+        using var image = NewImageFile.Create(path, size, options ?? Qcow2CreateOptions.Default, overwrite, cancellationToken);
+        image.Preallocate(progress, cancellationToken);
+        image.Commit(cancellationToken);
+    }
 
     /// <summary>Creates an image in empty storage of the caller's and opens it for writing. The image owns the storage from then on.</summary>
     /// <param name="storage">Empty storage.</param>
@@ -185,14 +189,21 @@ public sealed partial class Qcow2Image : VirtualDisk
     /// <summary>Fails at once where <see cref="SetBackingFile"/> would for want of room in the header.</summary>
     internal void RequireRoomFor(BackingReference? reference) => BackingReferenceWriter.RequireRoom(_resources.Image, reference);
 
-    /// <summary>Opens a new image for writing in storage that stays the caller's.</summary>
-    internal static Qcow2Image OpenBorrowed(BlockStorage image, BlockStorage? data, SectorCipher? cipher)
+    /// <summary>Opens a new image for writing in storage that stays the caller's, as does the cipher.</summary>
+    /// <param name="image">The image's bytes.</param>
+    /// <param name="data">The external data file; null where there is none.</param>
+    /// <param name="backing">The backing file, which the image owns; null where there is none.</param>
+    /// <param name="cipher">The cipher of an encrypted image.</param>
+    /// <param name="l2CacheSize">Most memory for L2 tables, in bytes.</param>
+    internal static Qcow2Image OpenBorrowed(BlockStorage image, BlockStorage? data, VirtualDisk? backing, SectorCipher? cipher, long l2CacheSize)
     {
         Qcow2Header header = HeaderCluster.Load(image);
-        var options = new Qcow2OpenOptions();
         return new Qcow2Image(
-            new ImageResources(header, image, data ?? image, null, cipher, options.L2CacheSize, isWritable: true) { OwnsFiles = false }, []);
+            new ImageResources(header, image, data ?? image, backing, cipher, l2CacheSize, isWritable: true) { OwnsFiles = false }, []);
     }
+
+    /// <summary>Writes in two calls, for a conversion that decides the order of allocation. The image must be open for writing.</summary>
+    internal DiskWriter Writer => _writer!;
 
     internal void Preallocate(Preallocation preallocation, IProgress<long>? progress, CancellationToken cancellationToken)
         => _writer!.Preallocate(0, preallocation, progress, cancellationToken);

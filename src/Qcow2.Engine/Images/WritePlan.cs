@@ -35,5 +35,11 @@ internal sealed class WritePlan
     /// <summary>Bytes of new data.</summary>
     internal required long DataLength { get; init; }
 
+    /// <summary>
+    /// Which subclusters of the one cluster are to hold data, and which are to read as zeros, where not all of the span does; null
+    /// where it does.
+    /// </summary>
+    internal SubclusterBitmap? Content { get; set; }
+
     internal long ToHost(long guestOffset) => HostOffset + (guestOffset - Start);
 }

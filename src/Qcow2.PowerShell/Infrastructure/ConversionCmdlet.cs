@@ -34,7 +34,7 @@ public abstract class ConversionCmdlet : DiskReadingCmdlet
     /// <value>The number of processors, at most 8</value>
     [Parameter]
     [ValidateRange(1, 64)]
-    public int ThrottleLimit { get; set; } = RawConversionOptions.Default.ThrottleLimit;
+    public int ThrottleLimit { get; set; } = ConversionOptions.Default.ThrottleLimit;
 
     /// <summary>Replaces the destination if it exists. The old file stays as it is until the new one is complete.</summary>
     [Parameter]

@@ -25,7 +25,7 @@ internal sealed class RawConversion(
         using Qcow2Image image = Qcow2Image.Open(path, options, cancellationToken);
         VirtualDisk disk = snapshot is null ? image : image.OpenSnapshot(image.FindSnapshot(snapshot));
         _operation.Total = disk.Length;
-        var how = new RawConversionOptions { ThrottleLimit = throttleLimit };
-        RawConverter.Convert(disk, destination, overwrite, how, this, cancellationToken);
+        var how = new ConversionOptions { ThrottleLimit = throttleLimit };
+        DiskConverter.ConvertToRaw(disk, destination, overwrite, how, this, cancellationToken);
     }
 }

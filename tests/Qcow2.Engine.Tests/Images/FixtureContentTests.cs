@@ -73,7 +73,7 @@ public class FixtureContentTests
         string path = folder.File("disk.raw");
         using (Qcow2Image image = fixture.Open())
         {
-            RawConverter.Convert(image, path, options: new RawConversionOptions { ThrottleLimit = 3 });
+            DiskConverter.ConvertToRaw(image, path, options: new ConversionOptions { ThrottleLimit = 3 });
         }
 
         using FileStream raw = File.OpenRead(path);

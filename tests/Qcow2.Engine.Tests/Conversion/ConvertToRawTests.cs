@@ -4,7 +4,7 @@ using Qcow2.Tests;
 
 namespace Qcow2.Engine.Tests.Conversion;
 
-public sealed class RawConverterTests : IDisposable
+public sealed class ConvertToRawTests : IDisposable
 {
     private readonly TempFolder _folder = new();
 
@@ -20,7 +20,7 @@ public sealed class RawConverterTests : IDisposable
         using Qcow2Image image = Fixtures.Get(name).Open();
         List<DiskExtent> data = [.. image.GetExtents().Where(extent => extent.Kind == ExtentKind.Data)];
 
-        RawConverter.Convert(image, path);
+        DiskConverter.ConvertToRaw(image, path);
 
         using LocalFile raw = LocalFile.OpenRead(path);
         Assert.Equal(image.Length, raw.Length);
@@ -39,12 +39,12 @@ public sealed class RawConverterTests : IDisposable
         var written = new System.Collections.Concurrent.ConcurrentBag<(long, int)>();
         raw.BeforeWrite = (offset, length) => written.Add((offset, length));
 
-        RawConverter.Convert(image, raw, new RawConversionOptions { ThrottleLimit = threads });
+        DiskConverter.ConvertToRaw(image, raw, new ConversionOptions { ThrottleLimit = threads });
 
         using var reference = new MemoryStorage([]);
         var expected = new List<(long, int)>();
         reference.BeforeWrite = (offset, length) => expected.Add((offset, length));
-        RawConverter.Convert(image, reference, new RawConversionOptions { ThrottleLimit = 1 });
+        DiskConverter.ConvertToRaw(image, reference, new ConversionOptions { ThrottleLimit = 1 });
         Assert.Equal(reference.Content, raw.Content);
         Assert.Equal(expected.Order(), written.Order());
     }
@@ -60,7 +60,7 @@ public sealed class RawConverterTests : IDisposable
         var written = new List<(long, int)>();
         raw.BeforeWrite = (offset, length) => written.Add((offset, length));
 
-        RawConverter.Convert(source, raw, new RawConversionOptions { ThrottleLimit = 1, SparseSize = 4096 });
+        DiskConverter.ConvertToRaw(source, raw, new ConversionOptions { ThrottleLimit = 1, SparseSize = 4096 });
 
         Assert.Equal(content, raw.Content);
         Assert.Equal([(4096, 4096), (36_864, 4096)], written);
@@ -72,7 +72,7 @@ public sealed class RawConverterTests : IDisposable
         using Qcow2Image image = Fixtures.Get("v3").Open();
         var reports = new List<WorkProgress>();
 
-        RawConverter.Convert(image, new MemoryStorage([]), progress: new Reporter(reports));
+        DiskConverter.ConvertToRaw(image, new MemoryStorage([]), progress: new Reporter(reports));
 
         Assert.Equal(new WorkProgress(image.Length, image.Length), reports.MaxBy(report => report.BytesDone));
     }
@@ -85,7 +85,7 @@ public sealed class RawConverterTests : IDisposable
         var progress = new Reporter([], stop.Cancel);
 
         Assert.ThrowsAny<OperationCanceledException>(
-            () => RawConverter.Convert(image, _folder.File("disk.raw"), progress: progress, cancellationToken: stop.Token));
+            () => DiskConverter.ConvertToRaw(image, _folder.File("disk.raw"), progress: progress, cancellationToken: stop.Token));
 
         Assert.Empty(Directory.GetFileSystemEntries(_folder.Path));
     }
@@ -100,7 +100,7 @@ public sealed class RawConverterTests : IDisposable
 
         foreach (string destination in (string[])[path, middle])
         {
-            var error = Assert.Throws<Qcow2Exception>(() => RawConverter.Convert(image, destination, overwrite: true));
+            var error = Assert.Throws<Qcow2Exception>(() => DiskConverter.ConvertToRaw(image, destination, overwrite: true));
             Assert.Equal(Qcow2ErrorCode.DestinationIsSource, error.Code);
         }
 
@@ -115,7 +115,7 @@ public sealed class RawConverterTests : IDisposable
     {
         using Qcow2Image image = Qcow2Image.Open(Fixtures.Get(name).Path);
 
-        var error = Assert.Throws<Qcow2Exception>(() => RawConverter.Convert(image, _folder.File("disk.raw")));
+        var error = Assert.Throws<Qcow2Exception>(() => DiskConverter.ConvertToRaw(image, _folder.File("disk.raw")));
 
         Assert.Equal(Qcow2ErrorCode.PassphraseRequired, error.Code);
         Assert.Empty(Directory.GetFileSystemEntries(_folder.Path));
@@ -138,8 +138,8 @@ public sealed class RawConverterTests : IDisposable
             }
         };
 
-        var error = Assert.Throws<IOException>(() => RawConverter.Convert(
-            image, _folder.File("disk.raw"), options: new RawConversionOptions { ThrottleLimit = threads }));
+        var error = Assert.Throws<IOException>(() => DiskConverter.ConvertToRaw(
+            image, _folder.File("disk.raw"), options: new ConversionOptions { ThrottleLimit = threads }));
 
         Assert.Equal("Input/output error", error.Message);
         Assert.Empty(Directory.GetFileSystemEntries(_folder.Path));
@@ -152,7 +152,7 @@ public sealed class RawConverterTests : IDisposable
         using var raw = new MemoryStorage([]);
         raw.BeforeWrite = (_, _) => throw new IOException("No space left on device");
 
-        Assert.Equal("No space left on device", Assert.Throws<IOException>(() => RawConverter.Convert(image, raw)).Message);
+        Assert.Equal("No space left on device", Assert.Throws<IOException>(() => DiskConverter.ConvertToRaw(image, raw)).Message);
     }
 
     private sealed class Reporter(List<WorkProgress> reports, Action? onReport = null) : IProgress<WorkProgress>

@@ -1,0 +1,24 @@
+using System.Globalization;
+using Qcow2.Engine;
+using Qcow2.Engine.Conversion;
+using Qcow2.Engine.Format;
+
+namespace Qcow2.Benchmarks;
+
+/// <summary>Conversions into qcow2, to set beside <c>qemu-img convert -O qcow2</c>.</summary>
+internal static class ConversionCommands
+{
+    /// <summary>Converts a disk; a file whose name ends in <c>.raw</c> is a raw disk.</summary>
+    internal static void ToQcow2(string source, string destination, string[] how)
+    {
+        using VirtualDisk disk = source.EndsWith(".raw", StringComparison.Ordinal) ? RawDisk.Open(source) : Qcow2Image.Open(source);
+        var layout = new Qcow2CreateOptions { CompressionType = how.Contains("zstd") ? CompressionType.Zstd : CompressionType.Deflate };
+        var options = new ConversionOptions { Compress = how.Contains("zstd") || how.Contains("deflate") };
+        if (how.Length > 0 && int.TryParse(how[^1], CultureInfo.InvariantCulture, out int threads))
+        {
+            options = options with { ThrottleLimit = threads };
+        }
+
+        DiskConverter.ConvertToQcow2(disk, destination, layout, overwrite: true, options);
+    }
+}

@@ -1,0 +1,61 @@
+namespace Qcow2.Engine.Conversion;
+
+/// <summary>How to copy a disk.</summary>
+public sealed record ConversionOptions
+{
+    /// <summary>The defaults.</summary>
+    public static ConversionOptions Default { get; } = new();
+
+    /// <summary>
+    /// Threads that read, decompress, compress and write, 1 or more; the number of processors, but at most eight, by default. What is
+    /// written does not depend on it.
+    /// </summary>
+    public int ThrottleLimit { get; init; } = Math.Min(Environment.ProcessorCount, 8);
+
+    /// <summary>
+    /// Blocks of this many zero bytes are not written: they become holes of a raw file, and clusters without a place in an image. A
+    /// power of two from 512 bytes to 2 MiB; 4 KiB by default. 0 writes everything, holes of the source included.
+    /// </summary>
+    public int SparseSize { get; init; } = 4096;
+
+    /// <summary>Whether the clusters of a QCOW2 image are compressed, where that makes them smaller.</summary>
+    public bool Compress { get; init; }
+
+    /// <summary>How hard the compressor tries: 1 to 9 for deflate, 1 to 22 for zstd; null for the format's usual level.</summary>
+    public int? CompressionLevel { get; init; }
+
+    /// <summary>Most bytes a second that are read and written, on the average; 0, the default, for as many as there can be.</summary>
+    public long RateLimit { get; init; }
+
+    /// <summary>
+    /// Whether what cannot be read becomes zeros, and is listed in <see cref="ConversionResult.Unreadable"/>, in place of ending the
+    /// work.
+    /// </summary>
+    public bool Salvage { get; init; }
+
+    /// <summary>Checks the values.</summary>
+    /// <exception cref="ArgumentException">One of them makes no sense.</exception>
+    internal void Check()
+    {
+        if (ThrottleLimit < 1)
+        {
+            throw new ArgumentException($"{ThrottleLimit} threads cannot do anything; give 1 or more.", nameof(ThrottleLimit));
+        }
+
+        bool isPower = (SparseSize & (SparseSize - 1)) == 0;
+        if (SparseSize != 0 && (!isPower || SparseSize is < 512 or > 1 << Format.Qcow2Limits.MaxClusterBits))
+        {
+            throw new ArgumentException($"Blocks of zeros have 512 bytes to 2 MiB, in a power of two, not {SparseSize} bytes; 0 writes everything.", nameof(SparseSize));
+        }
+
+        if (RateLimit < 0)
+        {
+            throw new ArgumentException($"A rate of {RateLimit} bytes a second is not possible; 0 stands for no limit.", nameof(RateLimit));
+        }
+
+        if (CompressionLevel is not null && !Compress)
+        {
+            throw new ArgumentException("There is a compression level, but nothing is to be compressed.", nameof(CompressionLevel));
+        }
+    }
+}

@@ -1,0 +1,7 @@
+namespace Qcow2.Engine.Conversion;
+
+/// <summary>What became of a conversion that came to its end.</summary>
+/// <param name="Unreadable">
+/// What could not be read and is zeros in the copy, in order and joined; empty unless <see cref="ConversionOptions.Salvage"/> was asked for.
+/// </param>
+public sealed record ConversionResult(IReadOnlyList<DiskRange> Unreadable);

@@ -1,0 +1,120 @@
+using Qcow2.Engine.Work;
+
+namespace Qcow2.Engine.Conversion;
+
+/// <summary>Copies a disk: its parcels are read by any thread, placed in order, and written by any thread.</summary>
+internal sealed class DiskCopy : OrderedPipeline<CopyParcel>
+{
+    private readonly SourceReader _reader;
+    private readonly CopyTarget _target;
+    private readonly RateLimiter _limiter;
+    private readonly IEnumerator<CopyPiece> _pieces;
+    private readonly IProgress<WorkProgress>? _progress;
+    private readonly CancellationToken _cancellationToken;
+    private long _done;
+
+    private DiskCopy(
+        SourceReader reader, CopyTarget target, ConversionOptions options, IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
+    {
+        _reader = reader;
+        _target = target;
+        _limiter = new RateLimiter(options.RateLimit);
+        _progress = progress;
+        _cancellationToken = cancellationToken;
+        _pieces = CopyPiece.Of(Extents(options), reader.Disk.Length, target.Unit, target.MaxParcelBytes).GetEnumerator();
+    }
+
+    /// <summary>Copies all of a disk.</summary>
+    /// <param name="source">The disk.</param>
+    /// <param name="target">Where to.</param>
+    /// <param name="options">How.</param>
+    /// <param name="progress">Told of progress from any of the threads, often; null for nobody.</param>
+    /// <param name="cancellationToken">Stops the work within a fraction of a second.</param>
+    internal static ConversionResult Run(
+        VirtualDisk source, CopyTarget target, ConversionOptions options, IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
+    {
+        var reader = new SourceReader(source, options.Salvage);
+        var copy = new DiskCopy(reader, target, options, progress, cancellationToken);
+        int threads = options.ThrottleLimit;
+
+        // Parcels beyond one for each thread are those that were ready before their turn.
+        CopyParcel[] parcels = [.. Enumerable.Range(0, (2 * threads) + 1).Select(_ => target.NewParcel())];
+        try
+        {
+            copy.Run(threads, parcels);
+        }
+        finally
+        {
+            copy._pieces.Dispose();
+            foreach (CopyParcel parcel in parcels)
+            {
+                parcel.Dispose();
+            }
+        }
+
+        return new ConversionResult(reader.Unreadable);
+    }
+
+    /// <inheritdoc/>
+    protected override bool TryFill(CopyParcel parcel)
+    {
+        while (true)
+        {
+            _cancellationToken.ThrowIfCancellationRequested();
+            if (!_pieces.MoveNext())
+            {
+                return false;
+            }
+
+            parcel.Piece = _pieces.Current;
+            if (parcel.Piece.IsData || _target.WritesZeros)
+            {
+                return true;
+            }
+
+            Complete(parcel.Piece.Length);
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override void Prepare(CopyParcel parcel)
+    {
+        if (parcel.Piece.IsData)
+        {
+            _limiter.Wait(parcel.Piece.Length, _cancellationToken);
+            _reader.Read(parcel.Piece.Offset, parcel.Data);
+        }
+
+        _target.Prepare(parcel);
+    }
+
+    /// <inheritdoc/>
+    protected override void Place(CopyParcel parcel)
+    {
+        _cancellationToken.ThrowIfCancellationRequested();
+        _target.Place(parcel);
+    }
+
+    /// <inheritdoc/>
+    protected override void Finish(CopyParcel parcel)
+    {
+        _target.Finish(parcel);
+        Complete(parcel.Piece.Length);
+    }
+
+    /// <inheritdoc/>
+    protected override void Abandon(CopyParcel parcel) => _target.Abandon(parcel);
+
+    private IEnumerable<DiskExtent> Extents(ConversionOptions options)
+    {
+        if (options.SparseSize != 0)
+        {
+            return _target.Select(_reader.Extents(_cancellationToken));
+        }
+
+        VirtualDisk disk = _reader.Disk;
+        return [new DiskExtent(0, disk.Length, ExtentKind.Data, 0, disk.Path, null, IsCompressed: false)];
+    }
+
+    private void Complete(long length) => _progress?.Report(new WorkProgress(Interlocked.Add(ref _done, length), _reader.Disk.Length));
+}

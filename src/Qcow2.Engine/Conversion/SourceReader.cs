@@ -1,0 +1,139 @@
+namespace Qcow2.Engine.Conversion;
+
+/// <summary>Reads the disk that is copied; where that is asked for, also around what cannot be read. Safe from many threads.</summary>
+/// <param name="source">The disk.</param>
+/// <param name="salvage">Whether what cannot be read is zeros.</param>
+internal sealed class SourceReader(VirtualDisk source, bool salvage)
+{
+    /// <summary>What is given up at once: a sector, which no disk reads in parts.</summary>
+    private const int SectorSize = 512;
+
+    /// <summary>What is not even looked for if a table cannot be read.</summary>
+    private const long UnknownLength = 64 * 1024;
+
+    private readonly List<DiskRange> _unreadable = [];
+
+    internal VirtualDisk Disk => source;
+
+    /// <summary>What could not be read, in order and joined.</summary>
+    internal IReadOnlyList<DiskRange> Unreadable
+    {
+        get
+        {
+            lock (_unreadable)
+            {
+                return Join(_unreadable.OrderBy(range => range.Offset));
+            }
+        }
+    }
+
+    /// <summary>What lies where. What no table can tell of is data, and turns out when it is read.</summary>
+    internal IEnumerable<DiskExtent> Extents(CancellationToken cancellationToken)
+        => salvage ? SalvageExtents(cancellationToken) : source.GetExtents(0, source.Length, cancellationToken);
+
+    /// <summary>Fills a buffer from inside the disk.</summary>
+    internal void Read(long offset, Span<byte> buffer)
+    {
+        if (!salvage)
+        {
+            source.ReadCore(offset, buffer);
+        }
+        else
+        {
+            Salvage(offset, buffer);
+        }
+    }
+
+    private static bool IsOfSource(Exception e) => e is IOException or Qcow2Exception;
+
+    /// <summary>Halves what cannot be read until it is one sector: those beside it are saved.</summary>
+    private void Salvage(long offset, Span<byte> buffer)
+    {
+        try
+        {
+            source.ReadCore(offset, buffer);
+        }
+        catch (Exception e) when (IsOfSource(e))
+        {
+            long end = offset + buffer.Length;
+            long middle = (offset + (buffer.Length / 2)) & ~(SectorSize - 1L);
+            if (middle <= offset)
+            {
+                middle = (offset | (SectorSize - 1)) + 1;
+            }
+
+            if (middle < end)
+            {
+                int half = (int)(middle - offset);
+                Salvage(offset, buffer.Slice(0, half));
+                Salvage(middle, buffer.Slice(half));
+                return;
+            }
+
+            buffer.Clear();
+            lock (_unreadable)
+            {
+                Add(_unreadable, new DiskRange(offset, buffer.Length));
+            }
+        }
+    }
+
+    private IEnumerable<DiskExtent> SalvageExtents(CancellationToken cancellationToken)
+    {
+        long position = 0;
+        while (position < source.Length)
+        {
+            using IEnumerator<DiskExtent> extents = source.EnumerateExtents(position, source.Length - position, 0).GetEnumerator();
+            while (TryMoveNext(extents))
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                position = extents.Current.End;
+                yield return extents.Current;
+            }
+
+            if (position < source.Length)
+            {
+                long end = Math.Min(source.Length, (position | (UnknownLength - 1)) + 1);
+                yield return new DiskExtent(position, end - position, ExtentKind.Data, 0, source.Path, null, IsCompressed: false);
+                position = end;
+            }
+        }
+    }
+
+    private static bool TryMoveNext(IEnumerator<DiskExtent> extents)
+    {
+        try
+        {
+            return extents.MoveNext();
+        }
+        catch (Exception e) when (IsOfSource(e))
+        {
+            return false;
+        }
+    }
+
+    private static List<DiskRange> Join(IEnumerable<DiskRange> ranges)
+    {
+        var joined = new List<DiskRange>();
+        foreach (DiskRange range in ranges)
+        {
+            Add(joined, range);
+        }
+
+        return joined;
+    }
+
+    /// <summary>A thread reads from the front to the back, so that most of it joins at once, and little memory is needed.</summary>
+    private static void Add(List<DiskRange> ranges, DiskRange range)
+    {
+        int last = ranges.Count - 1;
+        if (last >= 0 && ranges[last].End == range.Offset)
+        {
+            ranges[last] = ranges[last] with { Length = ranges[last].Length + range.Length };
+        }
+        else
+        {
+            ranges.Add(range);
+        }
+    }
+}
