@@ -1,27 +1,36 @@
 using System.Management.Automation;
 using Qcow2.Engine;
 using Qcow2.PowerShell.Infrastructure;
+using Qcow2.PowerShell.Operations;
 
 namespace Qcow2.PowerShell.Commands;
 
-/// <summary>Converts QCOW2 disk images to raw disk images.</summary>
+/// <summary>Converts disk images: QCOW2 or raw ones, into QCOW2 or raw ones.</summary>
 /// <remarks>
 /// <para>
-/// Convert-Qcow2Image writes the disk of an image, as the guest sees it, to a new file: with the data of its whole backing
-/// chain, decompressed and decrypted, byte for byte what <c>qemu-img convert -O raw</c> writes. What reads as zeros becomes
-/// holes, so that the file takes little more space than it has data, where the file system can do that.
+/// Convert-Qcow2Image writes the disk of an image, as the guest sees it, to a new file: with the data of its whole backing chain,
+/// decompressed and decrypted, as <c>qemu-img convert</c> does. What reads as zeros takes no space in the new file, where that is possible.
+/// The format of the new file follows from its name, or from <c>-DestinationFormat</c>; a qcow2 image gets the layout that the parameters of
+/// <c>New-Qcow2Image</c> say. Internal snapshots of the source are not copied.
 /// </para>
 /// <para>
-/// The new file is written under a temporary name beside its destination and moved into place when it is complete. Until
-/// then the destination stays as it was; when the conversion fails or is stopped, nothing is left behind.
+/// The new file is written under a temporary name beside its destination and moved into place when it is complete. Until then the
+/// destination stays as it was; when the conversion fails or is stopped, nothing is left behind. The same disk makes the same bytes,
+/// however many threads do the work; encrypted images have a new key each time.
 /// </para>
 /// <para>
-/// The source is only read. An image that another program has open for writing is refused, unless <c>-ForceShare</c> is
-/// given. Backing files must be there, and are opened because the image names them: for images from people you do not trust,
-/// see <c>-ReferencePolicy</c>.
+/// The source is only read. An image that another program has open for writing is refused, unless <c>-ForceShare</c> is given. Backing
+/// files must be there, and are opened because the image names them: for images from people you do not trust, see
+/// <c>-ReferencePolicy</c>.
 /// </para>
 /// <para>
-/// This version writes raw images only.
+/// A raw disk as the source is recognised by its name: <c>.raw</c>, <c>.img</c>, <c>.iso</c>, <c>.dd</c> or <c>.bin</c>. Any other needs
+/// <c>-SourceFormat Raw</c>. Say so of every raw disk that a guest you do not trust has written, too: it could have made it look like a
+/// qcow2 image that names a file of this machine.
+/// </para>
+/// <para>
+/// Compressed clusters are written as QEMU does: deflate with a window of 4 KiB, so that every reader understands them, or zstd. The
+/// compressed bytes, but not the disk, can differ between Windows PowerShell and PowerShell 7, which compress deflate with different programs.
 /// </para>
 /// </remarks>
 /// <example>
@@ -29,16 +38,40 @@ namespace Qcow2.PowerShell.Commands;
 /// <para>Converts an image to a raw file.</para>
 /// </example>
 /// <example>
+/// <code>Convert-Qcow2Image debian.img debian.qcow2 -Compress -CompressionType Zstd</code>
+/// <para>Packs a raw disk into a compressed image.</para>
+/// </example>
+/// <example>
 /// <code>Get-ChildItem *.qcow2 | Convert-Qcow2Image -DestinationPath { $_.FullName -replace '\.qcow2$', '.raw' } -PassThru</code>
 /// <para>Converts every image of the folder, each to a file of its own, and shows what was written.</para>
 /// </example>
 /// <example>
-/// <code>Convert-Qcow2Image web01.qcow2 -SnapshotName before-upgrade -DestinationPath web01-before.raw</code>
+/// <code>Convert-Qcow2Image web01.qcow2 web01-thin.qcow2 -BackingFile base.qcow2 -BackingFormat qcow2</code>
+/// <para>Writes an overlay that holds only what differs from another image.</para>
+/// </example>
+/// <example>
+/// <code>Convert-Qcow2Image web01.qcow2 -SnapshotName before-upgrade -DestinationPath web01-before.qcow2</code>
 /// <para>Writes the disk as it was when the snapshot was taken.</para>
 /// </example>
 /// <example>
 /// <code>Convert-Qcow2Image vault.qcow2 vault.raw -Passphrase (Read-Host -AsSecureString 'Passphrase')</code>
 /// <para>Decrypts an image. The raw file is not encrypted.</para>
+/// </example>
+/// <example>
+/// <code>Convert-Qcow2Image plain.qcow2 vault.qcow2 -Encryption Luks -DestinationPassphrase (Read-Host -AsSecureString 'New passphrase')</code>
+/// <para>Encrypts an image.</para>
+/// </example>
+/// <example>
+/// <code>Convert-Qcow2Image web01.qcow2 /dev/vg0/web01 -NoCreate -DestinationFormat Raw</code>
+/// <para>Writes a disk to a device that exists and is large enough.</para>
+/// </example>
+/// <example>
+/// <code>Convert-Qcow2Image damaged.qcow2 rescued.raw -Salvage -WarningVariable lost</code>
+/// <para>Saves what can be read. The warnings, which are in <c>$lost</c> afterwards, say what is lost.</para>
+/// </example>
+/// <example>
+/// <code>Convert-Qcow2Image part1.raw, part2.raw joined.qcow2 -Concatenate</code>
+/// <para>Makes one disk of two, one after the other.</para>
 /// </example>
 /// <example>
 /// <code>Convert-Qcow2Image upload.qcow2 upload.raw -ReferencePolicy Forbid</code>
@@ -51,8 +84,127 @@ namespace Qcow2.PowerShell.Commands;
 /// <seealso cref="GetQcow2ImageCommand"/>
 /// <seealso cref="GetQcow2SnapshotCommand"/>
 /// <seealso cref="ExportQcow2SnapshotCommand"/>
+/// <seealso cref="NewQcow2ImageCommand"/>
 [Cmdlet(VerbsData.Convert, "Qcow2Image", DefaultParameterSetName = PathSet, SupportsShouldProcess = true)]
 [OutputType(typeof(Qcow2ImageInfo), ParameterSetName = [PathSet, LiteralPathSet, InputObjectSet])]
 public sealed class ConvertQcow2ImageCommand : ConversionCmdlet
 {
+    private readonly List<DiskSource> _joined = [];
+
+    /// <summary>
+    /// What the source is: <c>Qcow2</c> or <c>Raw</c>. By default a file that begins as a qcow2 image does is one, and others are raw if their
+    /// name says so: <c>.raw</c>, <c>.img</c>, <c>.iso</c>, <c>.dd</c> or <c>.bin</c>.
+    /// </summary>
+    /// <value>By the file</value>
+    [Parameter]
+    public DiskImageFormat? SourceFormat { get; set; }
+
+    /// <summary>
+    /// Joins all sources, in the order in which they are given, into one disk. Each begins where a sector of 512 bytes does.
+    /// </summary>
+    [Parameter]
+    public SwitchParameter Concatenate { get; set; }
+
+    /// <summary>
+    /// Deletes the source when the new file is complete. An external data file, and backing files, are left. An image with internal
+    /// snapshots, which are not copied, is refused.
+    /// </summary>
+    [Parameter]
+    public SwitchParameter DeleteSource { get; set; }
+
+    /// <inheritdoc/>
+    private protected override string Afterwards => DeleteSource ? " and delete the source" : "";
+
+    /// <inheritdoc/>
+    protected override void BeginProcessing()
+    {
+        base.BeginProcessing();
+        Refuse(DeleteSource && SnapshotName is not null, "-DeleteSource would delete the whole image, and not only the snapshot of -SnapshotName.", nameof(DeleteSource));
+        Refuse(DeleteSource && Salvage, "-Salvage may lose what only the source has, so that -DeleteSource does not go with it.", nameof(DeleteSource));
+        Refuse(DeleteSource && ForceShare, "-ForceShare reads what another program may be writing, so that -DeleteSource does not go with it.", nameof(DeleteSource));
+        Refuse(DeleteSource && BackingFile is not null, "An overlay of -BackingFile may need the source, so that -DeleteSource does not go with it.", nameof(DeleteSource));
+    }
+
+    /// <inheritdoc/>
+    private protected override void Preview(IReadOnlyList<ImageInput> images)
+    {
+        if (!Concatenate)
+        {
+            base.Preview(images);
+        }
+    }
+
+    /// <inheritdoc/>
+    private protected override void ProcessImage(ImageInput image)
+    {
+        DiskSource source = SourceFor(image);
+        EnsureDeletable(image, source);
+        if (Concatenate)
+        {
+            _joined.Add(source);
+        }
+        else if (Convert([source]))
+        {
+            Delete([source]);
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override void EndProcessing()
+    {
+        if (_joined.Count > 0)
+        {
+            ForFile(_joined[0].Path, () =>
+            {
+                if (HasErrors)
+                {
+                    throw new ImageCmdletException("SourceMissing", ErrorCategory.InvalidData,
+                        $"{DestinationPath}: not all of the disks to join could be used, so that nothing was written.");
+                }
+
+                if (Convert(_joined))
+                {
+                    Delete(_joined);
+                }
+            });
+        }
+
+        base.EndProcessing();
+    }
+
+    /// <inheritdoc/>
+    private protected override DiskSource SourceFor(ImageInput image)
+    {
+        DiskSource source = base.SourceFor(image);
+        DiskImageFormat? known = SourceFormat ?? (image.Object is null or Qcow2ImageInfo { Format: "raw" } ? null : DiskImageFormat.Qcow2);
+        source = source with { Format = DiskSource.FormatOf(image.Path, known, "-SourceFormat") };
+        return source.Format == DiskImageFormat.Qcow2 || source.Snapshot is null
+            ? source
+            : throw ImageCmdletException.NotPossible($"{image.Path}: a raw disk has no snapshots.");
+    }
+
+    private void EnsureDeletable(ImageInput image, DiskSource source)
+    {
+        if (!DeleteSource || source.Format == DiskImageFormat.Raw)
+        {
+            return;
+        }
+
+        if (image.Object is Qcow2Snapshot || Qcow2ImageInfo.Read(image.Path).Snapshots.Length > 0)
+        {
+            throw ImageCmdletException.NotPossible(
+                $"{image.Path}: the image has internal snapshots, which are not copied and would be lost with -DeleteSource. Export or remove them first.");
+        }
+    }
+
+    private void Delete(IReadOnlyList<DiskSource> sources)
+    {
+        if (DeleteSource)
+        {
+            foreach (DiskSource source in sources)
+            {
+                File.Delete(source.Path);
+            }
+        }
+    }
 }

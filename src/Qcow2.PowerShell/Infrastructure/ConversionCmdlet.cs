@@ -6,55 +6,114 @@ using Qcow2.PowerShell.Operations;
 namespace Qcow2.PowerShell.Infrastructure;
 
 /// <summary>A cmdlet that writes the disk of each image to a file of its own.</summary>
-public abstract class ConversionCmdlet : DiskReadingCmdlet
+public abstract partial class ConversionCmdlet : DiskReadingCmdlet
 {
     private readonly HashSet<string> _written = new(DestinationFile.PathComparer);
 
     /// <summary>
-    /// The file to write. Wildcards are not permitted. Its folder must exist; the file must not, unless <c>-Force</c> is
-    /// given. For several images from the pipeline, give a script block that makes a name for each out of <c>$_</c>.
+    /// The file to write. Wildcards are not permitted. Its folder must exist; the file must not, unless <c>-Force</c> or
+    /// <c>-NoCreate</c> is given. For several images from the pipeline, give a script block that makes a name for each out of <c>$_</c>.
     /// </summary>
     [Parameter(Mandatory = true, Position = 1, ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
     public string DestinationPath { get; set; } = "";
 
     /// <summary>
-    /// The format to write. This version writes <c>Raw</c> only. By default it follows from the name of the destination:
-    /// <c>Qcow2</c> for names that end in <c>.qcow2</c> or <c>.qcow</c>, which is an error in this version, and <c>Raw</c> for
-    /// all others.
+    /// The format to write. By default it follows from the name of the destination: <c>Qcow2</c> for names that end in
+    /// <c>.qcow2</c> or <c>.qcow</c>, and <c>Raw</c> for all others.
     /// </summary>
     /// <value>By the destination's name</value>
     [Parameter]
-    public DiskImageFormat DestinationFormat { get; set; }
+    public DiskImageFormat? DestinationFormat { get; set; }
 
     /// <summary>
-    /// How many threads read, decompress, decrypt and write at the same time; 1 to 64. The default is the number of
-    /// processors, but at most 8.
+    /// Compresses each cluster of a qcow2 image that gets smaller by it. What a guest writes later is not compressed. Not with
+    /// <c>-Encryption</c> or <c>-DestinationDataFile</c>.
+    /// </summary>
+    [Parameter]
+    public SwitchParameter Compress { get; set; }
+
+    /// <summary>
+    /// How hard the compressor tries: 1 to 9 for deflate, 1 to 22 for zstd. Higher levels take much longer and save a little more. By default
+    /// it is the level that qemu-img uses: 6 for deflate, 3 for zstd.
+    /// </summary>
+    /// <value>6 for deflate, 3 for zstd</value>
+    [Parameter]
+    [ValidateRange(1, 22)]
+    public int? CompressionLevel { get; set; }
+
+    /// <summary>
+    /// Blocks of this many zero bytes are not written: they become holes of a raw file, and in a qcow2 image, whole clusters of them take no
+    /// place. A power of two from 512 bytes to 2 MiB. <c>0</c> writes everything, so that the new file has no holes.
+    /// </summary>
+    [Parameter]
+    [Alias("S")]
+    [ByteSize]
+    public int SparseSize { get; set; } = ConversionOptions.Default.SparseSize;
+
+    /// <summary>
+    /// Goes on where the source cannot be read: those parts become zeros, and a warning names each of them. By default the first error ends
+    /// the conversion, and nothing is left behind.
+    /// </summary>
+    [Parameter]
+    public SwitchParameter Salvage { get; set; }
+
+    /// <summary>
+    /// Most bytes a second that are copied, on the average, so that others get their share of the disk: <c>50MB</c>, for one. Holes do not
+    /// count. By default there is no limit.
+    /// </summary>
+    /// <value>No limit</value>
+    [Parameter]
+    [ByteSize]
+    [ValidateRange(1, long.MaxValue)]
+    public long RateLimit { get; set; }
+
+    /// <summary>
+    /// How many threads read, decompress, compress and write at the same time; 1 to 64. The default is the number of processors, but at most
+    /// 8. What is written does not depend on it.
     /// </summary>
     /// <value>The number of processors, at most 8</value>
     [Parameter]
     [ValidateRange(1, 64)]
     public int ThrottleLimit { get; set; } = ConversionOptions.Default.ThrottleLimit;
 
-    /// <summary>Replaces the destination if it exists. The old file stays as it is until the new one is complete.</summary>
+    /// <summary>
+    /// Writes into a disk that exists, such as an image that <c>New-Qcow2Image</c> made, or a device, in place of a new file. It must be as
+    /// large as the source; what lies past that stays as it is. When the command fails or is stopped, a part of the disk has been
+    /// overwritten. The format is <c>-DestinationFormat</c>, or what the file is seen to be.
+    /// </summary>
+    [Parameter]
+    public SwitchParameter NoCreate { get; set; }
+
+    /// <summary>
+    /// Says that the disk of <c>-NoCreate</c> reads as zeros, so that zeros need not be written. If that is not so, what was there shows in
+    /// the gaps.
+    /// </summary>
+    [Parameter]
+    public SwitchParameter TargetIsZero { get; set; }
+
+    /// <summary>
+    /// Replaces the destination if it exists. The old file stays as it is until the new one is complete. An image that another program has
+    /// open for writing is not replaced.
+    /// </summary>
     [Parameter]
     public SwitchParameter Force { get; set; }
 
-    /// <summary>Emits the new image as a <c>Qcow2ImageInfo</c>, whose Format is <c>raw</c>. By default nothing is emitted.</summary>
+    /// <summary>Emits the new image as a <c>Qcow2ImageInfo</c>; of a raw file its Format is <c>raw</c>. By default nothing is emitted.</summary>
     [Parameter]
     public SwitchParameter PassThru { get; set; }
 
     /// <summary>How the cmdlet and its destination are typed, for an error's advice.</summary>
-    private string Usage => $"{MyInvocation.MyCommand.Name} -DestinationPath";
+    private protected string Usage => $"{MyInvocation.MyCommand.Name} -DestinationPath";
 
     /// <inheritdoc/>
     protected override void BeginProcessing()
     {
         base.BeginProcessing();
-        if (DestinationFormat != DiskImageFormat.Raw)
-        {
-            ThrowTerminatingError(ErrorRecords.From(DestinationFile.FormatNotSupported(), DestinationPath));
-        }
+        Refuse(TargetIsZero && !NoCreate, "-TargetIsZero is said of a disk that exists; it goes with -NoCreate.", nameof(TargetIsZero));
+        Refuse(NoCreate && Force, "-NoCreate writes into a disk that exists, and -Force replaces it; give one of them.", nameof(NoCreate));
+        string? layout = LayoutParameters.FirstOrDefault(MyInvocation.BoundParameters.ContainsKey);
+        Refuse(NoCreate && layout is not null, $"-{layout} says how a new image is made; with -NoCreate none is.", layout);
     }
 
     /// <inheritdoc/>
@@ -67,32 +126,100 @@ public abstract class ConversionCmdlet : DiskReadingCmdlet
     }
 
     /// <inheritdoc/>
-    private protected override void ProcessImage(ImageInput image)
+    private protected override void ProcessImage(ImageInput image) => Convert([SourceFor(image)]);
+
+    /// <summary>What is read of an image.</summary>
+    private protected virtual DiskSource SourceFor(ImageInput image)
+        => new(image.Path, DiskImageFormat.Qcow2, OptionsFor(image.Path), SnapshotOf(image));
+
+    /// <summary>What the question of -WhatIf and -Confirm adds.</summary>
+    private protected virtual string Afterwards => "";
+
+    /// <summary>Converts disks into the one file.</summary>
+    /// <returns>Whether that was done; false if the user did not want it.</returns>
+    private protected bool Convert(IReadOnlyList<DiskSource> sources)
     {
-        string destination = Resolver.Literal(DestinationPath);
-        DestinationFile.EnsureFormat(destination, MyInvocation.BoundParameters.ContainsKey(nameof(DestinationFormat)));
-        DestinationFile.EnsureUsable(destination, Force, _written, Usage);
-        string? snapshot = SnapshotToConvert(image);
-        long size = SizeOf(Qcow2ImageInfo.Read(image.Path), snapshot);
-        string what = snapshot is null ? "Convert" : $"Convert snapshot '{DisplayText.Printable(snapshot)}'";
-        if (!ShouldProcess(image.Path, $"{what} to the raw image '{destination}' ({DisplayText.Size(size)})"))
+        ConversionDestination destination = Destination();
+        long size = sources.Sum(source => source.ReadSize());
+        string snapshot = sources[0].Snapshot is string name ? $"snapshot '{DisplayText.Printable(name)}' " : "";
+        string others = sources.Count == 1 ? "" : $"and {sources.Count - 1} more ";
+        string how = Compress ? ", compressed" : "";
+        if (!ShouldProcess(sources[0].Path, $"Convert {snapshot}{others}to {destination.Description} '{destination.Path}' ({DisplayText.Size(size)}{how}){Afterwards}"))
         {
-            return;
+            return false;
         }
 
-        var conversion = new RawConversion(image.Path, OptionsFor(image.Path), snapshot, destination, Force, ThrottleLimit);
-        conversion.Run(WriteProgress, StopToken);
-        _written.Add(destination);
+        ConversionResult result = new DiskConversion(sources, destination, Options()).Run(WriteProgress, StopToken);
+        _written.Add(destination.Path);
+        foreach (DiskRange range in result.Unreadable)
+        {
+            WriteWarning($"{sources[0].Path}: {DisplayText.SizeAndBytes(range.Length)} at 0x{range.Offset:x} of the disk could not be read, and are zeros in {destination.Path}.");
+        }
+
         if (PassThru)
         {
-            WriteObject(Qcow2ImageInfo.ReadRaw(destination));
+            bool isRaw = destination is NewRawFile or ExistingDisk { Format: DiskImageFormat.Raw };
+            WriteObject(isRaw ? Qcow2ImageInfo.ReadRaw(destination.Path) : Qcow2ImageInfo.Read(destination.Path));
+        }
+
+        return true;
+    }
+
+    private protected virtual ConversionOptions Options() => new()
+    {
+        ThrottleLimit = ThrottleLimit,
+        SparseSize = SparseSize,
+        Compress = Compress,
+        CompressionLevel = CompressionLevel,
+        RateLimit = RateLimit,
+        Salvage = Salvage,
+    };
+
+    /// <summary>Ends the cmdlet because of parameters that exclude each other.</summary>
+    private protected void Refuse(bool isWrong, string message, string? parameter)
+    {
+        if (isWrong)
+        {
+            ThrowTerminatingError(new ErrorRecord(new PSArgumentException(message, parameter), "ParameterConflict", ErrorCategory.InvalidArgument, parameter));
         }
     }
 
-    /// <summary>The snapshot whose disk is written; null for the active disk.</summary>
-    private protected virtual string? SnapshotToConvert(ImageInput image) => SnapshotOf(image);
+    private ConversionDestination Destination()
+    {
+        string path = Resolver.Literal(DestinationPath);
+        if (NoCreate)
+        {
+            return Existing(path);
+        }
 
-    private static long SizeOf(Qcow2ImageInfo info, string? snapshot)
-        => (info.Snapshots.FirstOrDefault(one => one.Id == snapshot) ?? info.Snapshots.FirstOrDefault(one => one.Name == snapshot))?.DiskSize
-            ?? info.Size;
+        DiskImageFormat format = DestinationFormat ?? DestinationFile.FormatOf(path);
+        DestinationFile.EnsureUsable(path, Force, _written, Usage);
+        if (format == DiskImageFormat.Qcow2)
+        {
+            EnsureDataFileUsable(path);
+            return new NewQcow2File(path, Layout(), Force);
+        }
+
+        string? layout = LayoutParameters.FirstOrDefault(MyInvocation.BoundParameters.ContainsKey);
+        return layout is null && !Compress
+            ? new NewRawFile(path, Force)
+            : throw ImageCmdletException.Contradiction(
+                $"{path}: a raw disk has no {(layout is null ? "compression" : "layout")}, so -{layout ?? nameof(Compress)} says nothing of it. Give the destination a name that ends in .qcow2, or say -DestinationFormat Qcow2.");
+    }
+
+    private ExistingDisk Existing(string path)
+    {
+        if (_written.Contains(path))
+        {
+            throw DestinationFile.WrittenAlready(path, Usage);
+        }
+
+        if (!File.Exists(path))
+        {
+            throw new ItemNotFoundException($"Cannot find path '{path}' of -DestinationPath because it does not exist. -NoCreate writes into what exists.");
+        }
+
+        DiskImageFormat format = DiskSource.FormatOf(path, DestinationFormat, "-DestinationFormat");
+        return new ExistingDisk(path, format, new Qcow2OpenOptions { Writable = true, Passphrase = Unseal(DestinationPassphrase) }, TargetIsZero);
+    }
 }

@@ -8,10 +8,13 @@ namespace Qcow2.PowerShell.Infrastructure;
 public abstract class Qcow2Cmdlet : PSCmdlet, IDisposable
 {
     private readonly CancellationTokenSource _stop = new();
-    private Passphrase? _passphrase;
+    private readonly Dictionary<SecureString, Passphrase> _passphrases = [];
 
     /// <summary>Cancelled when the pipeline is stopped, by Ctrl-C for one.</summary>
     internal CancellationToken StopToken => _stop.Token;
+
+    /// <summary>Whether something went wrong with a file.</summary>
+    private protected bool HasErrors { get; private set; }
 
     /// <summary>Ends the cmdlet.</summary>
     public void Dispose()
@@ -29,7 +32,11 @@ public abstract class Qcow2Cmdlet : PSCmdlet, IDisposable
     {
         if (disposing)
         {
-            _passphrase?.Dispose();
+            foreach (Passphrase passphrase in _passphrases.Values)
+            {
+                passphrase.Dispose();
+            }
+
             _stop.Dispose();
         }
     }
@@ -37,7 +44,20 @@ public abstract class Qcow2Cmdlet : PSCmdlet, IDisposable
     /// <summary>The engine's form of the passphrase that a parameter holds; it is wiped when the cmdlet ends.</summary>
     /// <param name="secret">What the user gave; null for none.</param>
     private protected Passphrase? Unseal(SecureString? secret)
-        => secret is null ? null : _passphrase ??= Engine.Passphrase.FromSecureString(secret);
+    {
+        if (secret is null)
+        {
+            return null;
+        }
+
+        if (!_passphrases.TryGetValue(secret, out Passphrase? passphrase))
+        {
+            passphrase = Engine.Passphrase.FromSecureString(secret);
+            _passphrases.Add(secret, passphrase);
+        }
+
+        return passphrase;
+    }
 
     /// <summary>Does work for one file. What goes wrong with that file becomes an error record; the others go on.</summary>
     /// <param name="path">The file, which the error record names.</param>
@@ -54,6 +74,7 @@ public abstract class Qcow2Cmdlet : PSCmdlet, IDisposable
         }
         catch (Exception e) when (ErrorRecords.IsOfFile(e))
         {
+            HasErrors = true;
             WriteError(ErrorRecords.From(e, path));
         }
     }

@@ -52,19 +52,9 @@ internal static class DestinationFile
         }
     }
 
-    /// <summary>Refuses to write a raw image under a name that says qcow2, unless that was asked for.</summary>
-    internal static void EnsureFormat(string path, bool isExplicit)
-    {
-        bool isQcow2 = System.IO.Path.GetExtension(path).ToUpperInvariant() is ".QCOW2" or ".QCOW";
-        if (isQcow2 && !isExplicit)
-        {
-            throw FormatNotSupported();
-        }
-    }
-
-    internal static ImageCmdletException FormatNotSupported() => new("DestinationFormatNotSupported", ErrorCategory.NotImplemented,
-        "Writing qcow2 images is not supported in this version, which writes raw images only. "
-        + "Give the destination another name, such as disk.raw, or say -DestinationFormat Raw.");
+    /// <summary>The format that a destination's name stands for.</summary>
+    internal static DiskImageFormat FormatOf(string path)
+        => System.IO.Path.GetExtension(path).ToUpperInvariant() is ".QCOW2" or ".QCOW" ? DiskImageFormat.Qcow2 : DiskImageFormat.Raw;
 
     /// <summary>Several images would be written to one file.</summary>
     /// <param name="path">The file.</param>

@@ -95,7 +95,7 @@ internal sealed class ImageCreation(string path, long? size, Qcow2CreateOptions 
     }
 
     /// <summary>The message without the parameter's name that .NET appends; it is none of the cmdlet's.</summary>
-    private static string Text(ArgumentException exception)
+    internal static string Text(ArgumentException exception)
     {
         int appended = exception.ParamName is null ? -1 : exception.Message.IndexOf($" (Parameter '{exception.ParamName}'", StringComparison.Ordinal);
         appended = appended >= 0 || exception.ParamName is null

@@ -1,0 +1,130 @@
+using System.Management.Automation;
+using System.Security;
+using Qcow2.Engine;
+using Qcow2.Engine.Format;
+using Qcow2.PowerShell.Completion;
+using Qcow2.PowerShell.Operations;
+
+namespace Qcow2.PowerShell.Infrastructure;
+
+/// <content>How a new qcow2 image is laid out.</content>
+public abstract partial class ConversionCmdlet
+{
+    private static readonly string[] LayoutParameters =
+    [
+        nameof(ClusterSizeBytes), nameof(Preallocation), nameof(CompressionType), nameof(Version), nameof(RefcountBits), nameof(LazyRefcounts), nameof(ExtendedL2),
+        nameof(BackingFile), nameof(DestinationDataFile), nameof(DestinationDataFileRaw), nameof(Encryption),
+    ];
+
+    /// <summary>
+    /// Bytes in a cluster of a new qcow2 image: a power of two, 512 bytes to 2 MiB. With <c>-ExtendedL2</c>, 16 KiB or more.
+    /// </summary>
+    [Parameter]
+    [Alias("BlockSizeBytes", "ClusterSize")]
+    [ByteSize]
+    [ArgumentCompleter(typeof(ClusterSizeCompleter))]
+    public int ClusterSizeBytes { get; set; } = Qcow2CreateOptions.Default.ClusterSize;
+
+    /// <summary>What a new qcow2 image allocates in advance. Not with <c>-BackingFile</c>.</summary>
+    [Parameter]
+    public Preallocation Preallocation { get; set; }
+
+    /// <summary>
+    /// How a new qcow2 image compresses clusters: <c>Deflate</c>, which every reader knows and which is written with the window of 4 KiB that
+    /// QEMU uses, or <c>Zstd</c>, which is faster and needs version 3. It is recorded in the image; only with <c>-Compress</c> is anything compressed.
+    /// </summary>
+    [Parameter]
+    public CompressionType CompressionType { get; set; }
+
+    /// <summary>Version of a new qcow2 image's format. 2 is for QEMU before 1.1 and lacks most of what the other parameters ask for.</summary>
+    [Parameter]
+    [ValidateSet("2", "3")]
+    public int Version { get; set; } = Qcow2CreateOptions.Default.Version;
+
+    /// <summary>Width of a reference count of a new qcow2 image, in bits. In version 2 it is 16.</summary>
+    [Parameter]
+    [ValidateSet("1", "2", "4", "8", "16", "32", "64")]
+    public int RefcountBits { get; set; } = Qcow2CreateOptions.Default.RefcountBits;
+
+    /// <summary>Lets QEMU postpone updates of a new qcow2 image's reference counts. Version 3 only.</summary>
+    [Parameter]
+    public SwitchParameter LazyRefcounts { get; set; }
+
+    /// <summary>Divides each cluster of a new qcow2 image into 32 subclusters. Version 3 and clusters of 16 KiB or more.</summary>
+    [Parameter]
+    public SwitchParameter ExtendedL2 { get; set; }
+
+    /// <summary>
+    /// The file that a new qcow2 image is layered on: only what differs from it is written. Its name is stored as it is given; a relative
+    /// one starts from the folder of the new image. <c>-BackingFormat</c> goes with it. What both take from the same place of the same file is
+    /// not even read.
+    /// </summary>
+    [Parameter]
+    [Alias("ParentPath")]
+    [ValidateNotNullOrEmpty]
+    public string? BackingFile { get; set; }
+
+    /// <summary>
+    /// An external data file to make, which holds the data of a new qcow2 image. Its name is stored as it is given: a relative one starts from
+    /// the folder of the new image. Version 3 only. <c>-DataFile</c> is that of the source.
+    /// </summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? DestinationDataFile { get; set; }
+
+    /// <summary>Keeps the new external data file a raw image of the disk. Not with <c>-BackingFile</c>.</summary>
+    [Parameter]
+    public SwitchParameter DestinationDataFileRaw { get; set; }
+
+    /// <summary>
+    /// How a new qcow2 image is encrypted. <c>Luks</c> needs <c>-DestinationPassphrase</c>. By default it is not encrypted, also where the
+    /// source is.
+    /// </summary>
+    [Parameter]
+    public EncryptionMethod Encryption { get; set; }
+
+    /// <summary>
+    /// The passphrase of a new encrypted image, or of the existing one of <c>-NoCreate</c>. <c>-Passphrase</c> is that of the source.
+    /// </summary>
+    [Parameter]
+    [ValidateNotNull]
+    public SecureString? DestinationPassphrase { get; set; }
+
+    private Qcow2CreateOptions Layout()
+    {
+        if ((Encryption == EncryptionMethod.Luks) != (DestinationPassphrase is not null))
+        {
+            throw ImageCmdletException.Contradiction("-Encryption Luks and -DestinationPassphrase go together: the one says how the new image is encrypted, the other with what.");
+        }
+
+        if (BackingFile is not null && BackingFormat is null)
+        {
+            throw ImageCmdletException.Contradiction("-BackingFile needs -BackingFormat, qcow2 or raw: the format of a backing file is never guessed.");
+        }
+
+        return new Qcow2CreateOptions
+        {
+            Version = Version,
+            ClusterSize = ClusterSizeBytes,
+            RefcountBits = RefcountBits,
+            CompressionType = CompressionType,
+            LazyRefcounts = LazyRefcounts,
+            ExtendedL2 = ExtendedL2,
+            BackingFile = BackingFile,
+            BackingFormat = BackingFile is null ? null : BackingFormat?.ToLowerInvariant(),
+            DataFile = DestinationDataFile,
+            DataFileRaw = DestinationDataFileRaw,
+            Preallocation = Preallocation,
+            Encryption = Encryption,
+            Passphrase = Unseal(DestinationPassphrase),
+        };
+    }
+
+    private void EnsureDataFileUsable(string path)
+    {
+        if (DestinationDataFile is not null && ImageCreation.Beside(path, DestinationDataFile) is string data && !DestinationFile.PathComparer.Equals(data, path))
+        {
+            DestinationFile.EnsureUsable(data, Force, "-DestinationDataFile");
+        }
+    }
+}

@@ -1,0 +1,71 @@
+using System.Management.Automation;
+using Qcow2.Engine;
+using Qcow2.Engine.Conversion;
+using Qcow2.PowerShell.Infrastructure;
+
+namespace Qcow2.PowerShell.Operations;
+
+/// <summary>One conversion, from opening the sources to the finished file, with its progress.</summary>
+/// <param name="sources">The disks; more than one are joined, in order.</param>
+/// <param name="destination">Where to.</param>
+/// <param name="options">How.</param>
+internal sealed class DiskConversion(IReadOnlyList<DiskSource> sources, ConversionDestination destination, ConversionOptions options) : IProgress<WorkProgress>
+{
+    private readonly TrackedOperation _operation = new($"Converting {DisplayText.Printable(System.IO.Path.GetFileName(sources[0].Path))}");
+    private ConversionResult? _result;
+
+    /// <summary>Called by the converter's threads, often.</summary>
+    public void Report(WorkProgress value) => _operation.Done = value.BytesDone;
+
+    /// <summary>Converts, on other threads than this one.</summary>
+    /// <param name="show">Called on this thread with progress.</param>
+    /// <param name="stop">Cancelled when the pipeline is stopped.</param>
+    /// <exception cref="OperationCanceledException">The pipeline was stopped.</exception>
+    internal ConversionResult Run(Action<ProgressRecord> show, CancellationToken stop)
+    {
+        _operation.Run(Convert, show, stop);
+        return _result!;
+    }
+
+    /// <summary>Opening is part of the work: to try a passphrase takes seconds, by design.</summary>
+    private void Convert(CancellationToken cancellationToken)
+    {
+        var opened = new List<OpenedDisk>();
+        try
+        {
+            foreach (DiskSource source in sources)
+            {
+                opened.Add(source.Open(cancellationToken));
+            }
+
+            VirtualDisk disk = opened.Count == 1 ? opened[0].Disk : new ConcatenatedDisk([.. opened.Select(one => one.Disk)]);
+            _operation.Total = disk.Length;
+            _result = Convert(disk, cancellationToken);
+        }
+        catch (ArgumentException e)
+        {
+            throw ImageCmdletException.Contradiction(ImageCreation.Text(e));
+        }
+        finally
+        {
+            opened.ForEach(one => one.Dispose());
+        }
+    }
+
+    private ConversionResult Convert(VirtualDisk disk, CancellationToken cancellationToken)
+    {
+        switch (destination)
+        {
+            case NewQcow2File file:
+                return DiskConverter.ConvertToQcow2(disk, file.Path, file.Layout, file.Overwrite, options, this, cancellationToken);
+            case ExistingDisk existing:
+                using (VirtualDisk target = existing.Open(cancellationToken))
+                {
+                    return DiskConverter.ConvertInto(disk, target, existing.IsZero, options, this, cancellationToken);
+                }
+
+            default:
+                return DiskConverter.ConvertToRaw(disk, destination.Path, ((NewRawFile)destination).Overwrite, options, this, cancellationToken);
+        }
+    }
+}

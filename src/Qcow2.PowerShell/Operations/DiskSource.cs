@@ -1,0 +1,92 @@
+using System.Management.Automation;
+using Qcow2.Engine;
+using Qcow2.PowerShell.Infrastructure;
+
+namespace Qcow2.PowerShell.Operations;
+
+/// <summary>A disk to read: a QCOW2 image, one of its snapshots, or a raw file.</summary>
+/// <param name="Path">Full path of the file.</param>
+/// <param name="Format">What it is.</param>
+/// <param name="Options">How to open it.</param>
+/// <param name="Snapshot">Id or name of the snapshot; null for the active disk.</param>
+internal sealed record DiskSource(string Path, DiskImageFormat Format, Qcow2OpenOptions Options, string? Snapshot)
+{
+    /// <summary>"QFI" and 0xfb (spec: "Header").</summary>
+    private static readonly byte[] Magic = [0x51, 0x46, 0x49, 0xfb];
+
+    /// <summary>Names that people give to raw disks only.</summary>
+    private static readonly string[] RawExtensions = [".raw", ".iso", ".dd", ".bin"];
+
+    /// <summary>Decides what a file is. A raw disk can look like any format, because its guest writes all of it.</summary>
+    /// <param name="path">Full path of the file.</param>
+    /// <param name="format">What the user says it is; null for nothing.</param>
+    /// <param name="parameter">The parameter that says it, with its dash.</param>
+    internal static DiskImageFormat FormatOf(string path, DiskImageFormat? format, string parameter)
+    {
+        if (format is DiskImageFormat known)
+        {
+            return known;
+        }
+
+        string extension = System.IO.Path.GetExtension(path);
+        bool isCalledRaw = RawExtensions.Contains(extension, StringComparer.OrdinalIgnoreCase);
+        if (HasMagic(path))
+        {
+            return !isCalledRaw ? DiskImageFormat.Qcow2 : throw new ImageCmdletException(
+                "FormatAmbiguous", ErrorCategory.InvalidData,
+                $"{path}: the name is that of a raw disk, but the file begins as a qcow2 image does. The guest of a raw disk can write that there, and with it the name "
+                + $"of any file of this machine. Say what it is: {parameter} Raw, or {parameter} Qcow2 if you trust it.");
+        }
+
+        if (isCalledRaw || string.Equals(extension, ".img", StringComparison.OrdinalIgnoreCase))
+        {
+            return DiskImageFormat.Raw;
+        }
+
+        throw new Qcow2Exception(
+            Qcow2ErrorCode.NotQcow2, $"{path}: this is not a qcow2 image, and its name does not say that it is a raw disk. If it is one, say {parameter} Raw.");
+    }
+
+    /// <summary>Opens the disk.</summary>
+    /// <param name="cancellationToken">Ends the trying of a passphrase, which takes seconds by design.</param>
+    internal OpenedDisk Open(CancellationToken cancellationToken)
+    {
+        if (Format == DiskImageFormat.Raw)
+        {
+            return new OpenedDisk(RawDisk.Open(Path, Options), null);
+        }
+
+        Qcow2Image image = Qcow2Image.Open(Path, Options, cancellationToken);
+        try
+        {
+            return new OpenedDisk(Snapshot is null ? image : image.OpenSnapshot(image.FindSnapshot(Snapshot)), image);
+        }
+        catch
+        {
+            image.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Size of the disk, in bytes, as the metadata says it.</summary>
+    internal long ReadSize()
+    {
+        if (Format == DiskImageFormat.Raw)
+        {
+            return Qcow2ImageInfo.ReadRaw(Path).Size;
+        }
+
+        Qcow2ImageInfo info = Qcow2ImageInfo.Read(Path);
+        return Snapshot is null ? info.Size : SnapshotOf(info)?.DiskSize ?? info.Size;
+    }
+
+    private Qcow2Snapshot? SnapshotOf(Qcow2ImageInfo info)
+        => info.Snapshots.FirstOrDefault(one => one.Id == Snapshot) ?? info.Snapshots.FirstOrDefault(one => one.Name == Snapshot);
+
+    private static bool HasMagic(string path)
+    {
+        using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 1);
+        byte[] start = new byte[Magic.Length];
+        return file.Read(start, 0, start.Length) == start.Length && start.AsSpan().SequenceEqual(Magic);
+    }
+}
