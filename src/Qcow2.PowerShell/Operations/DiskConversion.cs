@@ -58,6 +58,8 @@ internal sealed class DiskConversion(IReadOnlyList<DiskSource> sources, Conversi
         {
             case NewQcow2File file:
                 return DiskConverter.ConvertToQcow2(disk, file.Path, file.Layout, file.Overwrite, options, this, cancellationToken);
+            case ExistingDisk existing when disk.ReadsFrom(existing.Path):
+                throw DestinationFile.IsSource(existing.Path, disk.Path); // Before its lock says so less clearly.
             case ExistingDisk existing:
                 using (VirtualDisk target = existing.Open(cancellationToken))
                 {
