@@ -5,7 +5,7 @@
     Author               = 'Qcow2 for PowerShell contributors'
     CompanyName          = 'Qcow2 for PowerShell contributors'
     Copyright            = 'Copyright (c) Qcow2 for PowerShell contributors. MIT License.'
-    Description          = 'Works with QCOW2 disk images (the format of QEMU and KVM) natively, without qemu: what an image is, its backing chain and map; checking and repairing; creating, resizing, reading and writing; snapshots; merging and rebasing overlays; conversion to raw.'
+    Description          = 'Works with QCOW2 disk images (the format of QEMU and KVM) natively, without qemu: what an image is, its backing chain and map; checking and repairing; creating, resizing, reading and writing; snapshots; merging and rebasing overlays; conversion, compaction and compression.'
     PowerShellVersion    = '5.1'
     CompatiblePSEditions = @('Desktop', 'Core')
     FormatsToProcess     = @('Qcow2.Format.ps1xml')
@@ -21,6 +21,7 @@
         'Get-Qcow2Snapshot'
         'Merge-Qcow2Image'
         'New-Qcow2Image'
+        'Optimize-Qcow2Image'
         'Read-Qcow2Image'
         'Remove-Qcow2Snapshot'
         'Rename-Qcow2Snapshot'

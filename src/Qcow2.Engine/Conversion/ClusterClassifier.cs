@@ -14,7 +14,7 @@ internal sealed class ClusterClassifier(Qcow2Header header, bool detectsZeros, b
     private readonly bool _hasSubclusters = header.Geometry.IsExtendedL2;
 
     // Version 2 cannot say that a cluster reads as zeros although a backing file has something there.
-    private readonly bool _hasZeroFlag = header.Version >= 3;
+    private readonly bool _hasZeroFlag = header.Version >= 3 || header.BackingFile is null;
 
     private enum State
     {

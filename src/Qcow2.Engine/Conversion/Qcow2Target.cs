@@ -42,6 +42,9 @@ internal sealed class Qcow2Target : CopyTarget
         _encoders = options.Compress ? new ClusterEncoderPool(image.Header.CompressionType, options.CompressionLevel) : null;
     }
 
+    /// <summary>Says of a part of the disk whether it is to be compressed; null where everything is.</summary>
+    internal Func<long, long, bool>? IsToBeCompressed { get; init; }
+
     /// <inheritdoc/>
     internal override int Unit => _geometry.ClusterSize;
 
@@ -165,6 +168,12 @@ internal sealed class Qcow2Target : CopyTarget
             {
                 parcel.Segments.Insert(i + 1, segment with { Start = segment.Start + Unit, Length = segment.Length - Unit });
                 segment = segment with { Length = Unit };
+            }
+
+            if (IsToBeCompressed?.Invoke(parcel.Piece.Offset + segment.Start, segment.Length) == false)
+            {
+                parcel.Segments[i] = segment;
+                continue;
             }
 
             Span<byte> room = parcel.Compressed.AsSpan(filled, Math.Min(Unit, parcel.Compressed.Length - filled));

@@ -36,7 +36,28 @@ internal static class ImageCreator
         }
     }
 
-    private static void WriteMetadata(BlockStorage storage, Qcow2Header header, byte[] encryptionHeader)
+    /// <summary>Lays out an empty image that has everything of another one's header but what points into that one's file.</summary>
+    /// <param name="storage">Empty storage.</param>
+    /// <param name="model">The other image's header.</param>
+    /// <param name="size">Size of the disk, in bytes.</param>
+    /// <param name="encryptionHeader">The other image's encryption header; empty where there is none.</param>
+    /// <returns>The new header.</returns>
+    internal static Qcow2Header CreateLike(BlockStorage storage, Qcow2Header model, long size, byte[] encryptionHeader)
+        => WriteMetadata(
+            storage,
+            model with
+            {
+                Size = size,
+                L1Size = (int)model.Geometry.L1EntriesFor(size),
+                SnapshotCount = 0,
+                SnapshotsOffset = 0,
+                IncompatibleFeatures = model.IncompatibleFeatures & ~IncompatibleFeatures.Dirty,
+                AutoclearFeatures = 0,
+                Extensions = [.. model.Extensions.Where(extension => extension is not BitmapsExtension)],
+            },
+            encryptionHeader);
+
+    private static Qcow2Header WriteMetadata(BlockStorage storage, Qcow2Header header, byte[] encryptionHeader)
     {
         var refcounts = RefcountStore.CreateEmpty(storage, header.Geometry, header.RefcountOrder);
         refcounts.Append(1); // the header's cluster
@@ -65,6 +86,7 @@ internal static class ImageCreator
         L1Table.CreateEmpty(l1Offset, header.L1Size).WriteMoved(storage);
         storage.Write(0, header.ToArray());
         storage.SetLength(refcounts.HighWater << header.ClusterBits);
+        return header;
     }
 
     private static Qcow2Header HeaderFor(long size, Qcow2CreateOptions options)

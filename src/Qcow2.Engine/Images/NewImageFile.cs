@@ -1,4 +1,5 @@
 using Qcow2.Engine.Codecs;
+using Qcow2.Engine.Format;
 using Qcow2.Engine.Storage;
 
 namespace Qcow2.Engine;
@@ -50,6 +51,33 @@ internal sealed class NewImageFile : IDisposable
             throw;
         }
     }
+
+    /// <summary>Begins an image that is to take the place of another one, with that one's header and an empty disk.</summary>
+    /// <param name="path">Full path of the image that is replaced.</param>
+    /// <param name="model">Its header.</param>
+    /// <param name="size">Size of the disk, in bytes.</param>
+    /// <param name="encryptionHeader">Its encryption header; empty where there is none.</param>
+    /// <param name="passphrase">Its passphrase; null where it is not encrypted.</param>
+    /// <param name="cancellationToken">Ends the derivation of an encrypted image's key.</param>
+    internal static NewImageFile CreateLike(
+        string path, Qcow2Header model, long size, byte[] encryptionHeader, Passphrase? passphrase, CancellationToken cancellationToken)
+    {
+        ReplacementFile image = ReplacementFile.Create(path, overwrite: true);
+        try
+        {
+            Qcow2Header header = ImageCreator.CreateLike(image.Storage, model, size, encryptionHeader);
+            SectorCipher? cipher = ImageEncryption.Unlock(image.Storage, header, passphrase, cancellationToken);
+            return new NewImageFile(image, null, cipher, Qcow2CreateOptions.Default);
+        }
+        catch
+        {
+            image.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The new image's bytes.</summary>
+    internal BlockStorage Storage => _image.Storage;
 
     /// <summary>Preallocates what the layout says.</summary>
     /// <param name="progress">Told of the bytes of the disk that have been preallocated so far, on the calling thread.</param>

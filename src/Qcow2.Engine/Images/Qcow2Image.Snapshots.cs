@@ -93,6 +93,12 @@ public sealed partial class Qcow2Image
         });
     }
 
+    /// <summary>Makes the disk's present content a snapshot that is described as one of another image.</summary>
+    /// <param name="entry">The other image's snapshot, which had a disk of the same size and no VM state.</param>
+    /// <param name="cancellationToken">Ends it; the image stays as it was.</param>
+    internal void CreateSnapshotLike(SnapshotTableEntry entry, CancellationToken cancellationToken)
+        => RequireSnapshotWriter().CreateSnapshot(_ => entry, cancellationToken);
+
     /// <summary>
     /// Gives the disk a snapshot's content and size. What it held is lost, unless another snapshot has it. The snapshot stays,
     /// and can be applied again. A crash leaves the disk as it was or as the snapshot has it.

@@ -45,22 +45,43 @@ internal readonly record struct FileStatus(FileIdentity Identity, FileKind Kind,
         return new FileStatus(new FileIdentity(information.VolumeSerialNumber, file), FileKind.Regular, allocated);
     }
 
-    private static unsafe FileStatus? OnLinux(string path)
+    /// <summary>Who a file belongs to; null on Windows, and where there is no file.</summary>
+    internal static FileOwner? OwnerOf(string path)
     {
-        LibC.StatXBuffer buffer;
-        fixed (byte* name = Terminated(path))
+        if (LibC.IsLinux)
         {
-            if (LibC.StatX(CurrentDirectory, name, 0, BasicStatistics, &buffer) != 0)
-            {
-                return null;
-            }
+            return Linux(path) is LibC.StatXBuffer status ? new FileOwner(status.User, status.Group, status.Mode) : null;
+        }
+
+        return LibC.IsMacOS && MacOS(path) is LibC.MacStat other ? new FileOwner(other.User, other.Group, other.Mode) : null;
+    }
+
+    private static FileStatus? OnLinux(string path)
+    {
+        if (Linux(path) is not LibC.StatXBuffer buffer)
+        {
+            return null;
         }
 
         ulong device = ((ulong)buffer.DeviceMajor << 32) | buffer.DeviceMinor;
         return new FileStatus(new FileIdentity(device, buffer.Inode), KindOf(buffer.Mode), (long)buffer.Blocks * BlockUnit);
     }
 
-    private static unsafe FileStatus? OnMacOS(string path)
+    private static FileStatus? OnMacOS(string path)
+        => MacOS(path) is LibC.MacStat buffer
+            ? new FileStatus(new FileIdentity((ulong)(uint)buffer.Device, buffer.Inode), KindOf(buffer.Mode), buffer.Blocks * BlockUnit)
+            : null;
+
+    private static unsafe LibC.StatXBuffer? Linux(string path)
+    {
+        LibC.StatXBuffer buffer;
+        fixed (byte* name = Terminated(path))
+        {
+            return LibC.StatX(CurrentDirectory, name, 0, BasicStatistics, &buffer) == 0 ? buffer : null;
+        }
+    }
+
+    private static unsafe LibC.MacStat? MacOS(string path)
     {
         LibC.MacStat buffer;
         fixed (byte* name = Terminated(path))
@@ -68,13 +89,8 @@ internal readonly record struct FileStatus(FileIdentity Identity, FileKind Kind,
             int result = RuntimeInformation.ProcessArchitecture == Architecture.X64
                 ? LibC.StatX64(name, &buffer)
                 : LibC.StatArm64(name, &buffer);
-            if (result != 0)
-            {
-                return null;
-            }
+            return result == 0 ? buffer : null;
         }
-
-        return new FileStatus(new FileIdentity((ulong)(uint)buffer.Device, buffer.Inode), KindOf(buffer.Mode), buffer.Blocks * BlockUnit);
     }
 
     private static FileKind KindOf(ushort mode) => (mode & KindMask) switch

@@ -68,6 +68,12 @@ internal static unsafe class LibC
     [StructLayout(LayoutKind.Explicit, Size = 256)]
     internal struct StatXBuffer
     {
+        [FieldOffset(20)]
+        internal uint User;
+
+        [FieldOffset(24)]
+        internal uint Group;
+
         [FieldOffset(28)]
         internal ushort Mode;
 
@@ -99,6 +105,12 @@ internal static unsafe class LibC
 
         [FieldOffset(8)]
         internal ulong Inode;
+
+        [FieldOffset(16)]
+        internal uint User;
+
+        [FieldOffset(20)]
+        internal uint Group;
 
         [FieldOffset(104)]
         internal long Blocks;

@@ -2,7 +2,7 @@ namespace Qcow2.Engine.Storage;
 
 /// <summary>
 /// A file that is written beside its destination and moved over it when it is complete. Until then, and whatever goes
-/// wrong, the destination stays as it was and nothing is left behind. What is replaced is locked meanwhile as if it were
+/// wrong, the destination stays as it was and nothing is left behind. The new file gets the owner and the mode of the one that it replaces. What is replaced is locked meanwhile as if it were
 /// written: a virtual machine whose disk another file has taken the name of goes on with one that is gone when it ends.
 /// </summary>
 public sealed class ReplacementFile : IDisposable
@@ -39,7 +39,9 @@ public sealed class ReplacementFile : IDisposable
         LocalFile? replaced = Lock(fullPath, null);
         try
         {
-            return new ReplacementFile(fullPath, overwrite, replaced, LocalFile.CreateNew(temporary));
+            LocalFile file = LocalFile.CreateNew(temporary);
+            FilePermissions.Copy(fullPath, temporary); // Before anything of a disk is in it.
+            return new ReplacementFile(fullPath, overwrite, replaced, file);
         }
         catch
         {

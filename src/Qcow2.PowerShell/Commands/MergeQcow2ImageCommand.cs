@@ -131,14 +131,7 @@ public sealed class MergeQcow2ImageCommand : ChainCmdlet
             WriteWarning($"{image.Path}: its internal snapshots show what is merged into {destination.Path}, where they have nothing of their own.");
         }
 
-        try
-        {
-            new ImageMerging(image.Path, options).Run(WriteProgress, StopToken);
-        }
-        catch (NotSupportedException e)
-        {
-            throw ImageCmdletException.NotPossible(e.Message);
-        }
+        Track("Merging", image.Path, (progress, token) => ImageMerge.Merge(image.Path, options, progress, token));
 
         if (PassThru)
         {

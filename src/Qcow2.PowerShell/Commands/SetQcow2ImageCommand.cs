@@ -128,14 +128,7 @@ public sealed class SetQcow2ImageCommand : ReferenceCmdlet
             Open = OptionsFor(image.Path),
             ThrottleLimit = ThrottleLimit,
         };
-        try
-        {
-            new ImageRebasing(image.Path, options).Run(WriteProgress, StopToken);
-        }
-        catch (NotSupportedException e)
-        {
-            throw ImageCmdletException.NotPossible(e.Message);
-        }
+        Track("Rebasing", image.Path, (progress, token) => ImageRebase.Rebase(image.Path, options, progress, token));
 
         if (PassThru)
         {

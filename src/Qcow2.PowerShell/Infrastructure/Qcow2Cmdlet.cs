@@ -1,6 +1,7 @@
 using System.Management.Automation;
 using System.Security;
 using Qcow2.Engine;
+using Qcow2.PowerShell.Operations;
 
 namespace Qcow2.PowerShell.Infrastructure;
 
@@ -58,6 +59,30 @@ public abstract class Qcow2Cmdlet : PSCmdlet, IDisposable
 
         return passphrase;
     }
+
+    /// <summary>Does long work on a file, with its progress, on another thread.</summary>
+    /// <param name="activity">What goes on, as a participle.</param>
+    /// <param name="path">The file.</param>
+    /// <param name="work">The work.</param>
+    private protected T Track<T>(string activity, string path, Func<IProgress<WorkProgress>, CancellationToken, T> work)
+    {
+        try
+        {
+            return TrackedOperation.Run(activity, path, work, WriteProgress, StopToken);
+        }
+        catch (NotSupportedException e)
+        {
+            throw ImageCmdletException.NotPossible(e.Message);
+        }
+    }
+
+    /// <summary>Does long work on a file that has no result.</summary>
+    private protected void Track(string activity, string path, Action<IProgress<WorkProgress>, CancellationToken> work)
+        => Track(activity, path, (progress, token) =>
+        {
+            work(progress, token);
+            return true;
+        });
 
     /// <summary>Does work for one file. What goes wrong with that file becomes an error record; the others go on.</summary>
     /// <param name="path">The file, which the error record names.</param>

@@ -9,26 +9,17 @@ namespace Qcow2.PowerShell.Operations;
 /// <param name="sources">The disks; more than one are joined, in order.</param>
 /// <param name="destination">Where to.</param>
 /// <param name="options">How.</param>
-internal sealed class DiskConversion(IReadOnlyList<DiskSource> sources, ConversionDestination destination, ConversionOptions options) : IProgress<WorkProgress>
+internal sealed class DiskConversion(IReadOnlyList<DiskSource> sources, ConversionDestination destination, ConversionOptions options)
 {
-    private readonly TrackedOperation _operation = new($"Converting {DisplayText.Printable(System.IO.Path.GetFileName(sources[0].Path))}");
-    private ConversionResult? _result;
-
-    /// <summary>Called by the converter's threads, often.</summary>
-    public void Report(WorkProgress value) => _operation.Done = value.BytesDone;
-
     /// <summary>Converts, on other threads than this one.</summary>
     /// <param name="show">Called on this thread with progress.</param>
     /// <param name="stop">Cancelled when the pipeline is stopped.</param>
     /// <exception cref="OperationCanceledException">The pipeline was stopped.</exception>
     internal ConversionResult Run(Action<ProgressRecord> show, CancellationToken stop)
-    {
-        _operation.Run(Convert, show, stop);
-        return _result!;
-    }
+        => TrackedOperation.Run("Converting", sources[0].Path, Convert, show, stop);
 
     /// <summary>Opening is part of the work: to try a passphrase takes seconds, by design.</summary>
-    private void Convert(CancellationToken cancellationToken)
+    private ConversionResult Convert(IProgress<WorkProgress> progress, CancellationToken cancellationToken)
     {
         var opened = new List<OpenedDisk>();
         try
@@ -39,8 +30,7 @@ internal sealed class DiskConversion(IReadOnlyList<DiskSource> sources, Conversi
             }
 
             VirtualDisk disk = opened.Count == 1 ? opened[0].Disk : new ConcatenatedDisk([.. opened.Select(one => one.Disk)]);
-            _operation.Total = disk.Length;
-            _result = Convert(disk, cancellationToken);
+            return Convert(disk, progress, cancellationToken);
         }
         catch (ArgumentException e)
         {
@@ -52,22 +42,22 @@ internal sealed class DiskConversion(IReadOnlyList<DiskSource> sources, Conversi
         }
     }
 
-    private ConversionResult Convert(VirtualDisk disk, CancellationToken cancellationToken)
+    private ConversionResult Convert(VirtualDisk disk, IProgress<WorkProgress> progress, CancellationToken cancellationToken)
     {
         switch (destination)
         {
             case NewQcow2File file:
-                return DiskConverter.ConvertToQcow2(disk, file.Path, file.Layout, file.Overwrite, options, this, cancellationToken);
+                return DiskConverter.ConvertToQcow2(disk, file.Path, file.Layout, file.Overwrite, options, progress, cancellationToken);
             case ExistingDisk existing when disk.ReadsFrom(existing.Path):
                 throw DestinationFile.IsSource(existing.Path, disk.Path); // Before its lock says so less clearly.
             case ExistingDisk existing:
                 using (VirtualDisk target = existing.Open(cancellationToken))
                 {
-                    return DiskConverter.ConvertInto(disk, target, existing.IsZero, options, this, cancellationToken);
+                    return DiskConverter.ConvertInto(disk, target, existing.IsZero, options, progress, cancellationToken);
                 }
 
             default:
-                return DiskConverter.ConvertToRaw(disk, destination.Path, ((NewRawFile)destination).Overwrite, options, this, cancellationToken);
+                return DiskConverter.ConvertToRaw(disk, destination.Path, ((NewRawFile)destination).Overwrite, options, progress, cancellationToken);
         }
     }
 }

@@ -1,6 +1,6 @@
 using Qcow2.Engine.Storage;
 
-namespace Qcow2.Engine.Chains;
+namespace Qcow2.Engine;
 
 /// <summary>
 /// Stands where a chain goes on for images that are opened without what lies below them: it says how long that is, and that

@@ -1,0 +1,190 @@
+using Qcow2.Engine.Format;
+using Qcow2.Engine.Metadata;
+using Qcow2.Engine.Storage;
+
+namespace Qcow2.Engine.Conversion;
+
+/// <summary>Compacts an image: leaves out what nothing refers to, and what reads as zeros or as the backing file does anyway.</summary>
+/// <remarks>
+/// A new file is made beside the image, with the same header, and moved over it when it is complete; until then, and whatever goes wrong, the
+/// image stays as it was. Snapshots are made anew one after the other: what a snapshot shares with the one before it is shared again.
+/// </remarks>
+public static class ImageOptimizer
+{
+    /// <summary>Compacts an image.</summary>
+    /// <param name="path">The image; a relative path is taken from the process's current directory. A link is followed.</param>
+    /// <param name="options">How; null for <see cref="ImageOptimizeOptions.Default"/>.</param>
+    /// <param name="progress">Told of progress from any of the threads, often; null for nobody.</param>
+    /// <param name="cancellationToken">Stops the work within a fraction of a second; the image stays as it was.</param>
+    /// <returns>What was gained. If nothing was, the image was not replaced.</returns>
+    /// <exception cref="ArgumentException">The options contradict each other or the image.</exception>
+    /// <exception cref="NotSupportedException">
+    /// The image has something that would not be kept: the saved state of a virtual machine, the legacy encryption, or an external data file.
+    /// </exception>
+    /// <exception cref="Qcow2Exception">The image is damaged, in use, or needs a passphrase; or a file of its chain cannot be used.</exception>
+    /// <exception cref="IOException">The host could not read or write, for one for want of space for both files.</exception>
+    /// <exception cref="OperationCanceledException">The caller stopped it.</exception>
+    public static Qcow2OptimizeResult Optimize(
+        string path, ImageOptimizeOptions? options = null, IProgress<WorkProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        options ??= ImageOptimizeOptions.Default;
+        string fullPath = CanonicalPath.TryOf(System.IO.Path.GetFullPath(path)) ?? System.IO.Path.GetFullPath(path);
+        (Qcow2Header model, long firstSize, byte[] encryption) = ReadModel(fullPath, options);
+        using var image = NewImageFile.CreateLike(fullPath, model, firstSize, encryption, options.Open.Passphrase, cancellationToken);
+        Qcow2OptimizeResult result;
+
+        // The image is locked by now, by what is to replace it. It is closed before it is replaced, which Windows demands.
+        using (Qcow2Image source = Qcow2Image.Open(fullPath, options.Open with { Writable = false, ForceShare = true }, cancellationToken))
+        {
+            RequireUnchanged(source.Header, model, fullPath);
+            source.EnsureReadable();
+            using (Qcow2Image destination = image.Open(source.Backing is null ? null : new StandInDisk(source.Backing.Path, source.Backing.Length)))
+            {
+                CopyAll(source, destination, options, progress, cancellationToken);
+            }
+
+            result = Compare(fullPath, image.Storage);
+        }
+
+        if (result.IsReplaced)
+        {
+            image.Commit(cancellationToken);
+        }
+
+        return result;
+    }
+
+    private static (Qcow2Header Header, long FirstSize, byte[] EncryptionHeader) ReadModel(string path, ImageOptimizeOptions options)
+    {
+        using LocalFile file = ImageFile.Open(path, options.Open);
+        try
+        {
+            Qcow2Header header = HeaderCluster.Load(file);
+            header.EnsureSupported();
+            IReadOnlyList<SnapshotTableEntry> snapshots = SnapshotTable.Load(file, header);
+            RequireKeepable(header, snapshots, options, path);
+            byte[] encryption = [];
+            if (header.Extension<EncryptionHeaderExtension>() is { } extension)
+            {
+                ImageEncryption.ReadLuksHeader(file, header); // Its place and length make sense.
+                encryption = new byte[extension.HeaderLength];
+                file.ReadZeroPadded(extension.Offset, encryption);
+            }
+
+            return (header, snapshots.Count == 0 ? header.Size : (long)(snapshots[0].DiskSize ?? (ulong)header.Size), encryption);
+        }
+        catch (Qcow2Exception e)
+        {
+            e.At(path);
+            throw;
+        }
+    }
+
+    private static void RequireKeepable(Qcow2Header header, IReadOnlyList<SnapshotTableEntry> snapshots, ImageOptimizeOptions options, string path)
+    {
+        if (header.Has(IncompatibleFeatures.Corrupt))
+        {
+            throw Qcow2Errors.Corrupt("The image is marked corrupt; check and repair it before it is compacted.");
+        }
+
+        if (header.Has(IncompatibleFeatures.ExternalDataFile))
+        {
+            throw new NotSupportedException($"{path}: the data lies in an external data file, where each cluster has its own place, so that there is nothing to compact.");
+        }
+
+        if (header.EncryptionMethod == EncryptionMethod.Aes)
+        {
+            throw new NotSupportedException($"{path}: the image is encrypted with the legacy AES method, with which no new image is made. Convert it to one that is encrypted with LUKS.");
+        }
+
+        if (options.Compress && header.EncryptionMethod != EncryptionMethod.None)
+        {
+            throw new ArgumentException("An encrypted image cannot have compressed clusters.", nameof(options));
+        }
+
+        if (snapshots.FirstOrDefault(snapshot => snapshot.VmStateSize > 0) is { } withState)
+        {
+            throw new NotSupportedException(
+                $"{path}: the snapshot '{FormatText.Printable(withState.Name)}' (id {FormatText.Printable(withState.Id)}) holds the saved state of a virtual machine, "
+                + "which would not be kept. Remove the snapshot first, or leave the image as it is.");
+        }
+    }
+
+    private static void RequireUnchanged(Qcow2Header header, Qcow2Header model, string path)
+    {
+        if (!header.ToArray().AsSpan().SequenceEqual(model.ToArray()))
+        {
+            throw new IOException($"{path}: another program changed the image just now. It was left as it is.");
+        }
+    }
+
+    /// <summary>Makes each snapshot, and the active disk last; each differs from the one before it, the first from the backing file.</summary>
+    private static void CopyAll(
+        Qcow2Image source, Qcow2Image destination, ImageOptimizeOptions options, IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
+    {
+        List<SnapshotTableEntry?> steps = [.. source.Snapshots, null];
+        List<VirtualDisk> disks = [.. steps.Select(step => step is null ? source : source.OpenSnapshot(step))];
+        var sum = new StepProgress(progress, disks.Sum(disk => disk.Length));
+        VirtualDisk? before = source.Backing;
+        for (int i = 0; i < disks.Count; i++)
+        {
+            if (destination.Length != disks[i].Length)
+            {
+                destination.Resize(disks[i].Length, allowShrink: true, cancellationToken: cancellationToken);
+            }
+
+            Copy(disks[i], destination, before, options, sum, cancellationToken);
+            if (steps[i] is SnapshotTableEntry snapshot)
+            {
+                destination.CreateSnapshotLike(snapshot, cancellationToken);
+            }
+
+            before = disks[i];
+            sum.Next(disks[i].Length);
+        }
+    }
+
+    private static void Copy(
+        VirtualDisk disk, Qcow2Image destination, VirtualDisk? before, ImageOptimizeOptions options, StepProgress progress, CancellationToken cancellationToken)
+    {
+        bool compresses = options.Compress || HasCompressed(disk, cancellationToken);
+        var how = new ConversionOptions { ThrottleLimit = options.ThrottleLimit, Compress = compresses, CompressionLevel = compresses ? options.CompressionLevel : null };
+        using var target = new Qcow2Target(destination, isZero: true, before, how)
+        {
+            IsToBeCompressed = options.Compress ? null : (offset, length) => disk.EnumerateExtents(offset, length, 0).Any(extent => extent.IsCompressed && extent.Depth == 0),
+        };
+        DiskCopy.Run(disk, target, how, progress, cancellationToken);
+    }
+
+    private static bool HasCompressed(VirtualDisk disk, CancellationToken cancellationToken)
+        => disk.GetExtents(0, disk.Length, cancellationToken).Any(extent => extent.IsCompressed && extent.Depth == 0);
+
+    private static Qcow2OptimizeResult Compare(string path, BlockStorage next)
+    {
+        Qcow2ImageInfo old = Qcow2ImageInfo.Read(path);
+        next.Flush(); // Some hosts decide only then what the file takes.
+        long length = next.Length;
+        long allocated = next.AllocatedLength;
+        bool isSmaller = allocated < old.AllocatedSize || (allocated == old.AllocatedSize && length < old.FileSize);
+        return new Qcow2OptimizeResult
+        {
+            Path = path,
+            IsReplaced = isSmaller,
+            FileSizeBefore = old.FileSize,
+            FileSize = isSmaller ? length : old.FileSize,
+            AllocatedSizeBefore = old.AllocatedSize,
+            AllocatedSize = isSmaller ? allocated : old.AllocatedSize,
+            SavedBytes = isSmaller ? old.AllocatedSize - allocated : 0,
+        };
+    }
+
+    /// <summary>One progress out of that of several disks.</summary>
+    private sealed class StepProgress(IProgress<WorkProgress>? progress, long total) : IProgress<WorkProgress>
+    {
+        private long _before;
+
+        public void Report(WorkProgress value) => progress?.Report(new WorkProgress(Volatile.Read(ref _before) + value.BytesDone, total));
+
+        internal void Next(long length) => Volatile.Write(ref _before, _before + length);
+    }
+}

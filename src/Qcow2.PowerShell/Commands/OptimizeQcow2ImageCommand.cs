@@ -1,0 +1,124 @@
+using System.Management.Automation;
+using System.Security;
+using Qcow2.Engine;
+using Qcow2.Engine.Conversion;
+using Qcow2.PowerShell.Infrastructure;
+using Qcow2.PowerShell.Operations;
+
+namespace Qcow2.PowerShell.Commands;
+
+/// <summary>Makes QCOW2 images take less space, and compresses them if that is wanted.</summary>
+/// <remarks>
+/// <para>
+/// Optimize-Qcow2Image writes an image anew and puts the new file in the place of the old one: without leaked and free clusters, without
+/// clusters that hold only zeros, and, of an overlay, without those that hold what the backing file holds. The disk, the layout, the backing
+/// file, internal snapshots, bitmaps and the passphrases of a LUKS image are kept. Clusters that were compressed are compressed again;
+/// with <c>-Compress</c> all others, too.
+/// </para>
+/// <para>
+/// The new file is written under a temporary name beside the image and moved over it when it is complete: the folder's disk needs
+/// room for both. Until then the image stays as it was; when the command fails or is stopped, nothing is left behind. The new file has the
+/// owner and the mode of the old one. An image that would not get smaller is left as it is, and so is one that another program has open.
+/// </para>
+/// <para>
+/// Guests free space for the image when they discard it (<c>fstrim</c> with <c>discard=unmap</c>), or fill it with zeros. Run one of these in the guest
+/// first.
+/// </para>
+/// <para>
+/// Refused is what would not be kept: an image with a snapshot that holds the saved state of a virtual machine, one with the legacy
+/// encryption, and one whose data lies in an external data file.
+/// </para>
+/// </remarks>
+/// <example>
+/// <code>Optimize-Qcow2Image web01.qcow2 -PassThru</code>
+/// <para>Compacts an image and says what was gained.</para>
+/// </example>
+/// <example>
+/// <code>Get-ChildItem /archive/*.qcow2 | Optimize-Qcow2Image -Compress -PassThru | Measure-Object SavedBytes -Sum</code>
+/// <para>Compresses all images of a folder, and adds up what was gained.</para>
+/// </example>
+/// <example>
+/// <code>Optimize-Qcow2Image web01.qcow2 -Compress -CompressionLevel 9 -WhatIf</code>
+/// <para>Says what would be done.</para>
+/// </example>
+/// <seealso cref="ConvertQcow2ImageCommand"/>
+/// <seealso cref="TestQcow2ImageCommand"/>
+[Cmdlet(VerbsCommon.Optimize, "Qcow2Image", DefaultParameterSetName = PathSet, SupportsShouldProcess = true)]
+[OutputType(typeof(Qcow2OptimizeResult), ParameterSetName = [PathSet, LiteralPathSet, InputObjectSet])]
+public sealed class OptimizeQcow2ImageCommand : ChainCmdlet
+{
+    /// <summary>
+    /// Compresses every cluster that gets smaller by it, in the way that the image records (deflate or zstd). What a guest writes later is not
+    /// compressed. Not for encrypted images.
+    /// </summary>
+    [Parameter]
+    public SwitchParameter Compress { get; set; }
+
+    /// <summary>How hard the compressor tries: 1 to 9 for deflate, 1 to 22 for zstd.</summary>
+    /// <value>6 for deflate, 3 for zstd</value>
+    [Parameter]
+    [ValidateRange(1, 22)]
+    public int? CompressionLevel { get; set; }
+
+    /// <summary>
+    /// The passphrase of an encrypted image, and of all encrypted images of its backing chain. <c>Read-Host -AsSecureString</c> and
+    /// <c>Get-Secret</c> make one.
+    /// </summary>
+    [Parameter]
+    [ValidateNotNull]
+    public SecureString? Passphrase { get; set; }
+
+    /// <summary>
+    /// How many threads read, compress and write at the same time; 1 to 64. The default is the number of processors, but at
+    /// most 8.
+    /// </summary>
+    /// <value>The number of processors, at most 8</value>
+    [Parameter]
+    [ValidateRange(1, 64)]
+    public int ThrottleLimit { get; set; } = ImageOptimizeOptions.Default.ThrottleLimit;
+
+    /// <summary>Emits what was gained, as a <c>Qcow2OptimizeResult</c>. By default nothing is emitted; <c>-Verbose</c> says it, too.</summary>
+    [Parameter]
+    public SwitchParameter PassThru { get; set; }
+
+    /// <inheritdoc/>
+    private protected override Qcow2OpenOptions OptionsFor(string imagePath) => base.OptionsFor(imagePath) with { Passphrase = Unseal(Passphrase) };
+
+    /// <inheritdoc/>
+    private protected override void ProcessImage(ImageInput image)
+    {
+        long size = Qcow2ImageInfo.Read(image.Path).AllocatedSize;
+        if (!ShouldProcess(image.Path, $"{(Compress ? "Compact and compress" : "Compact")} (now {DisplayText.Size(size)})"))
+        {
+            return;
+        }
+
+        var options = new ImageOptimizeOptions
+        {
+            Compress = Compress,
+            CompressionLevel = CompressionLevel,
+            Open = OptionsFor(image.Path),
+            ThrottleLimit = ThrottleLimit,
+        };
+        Qcow2OptimizeResult result = Optimize(image.Path, options);
+        WriteVerbose(result.IsReplaced
+            ? $"{result.Path}: {DisplayText.Size(result.AllocatedSizeBefore)} before, {DisplayText.Size(result.AllocatedSize)} now."
+            : $"{result.Path}: it would not get smaller, and was left as it is.");
+        if (PassThru)
+        {
+            WriteObject(result);
+        }
+    }
+
+    private Qcow2OptimizeResult Optimize(string path, ImageOptimizeOptions options)
+    {
+        try
+        {
+            return Track("Compacting", path, (progress, token) => ImageOptimizer.Optimize(path, options, progress, token));
+        }
+        catch (ArgumentException e)
+        {
+            throw ImageCmdletException.Contradiction(ImageCreation.Text(e));
+        }
+    }
+}
