@@ -14,6 +14,9 @@ public sealed record ImageOptimizeOptions
     /// <summary>How hard the compressor tries; null for the format's usual level (<see cref="ConversionOptions.CompressionLevel"/>).</summary>
     public int? CompressionLevel { get; init; }
 
+    /// <summary>Whether the image is replaced even if the new file is no smaller.</summary>
+    internal bool ReplacesAlways { get; init; }
+
     /// <summary>How the image is opened: what may be followed, formats, the passphrase if it is encrypted.</summary>
     public Qcow2OpenOptions Open { get; init; } = Qcow2OpenOptions.Default;
 

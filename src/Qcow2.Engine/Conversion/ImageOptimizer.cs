@@ -43,7 +43,7 @@ public static class ImageOptimizer
                 CopyAll(source, destination, options, progress, cancellationToken);
             }
 
-            result = Compare(fullPath, image.Storage);
+            result = Compare(fullPath, image.Storage, options.ReplacesAlways);
         }
 
         if (result.IsReplaced)
@@ -159,22 +159,22 @@ public static class ImageOptimizer
     private static bool HasCompressed(VirtualDisk disk, CancellationToken cancellationToken)
         => disk.GetExtents(0, disk.Length, cancellationToken).Any(extent => extent.IsCompressed && extent.Depth == 0);
 
-    private static Qcow2OptimizeResult Compare(string path, BlockStorage next)
+    private static Qcow2OptimizeResult Compare(string path, BlockStorage next, bool replacesAlways)
     {
         Qcow2ImageInfo old = Qcow2ImageInfo.Read(path);
         next.Flush(); // Some hosts decide only then what the file takes.
         long length = next.Length;
         long allocated = next.AllocatedLength;
-        bool isSmaller = allocated < old.AllocatedSize || (allocated == old.AllocatedSize && length < old.FileSize);
+        bool isReplaced = replacesAlways || allocated < old.AllocatedSize || (allocated == old.AllocatedSize && length < old.FileSize);
         return new Qcow2OptimizeResult
         {
             Path = path,
-            IsReplaced = isSmaller,
+            IsReplaced = isReplaced,
             FileSizeBefore = old.FileSize,
-            FileSize = isSmaller ? length : old.FileSize,
+            FileSize = isReplaced ? length : old.FileSize,
             AllocatedSizeBefore = old.AllocatedSize,
-            AllocatedSize = isSmaller ? allocated : old.AllocatedSize,
-            SavedBytes = isSmaller ? old.AllocatedSize - allocated : 0,
+            AllocatedSize = isReplaced ? allocated : old.AllocatedSize,
+            SavedBytes = isReplaced ? old.AllocatedSize - allocated : 0,
         };
     }
 

@@ -62,7 +62,7 @@ internal static class ImageCreator
         var refcounts = RefcountStore.CreateEmpty(storage, header.Geometry, header.RefcountOrder);
         refcounts.Append(1); // the header's cluster
         long l1Clusters = ((long)header.L1Size * L1Entry.Length + header.ClusterSize - 1) >> header.ClusterBits;
-        long l1Offset = refcounts.Append(Math.Max(1, l1Clusters)) << header.ClusterBits;
+        long l1Offset = l1Clusters == 0 ? 0 : refcounts.Append(l1Clusters) << header.ClusterBits;
         long encryptionOffset = 0;
         if (encryptionHeader.Length > 0)
         {
