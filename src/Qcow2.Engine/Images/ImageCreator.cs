@@ -67,7 +67,11 @@ internal static class ImageCreator
         storage.SetLength(refcounts.HighWater << header.ClusterBits);
     }
 
-    private static Qcow2Header HeaderFor(long size, Qcow2CreateOptions options)
+    /// <summary>Checks everything that does not need the passphrase of an encrypted image.</summary>
+    /// <returns>The cluster sizes and the width of refcounts that the options ask for.</returns>
+    /// <exception cref="ArgumentException">The options contradict each other or the format.</exception>
+    /// <exception cref="Qcow2Exception">The disk is larger than the layout allows.</exception>
+    internal static (ClusterGeometry Geometry, RefcountOrder Refcounts) CheckLayout(long size, Qcow2CreateOptions options)
     {
         int clusterBits = BitsOf(options.ClusterSize, nameof(options.ClusterSize));
         int refcountOrder = BitsOf(options.RefcountBits, nameof(options.RefcountBits));
@@ -84,6 +88,13 @@ internal static class ImageCreator
                 + "Larger clusters allow larger disks.");
         }
 
+        return (geometry, new RefcountOrder(refcountOrder));
+    }
+
+    private static Qcow2Header HeaderFor(long size, Qcow2CreateOptions options)
+    {
+        (ClusterGeometry geometry, RefcountOrder refcounts) = CheckLayout(size, options);
+        CheckPassphrase(options);
         byte[] name = options.BackingFile is null ? [] : FormatText.Encode(options.BackingFile);
         List<HeaderExtension> extensions = ExtensionsFor(options);
         int headerLength = options.Version == 2 ? Qcow2Header.Version2Length : HeaderLength;
@@ -98,11 +109,11 @@ internal static class ImageCreator
         return new Qcow2Header
         {
             Version = options.Version,
-            ClusterBits = clusterBits,
+            ClusterBits = geometry.ClusterBits,
             Size = size,
             EncryptionMethod = options.Encryption,
-            L1Size = (int)l1Size,
-            RefcountOrder = new RefcountOrder(refcountOrder),
+            L1Size = (int)geometry.L1EntriesFor(size),
+            RefcountOrder = refcounts,
             HeaderLength = headerLength,
             AdditionalFields = options.Version == 2 ? default(ReadOnlyMemory<byte>) : new byte[] { (byte)options.CompressionType, 0, 0, 0, 0, 0, 0, 0 },
             IncompatibleFeatures = (options.CompressionType == CompressionType.Deflate ? 0 : IncompatibleFeatures.CompressionType)
@@ -209,8 +220,6 @@ internal static class ImageCreator
     {
         switch (options.Encryption)
         {
-            case EncryptionMethod.None when options.Passphrase is not null:
-                throw new ArgumentException("There is a passphrase, but the new image is not to be encrypted; say which encryption (-Encryption Luks).", nameof(options));
             case EncryptionMethod.None:
                 return;
             case EncryptionMethod.Aes:
@@ -221,11 +230,6 @@ internal static class ImageCreator
                 break;
             default:
                 throw new ArgumentException($"There is no encryption method {(uint)options.Encryption}.", nameof(options));
-        }
-
-        if (options.Passphrase is null || options.Passphrase.Utf8.IsEmpty)
-        {
-            throw new ArgumentException("An encrypted image needs a passphrase (-Passphrase), and an empty one protects nothing.", nameof(options));
         }
 
         if (options.KeyDerivationTime < TimeSpan.Zero)
@@ -244,6 +248,21 @@ internal static class ImageCreator
                 "Version 2 cannot say that space which was reserved reads as zeros, and what is decrypted from nothing is noise. "
                 + "Use version 3, or full preallocation, which writes encrypted zeros.",
                 nameof(options));
+        }
+    }
+
+    private static void CheckPassphrase(Qcow2CreateOptions options)
+    {
+        if (options.Encryption == EncryptionMethod.None)
+        {
+            if (options.Passphrase is not null)
+            {
+                throw new ArgumentException("There is a passphrase, but the new image is not to be encrypted; say which encryption (-Encryption Luks).", nameof(options));
+            }
+        }
+        else if (options.Passphrase is null || options.Passphrase.Utf8.IsEmpty)
+        {
+            throw new ArgumentException("An encrypted image needs a passphrase (-Passphrase), and an empty one protects nothing.", nameof(options));
         }
     }
 
