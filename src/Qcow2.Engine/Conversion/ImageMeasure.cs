@@ -84,7 +84,7 @@ public static class ImageMeasure
     {
         (ClusterGeometry geometry, RefcountOrder refcounts) = ImageCreator.CheckLayout(size, options);
         long diskBytes = AlignUp(size, geometry.ClusterSize);
-        long metadata = MetadataBytes(diskBytes, geometry, refcounts);
+        long metadata = FullLayout.MetadataClusters(size, geometry, refcounts) << geometry.ClusterBits;
         if (options.Encryption == EncryptionMethod.Luks)
         {
             metadata += AlignUp(LuksFormatter.AreaLength, geometry.ClusterSize);
@@ -98,33 +98,6 @@ public static class ImageMeasure
             RequiredBytes = metadata + (isWritten ? diskBytes : dataBytesFor(geometry)),
             FullyAllocatedBytes = metadata + diskBytes,
         };
-    }
-
-    /// <summary>What the tables of a full disk take: header, L1 and L2 tables in whole clusters, and the refcounts of it all.</summary>
-    private static long MetadataBytes(long diskBytes, ClusterGeometry geometry, RefcountOrder refcounts)
-    {
-        long l2Tables = geometry.L1EntriesFor(diskBytes);
-        long l1Clusters = Clusters(l2Tables * L1Entry.Length, geometry);
-        long counted = 1 + l2Tables + l1Clusters;
-        return (counted + RefcountClusters(counted + (diskBytes >> geometry.ClusterBits), geometry, refcounts)) << geometry.ClusterBits;
-    }
-
-    /// <summary>Refcount blocks, and the clusters of their table, that count a number of clusters and themselves.</summary>
-    private static long RefcountClusters(long clusters, ClusterGeometry geometry, RefcountOrder refcounts)
-    {
-        long perBlock = refcounts.EntriesPerBlock(geometry.ClusterSize);
-        long own = 0;
-        while (true)
-        {
-            long blocks = (clusters + own + perBlock - 1) / perBlock;
-            long needed = blocks + Clusters(blocks * RefcountTableEntry.Length, geometry);
-            if (needed == own)
-            {
-                return own;
-            }
-
-            own = needed; // More clusters to count may take a block more.
-        }
     }
 
     /// <summary>All data of the bitmaps in clusters of the destination's, their tables and the directory. One that is in use counts, too.</summary>
@@ -141,8 +114,6 @@ public static class ImageMeasure
 
         return bytes + AlignUp(directory, clusterSize);
     }
-
-    private static long Clusters(long bytes, ClusterGeometry geometry) => AlignUp(bytes, geometry.ClusterSize) >> geometry.ClusterBits;
 
     private static long AlignUp(long value, long unit) => (value + unit - 1) & -unit;
 }

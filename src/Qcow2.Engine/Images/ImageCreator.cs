@@ -19,14 +19,14 @@ internal static class ImageCreator
         Qcow2Header header = HeaderFor(size, options);
         if (options.Encryption == EncryptionMethod.None)
         {
-            WriteMetadata(storage, header, []);
+            WriteMetadata(storage, header, [], CountedClusters(header, options));
             return null;
         }
 
         (byte[] area, SectorCipher cipher) = LuksFormatter.Format(options.Passphrase!, options.KeyDerivationTime, cancellationToken);
         try
         {
-            WriteMetadata(storage, header, area);
+            WriteMetadata(storage, header, area, CountedClusters(header, options));
             return cipher;
         }
         catch
@@ -36,9 +36,16 @@ internal static class ImageCreator
         }
     }
 
-    private static void WriteMetadata(BlockStorage storage, Qcow2Header header, byte[] encryptionHeader)
+    /// <summary>How many clusters the file is about to have; 0 where it grows in its own time.</summary>
+    private static long CountedClusters(Qcow2Header header, Qcow2CreateOptions options)
+        => options.Preallocation == Preallocation.Off || options.DataFile is not null
+            ? 0
+            : FullLayout.MetadataClusters(header.Size, header.Geometry, header.RefcountOrder) + FullLayout.Clusters(header.Size, header.Geometry)
+                + (options.Encryption == EncryptionMethod.None ? 0 : FullLayout.Clusters(LuksFormatter.AreaLength, header.Geometry));
+
+    private static void WriteMetadata(BlockStorage storage, Qcow2Header header, byte[] encryptionHeader, long countedClusters)
     {
-        var refcounts = RefcountStore.CreateEmpty(storage, header.Geometry, header.RefcountOrder);
+        var refcounts = RefcountStore.CreateEmpty(storage, header.Geometry, header.RefcountOrder, countedClusters);
         refcounts.Append(1); // the header's cluster
         long l1Clusters = ((long)header.L1Size * L1Entry.Length + header.ClusterSize - 1) >> header.ClusterBits;
         long l1Offset = refcounts.Append(Math.Max(1, l1Clusters)) << header.ClusterBits;
