@@ -19,6 +19,7 @@
         'Get-Qcow2Extent'
         'Get-Qcow2Image'
         'Get-Qcow2Snapshot'
+        'Measure-Qcow2Image'
         'Merge-Qcow2Image'
         'New-Qcow2Image'
         'Optimize-Qcow2Image'

@@ -19,14 +19,14 @@ internal static class ImageCreator
         Qcow2Header header = HeaderFor(size, options);
         if (options.Encryption == EncryptionMethod.None)
         {
-            WriteMetadata(storage, header, []);
+            WriteMetadata(storage, header, [], CountedClusters(header, options));
             return null;
         }
 
         (byte[] area, SectorCipher cipher) = LuksFormatter.Format(options.Passphrase!, options.KeyDerivationTime, cancellationToken);
         try
         {
-            WriteMetadata(storage, header, area);
+            WriteMetadata(storage, header, area, CountedClusters(header, options));
             return cipher;
         }
         catch
@@ -55,11 +55,19 @@ internal static class ImageCreator
                 AutoclearFeatures = 0,
                 Extensions = [.. model.Extensions.Where(extension => extension is not BitmapsExtension)],
             },
-            encryptionHeader);
+            encryptionHeader,
+            countedClusters: 0);
 
-    private static Qcow2Header WriteMetadata(BlockStorage storage, Qcow2Header header, byte[] encryptionHeader)
+    /// <summary>How many clusters the file is about to have; 0 where it grows in its own time.</summary>
+    private static long CountedClusters(Qcow2Header header, Qcow2CreateOptions options)
+        => options.Preallocation == Preallocation.Off || options.DataFile is not null
+            ? 0
+            : FullLayout.MetadataClusters(header.Size, header.Geometry, header.RefcountOrder) + FullLayout.Clusters(header.Size, header.Geometry)
+                + (options.Encryption == EncryptionMethod.None ? 0 : FullLayout.Clusters(LuksFormatter.AreaLength, header.Geometry));
+
+    private static Qcow2Header WriteMetadata(BlockStorage storage, Qcow2Header header, byte[] encryptionHeader, long countedClusters)
     {
-        var refcounts = RefcountStore.CreateEmpty(storage, header.Geometry, header.RefcountOrder);
+        var refcounts = RefcountStore.CreateEmpty(storage, header.Geometry, header.RefcountOrder, countedClusters);
         refcounts.Append(1); // the header's cluster
         long l1Clusters = ((long)header.L1Size * L1Entry.Length + header.ClusterSize - 1) >> header.ClusterBits;
         long l1Offset = l1Clusters == 0 ? 0 : refcounts.Append(l1Clusters) << header.ClusterBits;
@@ -89,7 +97,11 @@ internal static class ImageCreator
         return header;
     }
 
-    private static Qcow2Header HeaderFor(long size, Qcow2CreateOptions options)
+    /// <summary>Checks everything that does not need the passphrase of an encrypted image.</summary>
+    /// <returns>The cluster sizes and the width of refcounts that the options ask for.</returns>
+    /// <exception cref="ArgumentException">The options contradict each other or the format.</exception>
+    /// <exception cref="Qcow2Exception">The disk is larger than the layout allows.</exception>
+    internal static (ClusterGeometry Geometry, RefcountOrder Refcounts) CheckLayout(long size, Qcow2CreateOptions options)
     {
         int clusterBits = BitsOf(options.ClusterSize, nameof(options.ClusterSize));
         int refcountOrder = BitsOf(options.RefcountBits, nameof(options.RefcountBits));
@@ -106,6 +118,13 @@ internal static class ImageCreator
                 + "Larger clusters allow larger disks.");
         }
 
+        return (geometry, new RefcountOrder(refcountOrder));
+    }
+
+    private static Qcow2Header HeaderFor(long size, Qcow2CreateOptions options)
+    {
+        (ClusterGeometry geometry, RefcountOrder refcounts) = CheckLayout(size, options);
+        CheckPassphrase(options);
         byte[] name = options.BackingFile is null ? [] : FormatText.Encode(options.BackingFile);
         List<HeaderExtension> extensions = ExtensionsFor(options);
         int headerLength = options.Version == 2 ? Qcow2Header.Version2Length : HeaderLength;
@@ -120,11 +139,11 @@ internal static class ImageCreator
         return new Qcow2Header
         {
             Version = options.Version,
-            ClusterBits = clusterBits,
+            ClusterBits = geometry.ClusterBits,
             Size = size,
             EncryptionMethod = options.Encryption,
-            L1Size = (int)l1Size,
-            RefcountOrder = new RefcountOrder(refcountOrder),
+            L1Size = (int)geometry.L1EntriesFor(size),
+            RefcountOrder = refcounts,
             HeaderLength = headerLength,
             AdditionalFields = options.Version == 2 ? default(ReadOnlyMemory<byte>) : new byte[] { (byte)options.CompressionType, 0, 0, 0, 0, 0, 0, 0 },
             IncompatibleFeatures = (options.CompressionType == CompressionType.Deflate ? 0 : IncompatibleFeatures.CompressionType)
@@ -231,8 +250,6 @@ internal static class ImageCreator
     {
         switch (options.Encryption)
         {
-            case EncryptionMethod.None when options.Passphrase is not null:
-                throw new ArgumentException("There is a passphrase, but the new image is not to be encrypted; say which encryption (-Encryption Luks).", nameof(options));
             case EncryptionMethod.None:
                 return;
             case EncryptionMethod.Aes:
@@ -243,11 +260,6 @@ internal static class ImageCreator
                 break;
             default:
                 throw new ArgumentException($"There is no encryption method {(uint)options.Encryption}.", nameof(options));
-        }
-
-        if (options.Passphrase is null || options.Passphrase.Utf8.IsEmpty)
-        {
-            throw new ArgumentException("An encrypted image needs a passphrase (-Passphrase), and an empty one protects nothing.", nameof(options));
         }
 
         if (options.KeyDerivationTime < TimeSpan.Zero)
@@ -266,6 +278,21 @@ internal static class ImageCreator
                 "Version 2 cannot say that space which was reserved reads as zeros, and what is decrypted from nothing is noise. "
                 + "Use version 3, or full preallocation, which writes encrypted zeros.",
                 nameof(options));
+        }
+    }
+
+    private static void CheckPassphrase(Qcow2CreateOptions options)
+    {
+        if (options.Encryption == EncryptionMethod.None)
+        {
+            if (options.Passphrase is not null)
+            {
+                throw new ArgumentException("There is a passphrase, but the new image is not to be encrypted; say which encryption (-Encryption Luks).", nameof(options));
+            }
+        }
+        else if (options.Passphrase is null || options.Passphrase.Utf8.IsEmpty)
+        {
+            throw new ArgumentException("An encrypted image needs a passphrase (-Passphrase), and an empty one protects nothing.", nameof(options));
         }
     }
 

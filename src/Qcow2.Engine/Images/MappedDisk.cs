@@ -45,6 +45,12 @@ internal sealed class MappedDisk : VirtualDisk
     protected internal override bool ReadsFrom(FileIdentity file) => _resources.AreIn(file) || base.ReadsFrom(file);
 
     /// <inheritdoc/>
+    internal override BlockStorage? PreallocatedStorage(CancellationToken cancellationToken)
+        => _resources.Header.EncryptionMethod == EncryptionMethod.None && PreallocatedClusters.Exist(_resources.Image, _resources.Header, cancellationToken)
+            ? _resources.Data
+            : null; // What is decrypted from nothing is noise.
+
+    /// <inheritdoc/>
     protected internal override void EnsureReadable()
     {
         _resources.EnsureReadable();

@@ -348,6 +348,9 @@ public sealed partial class Qcow2Image : VirtualDisk
         => _active.EnumerateExtents(offset, length, depth);
 
     /// <inheritdoc/>
+    internal override BlockStorage? PreallocatedStorage(CancellationToken cancellationToken) => _active.PreallocatedStorage(cancellationToken);
+
+    /// <inheritdoc/>
     protected internal override bool ReadsFrom(FileIdentity file) => _active.ReadsFrom(file);
 
     /// <inheritdoc/>

@@ -183,6 +183,12 @@ public abstract class VirtualDisk : IDisposable
     /// <param name="file">The file.</param>
     protected internal virtual bool ReadsFrom(FileIdentity file) => Backing?.ReadsFrom(file) ?? false;
 
+    /// <summary>
+    /// The file that holds the disk's data, if it has clusters that were taken in advance and never written: holes of that file
+    /// read as zeros though extents call them data. Null where extents say all there is to say.
+    /// </summary>
+    internal virtual BlockStorage? PreallocatedStorage(CancellationToken cancellationToken) => null;
+
     /// <summary>Closes the disk.</summary>
     /// <param name="disposing">False when called by the finaliser.</param>
     protected virtual void Dispose(bool disposing)

@@ -145,7 +145,7 @@ internal sealed partial class RefcountStore
                 return new AppendLayout(start, end, tableLength, tableClusters, missing);
             }
 
-            tableLength = RoundUp(Math.Max(neededLength, _table.Length + (_table.Length / 2)), EntriesPerCluster);
+            tableLength = RoundUp(Math.Max(neededLength, Math.Max(_firstTableLength, _table.Length + (_table.Length / 2))), EntriesPerCluster);
             tableClusters = tableLength / EntriesPerCluster;
         }
     }

@@ -24,6 +24,7 @@ internal sealed partial class RefcountStore
     private readonly Queue<long> _decrements = new();
     private readonly HashSet<long> _dirtyTableEntries = [];
     private ulong[] _table;
+    private long _firstTableLength;
     private long _hint;
 
     private RefcountStore(BlockStorage image, ClusterGeometry geometry, RefcountOrder order, ulong[] table, long cacheSize)
@@ -86,8 +87,16 @@ internal sealed partial class RefcountStore
     }
 
     /// <summary>Begins the counts of an image that has no cluster yet.</summary>
-    internal static RefcountStore CreateEmpty(BlockStorage image, ClusterGeometry geometry, RefcountOrder order)
-        => new(image, geometry, order, [], 1 << 20);
+    /// <param name="image">The empty file.</param>
+    /// <param name="geometry">The cluster sizes.</param>
+    /// <param name="order">The width of a count.</param>
+    /// <param name="expectedClusters">Clusters that the table has room for from the start. A table that is outgrown leaves a gap.</param>
+    internal static RefcountStore CreateEmpty(BlockStorage image, ClusterGeometry geometry, RefcountOrder order, long expectedClusters)
+    {
+        var store = new RefcountStore(image, geometry, order, [], 1 << 20);
+        store._firstTableLength = (expectedClusters + store._perBlock - 1) / store._perBlock;
+        return store;
+    }
 
     /// <summary>Every metadata cluster that the store knows of: its table and its blocks, as host offset and length.</summary>
     internal IEnumerable<(long Offset, long Length)> MetadataRanges()

@@ -174,14 +174,7 @@ public sealed class ConvertQcow2ImageCommand : ConversionCmdlet
 
     /// <inheritdoc/>
     private protected override DiskSource SourceFor(ImageInput image)
-    {
-        DiskSource source = base.SourceFor(image);
-        DiskImageFormat? known = SourceFormat ?? (image.Object is null or Qcow2ImageInfo { Format: "raw" } ? null : DiskImageFormat.Qcow2);
-        source = source with { Format = DiskSource.FormatOf(image.Path, known, "-SourceFormat") };
-        return source.Format == DiskImageFormat.Qcow2 || source.Snapshot is null
-            ? source
-            : throw ImageCmdletException.NotPossible($"{image.Path}: a raw disk has no snapshots.");
-    }
+        => DiskSource.Of(image, SourceFormat, OptionsFor(image.Path), SnapshotOf(image));
 
     private void EnsureDeletable(ImageInput image, DiskSource source)
     {

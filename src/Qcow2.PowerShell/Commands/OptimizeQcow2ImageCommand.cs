@@ -118,7 +118,7 @@ public sealed class OptimizeQcow2ImageCommand : ChainCmdlet
         }
         catch (ArgumentException e)
         {
-            throw ImageCmdletException.Contradiction(ImageCreation.Text(e));
+            throw ImageCreation.Contradiction(e);
         }
     }
 }

@@ -34,7 +34,7 @@ internal sealed class DiskConversion(IReadOnlyList<DiskSource> sources, Conversi
         }
         catch (ArgumentException e)
         {
-            throw ImageCmdletException.Contradiction(ImageCreation.Text(e));
+            throw ImageCreation.Contradiction(e);
         }
         finally
         {

@@ -17,6 +17,25 @@ internal sealed record DiskSource(string Path, DiskImageFormat Format, Qcow2Open
     /// <summary>Names that people give to raw disks only.</summary>
     private static readonly string[] RawExtensions = [".raw", ".iso", ".dd", ".bin"];
 
+    /// <summary>The disk that a cmdlet was given.</summary>
+    /// <param name="input">The file, and the object that named it.</param>
+    /// <param name="format">What the user says it is; null for nothing.</param>
+    /// <param name="options">How to open it.</param>
+    /// <param name="snapshot">The snapshot that is meant; null for the active disk.</param>
+    internal static DiskSource Of(ImageInput input, DiskImageFormat? format, Qcow2OpenOptions options, string? snapshot)
+    {
+        DiskImageFormat? known = format ?? input.Object switch
+        {
+            null => null,
+            Qcow2ImageInfo { Format: "raw" } => DiskImageFormat.Raw,
+            _ => DiskImageFormat.Qcow2,
+        };
+        var source = new DiskSource(input.Path, FormatOf(input.Path, known, "-SourceFormat"), options, snapshot);
+        return source.Format == DiskImageFormat.Qcow2 || snapshot is null
+            ? source
+            : throw ImageCmdletException.NotPossible($"{input.Path}: a raw disk has no snapshots.");
+    }
+
     /// <summary>Decides what a file is. A raw disk can look like any format, because its guest writes all of it.</summary>
     /// <param name="path">Full path of the file.</param>
     /// <param name="format">What the user says it is; null for nothing.</param>
@@ -68,15 +87,13 @@ internal sealed record DiskSource(string Path, DiskImageFormat Format, Qcow2Open
         }
     }
 
+    /// <summary>What the file's metadata says.</summary>
+    internal Qcow2ImageInfo ReadInformation() => Format == DiskImageFormat.Raw ? Qcow2ImageInfo.ReadRaw(Path) : Qcow2ImageInfo.Read(Path);
+
     /// <summary>Size of the disk, in bytes, as the metadata says it.</summary>
     internal long ReadSize()
     {
-        if (Format == DiskImageFormat.Raw)
-        {
-            return Qcow2ImageInfo.ReadRaw(Path).Size;
-        }
-
-        Qcow2ImageInfo info = Qcow2ImageInfo.Read(Path);
+        Qcow2ImageInfo info = ReadInformation();
         return Snapshot is null ? info.Size : SnapshotOf(info)?.DiskSize ?? info.Size;
     }
 

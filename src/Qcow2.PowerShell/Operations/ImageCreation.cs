@@ -61,7 +61,7 @@ internal sealed class ImageCreation(string path, long? size, Qcow2CreateOptions 
         }
         catch (ArgumentException e)
         {
-            throw ImageCmdletException.Contradiction(Text(e));
+            throw Contradiction(e);
         }
     }
 
@@ -94,8 +94,11 @@ internal sealed class ImageCreation(string path, long? size, Qcow2CreateOptions 
         }
     }
 
+    /// <summary>Options of a new image that contradict each other, as the engine says it.</summary>
+    internal static ImageCmdletException Contradiction(ArgumentException exception) => ImageCmdletException.Contradiction(Text(exception));
+
     /// <summary>The message without the parameter's name that .NET appends; it is none of the cmdlet's.</summary>
-    internal static string Text(ArgumentException exception)
+    private static string Text(ArgumentException exception)
     {
         int appended = exception.ParamName is null ? -1 : exception.Message.IndexOf($" (Parameter '{exception.ParamName}'", StringComparison.Ordinal);
         appended = appended >= 0 || exception.ParamName is null

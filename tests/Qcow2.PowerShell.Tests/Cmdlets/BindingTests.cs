@@ -81,7 +81,7 @@ public sealed class BindingTests(ModuleSession session) : IClassFixture<ModuleSe
     public void Every_object_of_the_module_goes_into_input_object()
     {
         string path = Put("a[2].qcow2");
-        foreach (string type in new[] { "Qcow2ImageInfo", "Qcow2Snapshot", "Qcow2Extent", "Qcow2Bitmap", "Qcow2CheckResult" })
+        foreach (string type in new[] { "Qcow2ImageInfo", "Qcow2Snapshot", "Qcow2Extent", "Qcow2Bitmap", "Qcow2CheckResult", "Qcow2MeasureResult" })
         {
             SessionResult result = session.Run($"[Qcow2.Engine.{type}] @{{ Path = $args[0] }} | Get-Qcow2Image", path);
             Assert.Equal(path, Assert.Single(result.Of<Qcow2ImageInfo>()).Path);
@@ -103,7 +103,7 @@ public sealed class BindingTests(ModuleSession session) : IClassFixture<ModuleSe
     [Fact]
     public void Every_cmdlet_on_existing_images_has_the_same_three_parameter_sets()
     {
-        foreach (PSObject command in session.Run("Get-Command -Module Qcow2 -CommandType Cmdlet | Where-Object Verb -ne New").Output)
+        foreach (PSObject command in session.Run("Get-Command -Module Qcow2 -CommandType Cmdlet | Where-Object Verb -notin New, Measure").Output)
         {
             var cmdlet = (CmdletInfo)command.BaseObject;
             Assert.Equal(["InputObject", "LiteralPath", "Path"], cmdlet.ParameterSets.Select(set => set.Name).Order());

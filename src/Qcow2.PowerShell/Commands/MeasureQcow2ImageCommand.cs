@@ -1,0 +1,200 @@
+using System.Globalization;
+using System.Management.Automation;
+using Qcow2.Engine;
+using Qcow2.Engine.Conversion;
+using Qcow2.Engine.Format;
+using Qcow2.PowerShell.Completion;
+using Qcow2.PowerShell.Infrastructure;
+using Qcow2.PowerShell.Operations;
+
+namespace Qcow2.PowerShell.Commands;
+
+/// <summary>Says how much space a new disk image would take, before it is made.</summary>
+/// <remarks>
+/// <para>
+/// Measure-Qcow2Image gives the numbers of <c>qemu-img measure</c>: <c>RequiredBytes</c> is what a new image needs for the data that
+/// the source holds now, <c>FullyAllocatedBytes</c> what it takes once a guest has written all of its disk, and <c>BitmapsBytes</c> what
+/// the source's persistent bitmaps add if they are copied. With <c>-SizeBytes</c> it is about a new and empty disk.
+/// </para>
+/// <para>
+/// Only tables are read and holes looked for, so that a source of many terabytes takes a moment, and an encrypted one needs no
+/// passphrase. The source is opened without locks; if another program has it open for writing, a warning says so.
+/// </para>
+/// <para>
+/// The numbers are upper bounds. Compression saves space, and so do zeros among the data, which only reading would find. An external
+/// data file is counted together with its image. For an overlay the answer is <c>FullyAllocatedBytes</c>, because nobody knows how
+/// much of the source its backing file has. Of a raw image, holes are not deducted. One thing is not counted: while an image with
+/// small clusters grows, its refcount table may move and leave gaps that are smaller than the table, less than a percent of the whole.
+/// </para>
+/// <para>
+/// A source is a QCOW2 image or a raw disk. A file without the marks of QCOW2 is taken for a raw disk only if its name ends in
+/// <c>.raw</c>, <c>.img</c>, <c>.iso</c>, <c>.dd</c> or <c>.bin</c>; for any other say <c>-SourceFormat</c>.
+/// </para>
+/// </remarks>
+/// <example>
+/// <code>Measure-Qcow2Image web01.raw</code>
+/// <para>How large a QCOW2 image of a raw disk would be.</para>
+/// </example>
+/// <example>
+/// <code>Measure-Qcow2Image -SizeBytes 2TB -Preallocation Metadata -ClusterSizeBytes 2MB</code>
+/// <para>How large a new image of 2 TiB with complete tables would be, empty and full.</para>
+/// </example>
+/// <example>
+/// <code>$needed = (Get-ChildItem *.qcow2 | Measure-Qcow2Image -DestinationFormat Raw | Measure-Object RequiredBytes -Sum).Sum</code>
+/// <para>How many bytes all images of a folder have as raw disks, holes included.</para>
+/// </example>
+/// <example>
+/// <code>Get-Qcow2Snapshot web01.qcow2 | Measure-Qcow2Image | Format-Table Path, Size, RequiredBytes</code>
+/// <para>How large an image of each snapshot's disk would be.</para>
+/// </example>
+/// <example>
+/// <code>if ((Measure-Qcow2Image web01.qcow2 -Encryption Luks).RequiredBytes -gt (Get-PSDrive backup).Free) { throw 'Too large.' }</code>
+/// <para>Looks for room before an encrypted copy is made.</para>
+/// </example>
+/// <seealso cref="NewQcow2ImageCommand"/>
+/// <seealso cref="ConvertQcow2ImageCommand"/>
+/// <seealso cref="GetQcow2ExtentCommand"/>
+[Cmdlet(VerbsDiagnostic.Measure, "Qcow2Image", DefaultParameterSetName = PathSet)]
+[OutputType(typeof(Qcow2MeasureResult), ParameterSetName = [PathSet, LiteralPathSet, InputObjectSet, SizeSet])]
+public sealed class MeasureQcow2ImageCommand : DiskCmdlet
+{
+    internal const string SizeSet = "Size";
+
+    private static readonly string[] SourceParameters =
+        [nameof(SnapshotName), nameof(DataFile), nameof(BackingFormat), nameof(ReferencePolicy), nameof(ConfineTo)];
+
+    private static readonly string[] LayoutParameters = [nameof(ClusterSizeBytes), nameof(Version), nameof(RefcountBits), nameof(ExtendedL2), nameof(Encryption)];
+
+    private Qcow2CreateOptions? _layout;
+
+    /// <summary>
+    /// Size of a new and empty disk, in bytes or with a binary unit: <c>40GB</c>, <c>"1.5T"</c>. It takes the place of a source.
+    /// </summary>
+    [Parameter(ParameterSetName = SizeSet, Mandatory = true)]
+    [Alias("Size")]
+    [ByteSize]
+    [ValidateRange(0, long.MaxValue)]
+    public long SizeBytes { get; set; }
+
+    /// <summary>
+    /// The format of the source. By default the file says whether it is QCOW2, and its name whether it is raw. Where the two contradict
+    /// each other it has to be given, because a guest that writes a raw disk could make it look like an image.
+    /// </summary>
+    /// <value>By the file's content and name</value>
+    [Parameter(ParameterSetName = PathSet)]
+    [Parameter(ParameterSetName = LiteralPathSet)]
+    [Parameter(ParameterSetName = InputObjectSet)]
+    public DiskImageFormat? SourceFormat { get; set; }
+
+    /// <summary>The format of the image to be. A raw image has no layout, and takes the size of its disk.</summary>
+    [Parameter]
+    public DiskImageFormat DestinationFormat { get; set; } = DiskImageFormat.Qcow2;
+
+    /// <summary>
+    /// Bytes in a cluster of the image to be, the unit of allocation: a power of two, 512 bytes to 2 MiB. With <c>-ExtendedL2</c>, 16 KiB
+    /// or more.
+    /// </summary>
+    [Parameter]
+    [Alias("BlockSizeBytes", "ClusterSize")]
+    [ByteSize]
+    [ArgumentCompleter(typeof(ClusterSizeCompleter))]
+    public int ClusterSizeBytes { get; set; } = Qcow2CreateOptions.Default.ClusterSize;
+
+    /// <summary>
+    /// What is allocated in advance. With <c>Falloc</c> and <c>Full</c> the image takes all of its space from the start;
+    /// <c>Metadata</c> changes nothing, because tables are counted as complete in any case.
+    /// </summary>
+    [Parameter]
+    public Preallocation Preallocation { get; set; }
+
+    /// <summary>Version of the format of the image to be. An image of version 2 cannot have bitmaps.</summary>
+    [Parameter]
+    [ValidateSet("2", "3")]
+    public int Version { get; set; } = Qcow2CreateOptions.Default.Version;
+
+    /// <summary>Width of a reference count, in bits. In version 2 it is 16.</summary>
+    [Parameter]
+    [ValidateSet("1", "2", "4", "8", "16", "32", "64")]
+    public int RefcountBits { get; set; } = Qcow2CreateOptions.Default.RefcountBits;
+
+    /// <summary>Divides each cluster into 32 subclusters, for which tables take twice the space. Version 3 and clusters of 16 KiB or more.</summary>
+    [Parameter]
+    public SwitchParameter ExtendedL2 { get; set; }
+
+    /// <summary>How the image to be is encrypted. <c>Luks</c> adds a header of about 2 MiB; no passphrase is needed to measure it.</summary>
+    [Parameter]
+    public EncryptionMethod Encryption { get; set; }
+
+    /// <inheritdoc/>
+    protected override void BeginProcessing()
+    {
+        base.BeginProcessing();
+        if (SizeBytesGiven && FirstBound(SourceParameters) is string source)
+        {
+            Refuse(ImageCmdletException.Contradiction($"-{source} goes with a source, not with -SizeBytes."), source);
+        }
+
+        if (DestinationFormat == DiskImageFormat.Raw)
+        {
+            if (FirstBound(LayoutParameters) is string layout)
+            {
+                Refuse(ImageCmdletException.Contradiction($"-{layout} goes with -DestinationFormat Qcow2: a raw image is the disk's bytes and nothing else."), layout);
+            }
+
+            return;
+        }
+
+        _layout = Layout();
+        try
+        {
+            ImageMeasure.ForSize(0, _layout);
+        }
+        catch (ArgumentException e)
+        {
+            Refuse(ImageCreation.Contradiction(e), nameof(DestinationFormat));
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override void EndProcessing()
+    {
+        if (SizeBytesGiven)
+        {
+            ForFile(
+                SizeBytes.ToString(CultureInfo.InvariantCulture),
+                () => WriteObject(_layout is null ? ImageMeasure.ForRaw(SizeBytes) : ImageMeasure.ForSize(SizeBytes, _layout)));
+        }
+    }
+
+    /// <inheritdoc/>
+    private protected override Qcow2OpenOptions OptionsFor(string imagePath) => base.OptionsFor(imagePath) with { ForceShare = true };
+
+    /// <inheritdoc/>
+    private protected override void ProcessImage(ImageInput image)
+    {
+        var measuring = new ImageMeasuring(DiskSource.Of(image, SourceFormat, OptionsFor(image.Path), SnapshotOf(image)), _layout);
+        Qcow2MeasureResult result = measuring.Run(StopToken);
+        if (measuring.IsInUse)
+        {
+            WriteWarning($"{image.Path}: another program has this image open for writing, so that it may need more space by now.");
+        }
+
+        WriteObject(result);
+    }
+
+    private bool SizeBytesGiven => ParameterSetName == SizeSet;
+
+    private string? FirstBound(string[] parameters) => parameters.FirstOrDefault(MyInvocation.BoundParameters.ContainsKey);
+
+    private void Refuse(ImageCmdletException exception, string target) => ThrowTerminatingError(ErrorRecords.From(exception, target));
+
+    private Qcow2CreateOptions Layout() => new()
+    {
+        Version = Version,
+        ClusterSize = ClusterSizeBytes,
+        RefcountBits = RefcountBits,
+        ExtendedL2 = ExtendedL2,
+        Preallocation = Preallocation,
+        Encryption = Encryption,
+    };
+}

@@ -1,0 +1,31 @@
+using Qcow2.Engine;
+using Qcow2.Engine.Conversion;
+using Qcow2.Engine.Storage;
+
+namespace Qcow2.PowerShell.Operations;
+
+/// <summary>One measurement of a disk, from opening it to the numbers.</summary>
+/// <param name="source">The disk.</param>
+/// <param name="layout">The layout of the QCOW2 image to be; null for a raw one.</param>
+internal sealed class ImageMeasuring(DiskSource source, Qcow2CreateOptions? layout)
+{
+    /// <summary>Whether another program had the source open for writing.</summary>
+    internal bool IsInUse { get; private set; }
+
+    /// <summary>Measures, on another thread.</summary>
+    /// <param name="stop">Cancelled when the pipeline is stopped.</param>
+    /// <exception cref="OperationCanceledException">The pipeline was stopped.</exception>
+    internal Qcow2MeasureResult Run(CancellationToken stop)
+    {
+        Qcow2MeasureResult? result = null;
+        LongOperation.Run(token => result = Measure(token), () => { }, stop);
+        return result!;
+    }
+
+    private Qcow2MeasureResult Measure(CancellationToken cancellationToken)
+    {
+        using OpenedDisk opened = source.Open(cancellationToken);
+        IsInUse = source.ReadInformation().LockState == ImageLockState.HeldForWriting;
+        return layout is null ? ImageMeasure.ForRaw(opened.Disk) : ImageMeasure.ForDisk(opened.Disk, layout, opened.Image, cancellationToken);
+    }
+}
