@@ -1,48 +1,35 @@
-using System.IO.Compression;
 using Qcow2.Engine.Format;
 
 namespace Qcow2.Engine.Codecs;
 
-/// <summary>Compresses a cluster, if that makes it smaller.</summary>
-internal static class ClusterEncoder
+/// <summary>Compresses clusters, each on its own. One thread at a time uses an encoder.</summary>
+/// <remarks>What a cluster becomes depends on the cluster and the level only, not on what was compressed before it.</remarks>
+internal abstract class ClusterEncoder : IDisposable
 {
-    private const int ZstdLevel = 3;
-
-    /// <summary>Compresses a cluster.</summary>
+    /// <summary>An encoder for a compression type.</summary>
     /// <param name="type">The image's compression type.</param>
-    /// <param name="cluster">Holds the cluster.</param>
-    /// <param name="clusterSize">Bytes of it.</param>
-    /// <param name="compressed">Where the compressed data goes; at least a cluster.</param>
+    /// <param name="level">One of <see cref="CompressionLevels"/>; null for the default.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The type is unknown, or has no such level.</exception>
+    internal static ClusterEncoder For(CompressionType type, int? level = null)
+    {
+        int resolved = CompressionLevels.Resolve(type, level);
+        return type == CompressionType.Zstd ? ZstdEncoder.Create(resolved) : DeflateEncoder.Create(resolved);
+    }
+
+    /// <summary>Compresses a cluster, if that makes it smaller.</summary>
+    /// <param name="cluster">The cluster, whole.</param>
+    /// <param name="compressed">
+    /// Where the compressed data goes. What passes its end or is no smaller than the cluster is given up, so a byte less than a
+    /// cluster is all that can be used. Undefined where the result is false.
+    /// </param>
     /// <param name="length">Bytes of compressed data.</param>
-    /// <returns>False if it would not be smaller than the cluster.</returns>
-    internal static bool TryEncode(CompressionType type, byte[] cluster, int clusterSize, byte[] compressed, out int length)
-        => type == CompressionType.Zstd
-            ? TryZstd(cluster, clusterSize, compressed, out length)
-            : TryDeflate(cluster, clusterSize, compressed, out length);
+    /// <returns>False if it would not be smaller than the cluster, or has no room.</returns>
+    internal abstract bool TryEncode(ReadOnlySpan<byte> cluster, Span<byte> compressed, out int length);
 
-    private static bool TryDeflate(byte[] cluster, int clusterSize, byte[] compressed, out int length)
-    {
-        using var output = new MemoryStream(compressed, 0, clusterSize - 1, writable: true);
-        try
-        {
-            using (var deflater = new DeflateStream(output, CompressionLevel.Optimal, leaveOpen: true))
-            {
-                deflater.Write(cluster, 0, clusterSize);
-            }
+    /// <inheritdoc/>
+    public abstract void Dispose();
 
-            length = (int)output.Position;
-            return true;
-        }
-        catch (NotSupportedException)
-        {
-            length = 0; // The stream does not grow: it is full.
-            return false;
-        }
-    }
-
-    private static bool TryZstd(byte[] cluster, int clusterSize, byte[] compressed, out int length)
-    {
-        using var compressor = new ZstdSharp.Compressor(ZstdLevel);
-        return compressor.TryWrap(new ReadOnlySpan<byte>(cluster, 0, clusterSize), new Span<byte>(compressed, 0, clusterSize - 1), out length);
-    }
+    /// <summary>The part of a buffer that compressed data may fill: less than the cluster.</summary>
+    private protected static Span<byte> Room(ReadOnlySpan<byte> cluster, Span<byte> compressed)
+        => compressed.Slice(0, Math.Max(0, Math.Min(compressed.Length, cluster.Length - 1)));
 }

@@ -1,5 +1,4 @@
 using System.Buffers;
-using Qcow2.Engine.Codecs;
 using Qcow2.Engine.Format;
 using Qcow2.Engine.Metadata;
 
@@ -21,7 +20,7 @@ internal sealed partial class DiskWriter
         {
             data.CopyTo(cluster);
             cluster.AsSpan(data.Length, ClusterSize - data.Length).Clear();
-            if (ClusterEncoder.TryEncode(_resources.Header.CompressionType, cluster, ClusterSize, compressed, out int length))
+            if (_resources.Encoders.TryEncode(cluster.AsSpan(0, ClusterSize), compressed, out int length))
             {
                 while (!TryPlaceCompressed(offset, compressed.AsSpan(0, length)))
                 {
