@@ -9,6 +9,8 @@ internal static class DeflateEncoder
     /// </summary>
     internal const int WindowBits = 12;
 
+    internal const int WindowSize = 1 << WindowBits;
+
     internal static ClusterEncoder Create(int level)
     {
 #if NET
@@ -17,6 +19,6 @@ internal static class DeflateEncoder
             return new NativeDeflateEncoder(level);
         }
 #endif
-        return new StreamDeflateEncoder();
+        return new ManagedDeflateEncoder(level);
     }
 }
