@@ -12,7 +12,7 @@ internal abstract class ClusterDecoder
     /// <summary>The decoder for an image's compression type.</summary>
     internal static ClusterDecoder For(CompressionType type) => type switch
     {
-        CompressionType.Deflate => new DeflateDecoder(),
+        CompressionType.Deflate => InflateDecoder.Create(),
         CompressionType.Zstd => new ZstdDecoder(),
         _ => throw Qcow2Errors.Unsupported($"compression_type is {(byte)type}; known are 0 (deflate) and 1 (zstd)."),
     };

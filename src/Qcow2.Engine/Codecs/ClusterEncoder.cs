@@ -1,29 +1,35 @@
-using System.IO.Compression;
 using Qcow2.Engine.Format;
 
 namespace Qcow2.Engine.Codecs;
 
+/// <summary>Compresses clusters, each on its own. One thread at a time uses an encoder.</summary>
+/// <remarks>What a cluster becomes depends on the cluster and the level only, not on what was compressed before it.</remarks>
 internal abstract class ClusterEncoder : IDisposable
 {
-    internal static ClusterEncoder For(CompressionType type, int? level = null) => new Stub(type);
-    internal abstract bool TryEncode(ReadOnlySpan<byte> cluster, Span<byte> compressed, out int length);
-    public abstract void Dispose();
-    internal static bool TryEncode(CompressionType type, byte[] cluster, int clusterSize, byte[] compressed, out int length)
-    { using var e = For(type); return e.TryEncode(cluster.AsSpan(0, clusterSize), compressed, out length); }
-    private sealed class Stub(CompressionType type) : ClusterEncoder
+    /// <summary>An encoder for a compression type.</summary>
+    /// <param name="type">The image's compression type.</param>
+    /// <param name="level">One of <see cref="CompressionLevels"/>; null for the default.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The type is unknown, or has no such level.</exception>
+    internal static ClusterEncoder For(CompressionType type, int? level = null)
     {
-        public override void Dispose() { }
-        internal override bool TryEncode(ReadOnlySpan<byte> cluster, Span<byte> compressed, out int length)
-        {
-            if (type == CompressionType.Zstd)
-            {
-                using var compressor = new ZstdSharp.Compressor(3);
-                return compressor.TryWrap(cluster, compressed.Slice(0, Math.Min(compressed.Length, cluster.Length - 1)), out length);
-            }
-            byte[] c = cluster.ToArray(); byte[] o = new byte[Math.Min(compressed.Length, c.Length - 1)];
-            using var output = new MemoryStream(o, 0, o.Length, writable: true);
-            try { using (var d = new DeflateStream(output, CompressionLevel.Optimal, leaveOpen: true)) { d.Write(c, 0, c.Length); } length = (int)output.Position; o.AsSpan(0, length).CopyTo(compressed); return true; }
-            catch (NotSupportedException) { length = 0; return false; }
-        }
+        int resolved = CompressionLevels.Resolve(type, level);
+        return type == CompressionType.Zstd ? ZstdEncoder.Create(resolved) : DeflateEncoder.Create(resolved);
     }
+
+    /// <summary>Compresses a cluster, if that makes it smaller.</summary>
+    /// <param name="cluster">The cluster, whole.</param>
+    /// <param name="compressed">
+    /// Where the compressed data goes. What passes its end or is no smaller than the cluster is given up, so a byte less than a
+    /// cluster is all that can be used. Undefined where the result is false.
+    /// </param>
+    /// <param name="length">Bytes of compressed data.</param>
+    /// <returns>False if it would not be smaller than the cluster, or has no room.</returns>
+    internal abstract bool TryEncode(ReadOnlySpan<byte> cluster, Span<byte> compressed, out int length);
+
+    /// <inheritdoc/>
+    public abstract void Dispose();
+
+    /// <summary>The part of a buffer that compressed data may fill: less than the cluster.</summary>
+    private protected static Span<byte> Room(ReadOnlySpan<byte> cluster, Span<byte> compressed)
+        => compressed.Slice(0, Math.Max(0, Math.Min(compressed.Length, cluster.Length - 1)));
 }

@@ -100,7 +100,7 @@ public static class DiskConverter
     {
         options = Checked(options);
         layout ??= Qcow2CreateOptions.Default;
-        RequireCompressible(options, layout.Encryption, layout.DataFile is not null);
+        RequireCompressible(options, layout.CompressionType, layout.Encryption, layout.DataFile is not null);
         string fullPath = System.IO.Path.GetFullPath(path);
         source.EnsureReadable();
         using VirtualDisk? backing = OpenBacking(layout, fullPath);
@@ -156,7 +156,7 @@ public static class DiskConverter
     {
         if (destination is Qcow2Image image)
         {
-            RequireCompressible(options, image.Header.EncryptionMethod, image.Header.Has(IncompatibleFeatures.ExternalDataFile));
+            RequireCompressible(options, image.Header.CompressionType, image.Header.EncryptionMethod, image.Header.Has(IncompatibleFeatures.ExternalDataFile));
             return new Qcow2Target(image, isZero, null, options);
         }
 
@@ -182,8 +182,9 @@ public static class DiskConverter
         }
     }
 
-    private static void RequireCompressible(ConversionOptions options, EncryptionMethod encryption, bool hasDataFile)
+    private static void RequireCompressible(ConversionOptions options, CompressionType type, EncryptionMethod encryption, bool hasDataFile)
     {
+        CompressionLevels.Resolve(type, options.CompressionLevel);
         if (options.Compress && (encryption != EncryptionMethod.None || hasDataFile))
         {
             throw new ArgumentException("An image that is encrypted or has an external data file cannot have compressed clusters.", nameof(options));

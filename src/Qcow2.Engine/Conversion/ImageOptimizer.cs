@@ -97,6 +97,7 @@ public static class ImageOptimizer
             throw new NotSupportedException($"{path}: the image is encrypted with the legacy AES method, with which no new image is made. Convert it to one that is encrypted with LUKS.");
         }
 
+        CompressionLevels.Resolve(header.CompressionType, options.CompressionLevel);
         if (options.Compress && header.EncryptionMethod != EncryptionMethod.None)
         {
             throw new ArgumentException("An encrypted image cannot have compressed clusters.", nameof(options));

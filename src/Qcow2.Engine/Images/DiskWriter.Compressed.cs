@@ -1,5 +1,4 @@
 using System.Buffers;
-using Qcow2.Engine.Codecs;
 using Qcow2.Engine.Format;
 using Qcow2.Engine.Metadata;
 
@@ -15,13 +14,10 @@ internal sealed partial class DiskWriter
     {
         Begin();
         Record(offset, data.Length);
-        byte[] cluster = ArrayPool<byte>.Shared.Rent(ClusterSize);
         byte[] compressed = ArrayPool<byte>.Shared.Rent(ClusterSize);
         try
         {
-            data.CopyTo(cluster);
-            cluster.AsSpan(data.Length, ClusterSize - data.Length).Clear();
-            if (ClusterEncoder.TryEncode(_resources.Header.CompressionType, cluster, ClusterSize, compressed, out int length))
+            if (_resources.Encoders.TryEncode(data, ClusterSize, compressed, out int length))
             {
                 CarryCompressed([ReserveCompressed(offset, length)], compressed.AsSpan(0, length));
             }
@@ -37,7 +33,6 @@ internal sealed partial class DiskWriter
         }
         finally
         {
-            ArrayPool<byte>.Shared.Return(cluster);
             ArrayPool<byte>.Shared.Return(compressed);
         }
     }

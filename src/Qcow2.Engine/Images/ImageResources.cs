@@ -24,6 +24,7 @@ internal sealed class ImageResources : IDisposable
         L2Cache = new L2Cache(image, header.Geometry, l2CacheSize);
         DecodedClusters = new DecodedClusterCache(header.ClusterSize);
         _decoder = ClusterDecoder.For(header.CompressionType);
+        Encoders = new ClusterEncoderPool(header.CompressionType);
     }
 
     internal Qcow2Header Header { get; }
@@ -40,6 +41,9 @@ internal sealed class ImageResources : IDisposable
     internal BlockStorage Data { get; }
 
     internal VirtualDisk? Backing { get; }
+
+    /// <summary>For compressed clusters at the default level.</summary>
+    internal ClusterEncoderPool Encoders { get; }
 
     /// <summary>Null for an image that is not encrypted, and for one that was opened without a passphrase.</summary>
     internal SectorCipher? Cipher { get; }
@@ -147,6 +151,7 @@ internal sealed class ImageResources : IDisposable
 
     public void Dispose()
     {
+        Encoders.Dispose();
         Backing?.Dispose();
         _clusterUse?.Dispose();
         if (!OwnsFiles)

@@ -3,7 +3,7 @@ using System.IO.Compression;
 namespace Qcow2.Engine.Codecs;
 
 /// <summary>Raw deflate (RFC 1951), whatever window it was written with.</summary>
-internal sealed class DeflateDecoder : ClusterDecoder
+internal sealed class StreamInflateDecoder : ClusterDecoder
 {
     internal override bool TryDecode(byte[] compressed, int count, Span<byte> cluster)
     {
