@@ -78,6 +78,23 @@ public sealed partial class Qcow2Image
     /// <exception cref="Qcow2Exception">There is no such bitmap, or one of them was never saved.</exception>
     public void MergeBitmap(string source, string target) => EditBitmaps(bitmaps => bitmaps.Merge(source, target));
 
+    /// <summary>Adds copies of another image's bitmaps, all of them or none.</summary>
+    internal void AddBitmaps(Qcow2Image source, IReadOnlyList<BitmapDirectoryEntry> originals, CancellationToken cancellationToken)
+        => EditBitmaps(bitmaps => bitmaps.Add(originals, source.OpenBitmap, cancellationToken));
+
+    private BitmapContent OpenBitmap(BitmapDirectoryEntry entry)
+    {
+        try
+        {
+            return new BitmapContent(_resources.Image, Header, entry);
+        }
+        catch (Qcow2Exception e)
+        {
+            e.At(Path); // Or it would be taken for damage of the image that gets the bitmap.
+            throw;
+        }
+    }
+
     private void EditBitmaps(Action<BitmapStore> edit)
     {
         if (_writer is null)

@@ -11,14 +11,7 @@ internal sealed partial class BitmapStore
         RequireKnownDirectory();
         RequireNewName(name);
         long tableSize = DirtyBitmap.TableSizeFor(Header.Size, granularityBits, Header.Geometry);
-        if (tableSize == 0 || tableSize > Qcow2Limits.MaxBitmapDataBytes >> Header.ClusterBits)
-        {
-            throw Qcow2Errors.Limit(
-                $"The data of a bitmap with a granularity of {1L << granularityBits} bytes for a disk of {Header.Size} bytes",
-                (ulong)tableSize << Header.ClusterBits,
-                (ulong)Qcow2Limits.MaxBitmapDataBytes,
-                "bytes, and at least one bit");
-        }
+        RequireDataSize(tableSize, granularityBits);
 
         long clusters = ClustersOf((int)tableSize);
         long table = AllocateRun(clusters, "a bitmap table");
@@ -155,21 +148,42 @@ internal sealed partial class BitmapStore
 
     private void RequireNewName(string name)
     {
-        if (Header.Version < 3)
-        {
-            throw Qcow2Errors.Unsupported("An image of version 2 cannot have bitmaps.");
-        }
-
+        RequireVersion();
         if (_bitmaps.Any(bitmap => string.Equals(bitmap.Entry.Name, name, StringComparison.Ordinal)))
         {
-            throw new Qcow2Exception(Qcow2ErrorCode.BitmapExists, $"There is a bitmap with the name '{FormatText.Printable(name)}' already.");
+            throw Exists(name);
         }
 
         if (_bitmaps.Count == Qcow2Limits.MaxBitmaps)
         {
-            throw Qcow2Errors.Limit("The number of bitmaps", Qcow2Limits.MaxBitmaps + 1, Qcow2Limits.MaxBitmaps);
+            throw TooMany(Qcow2Limits.MaxBitmaps + 1);
         }
     }
+
+    private void RequireVersion()
+    {
+        if (Header.Version < 3)
+        {
+            throw Qcow2Errors.Unsupported("An image of version 2 cannot have bitmaps.");
+        }
+    }
+
+    private void RequireDataSize(long tableSize, int granularityBits)
+    {
+        if (tableSize == 0 || tableSize > Qcow2Limits.MaxBitmapDataBytes >> Header.ClusterBits)
+        {
+            throw Qcow2Errors.Limit(
+                $"The data of a bitmap with a granularity of {1L << granularityBits} bytes for a disk of {Header.Size} bytes",
+                (ulong)tableSize << Header.ClusterBits,
+                (ulong)Qcow2Limits.MaxBitmapDataBytes,
+                "bytes, and at least one bit");
+        }
+    }
+
+    private static Qcow2Exception Exists(string name)
+        => new(Qcow2ErrorCode.BitmapExists, $"There is a bitmap with the name '{FormatText.Printable(name)}' already.");
+
+    private static Qcow2Exception TooMany(int count) => Qcow2Errors.Limit("The number of bitmaps", (ulong)count, Qcow2Limits.MaxBitmaps);
 
     private ulong[] ReadTable(StoredBitmap bitmap)
     {

@@ -7,7 +7,7 @@ namespace Qcow2.Engine.Metadata;
 internal sealed class BitmapTables(BlockStorage image, Qcow2Header header, RefcountStore refcounts, MetadataGuard guard)
 {
     // QEMU has no such limit. It keeps an image that is nothing but tables from taking a writer's memory and time.
-    private const long MaxBytes = 32L << 20;
+    internal const long MaxBytes = 32L << 20;
 
     private readonly Dictionary<long, string> _claimed = [];
     private long _bytes;
@@ -30,39 +30,22 @@ internal sealed class BitmapTables(BlockStorage image, Qcow2Header header, Refco
     internal ulong[] Read(StoredBitmap bitmap)
     {
         BitmapDirectoryEntry entry = bitmap.Entry;
-        string name = $"bitmap '{bitmap.ShownName}'";
-        RequireSize(entry, name);
-        long bytes = (long)entry.TableSize * BitmapTableEntry.Length;
-        long fileLength = image.Length;
-        if (entry.TableOffset == 0 || entry.TableOffset > fileLength - bytes)
-        {
-            throw Qcow2Errors.PastEnd($"The table of {name}", (ulong)entry.TableOffset, (ulong)bytes, fileLength);
-        }
-
-        _bytes += bytes;
+        ulong[] table = BitmapTableReader.Read(image, header, entry);
+        _bytes += (long)entry.TableSize * BitmapTableEntry.Length;
         if (_bytes > MaxBytes)
         {
-            throw Qcow2Errors.Limit("The size of all bitmap tables of an image that is written", (ulong)_bytes, (ulong)MaxBytes, "bytes");
+            throw TooLarge(_bytes);
         }
 
-        for (long offset = entry.TableOffset; offset < entry.TableOffset + bytes; offset += header.ClusterSize)
+        for (long offset = entry.TableOffset; offset < entry.TableOffset + ((long)entry.TableSize * BitmapTableEntry.Length); offset += header.ClusterSize)
         {
             Claim(offset, "a bitmap table", !bitmap.IsInconsistent);
         }
 
-        ulong[] table = new ulong[entry.TableSize];
-        BigEndianTable.Read(image, entry.TableOffset, table);
-        for (int i = 0; i < table.Length; i++)
+        foreach (ulong value in table)
         {
-            var data = new BitmapTableEntry(table[i]);
-            if (data.ReservedBits != 0)
+            if (new BitmapTableEntry(value) is { IsUsed: true } data)
             {
-                throw Qcow2Errors.Corrupt($"Entry {i} of the table of {name} is 0x{data.Value:x16}, in which reserved bits are set.");
-            }
-
-            if (data.IsUsed)
-            {
-                RequireInside(data.Offset, fileLength, $"Entry {i} of the table of {name}");
                 Claim(data.Offset, "bitmap data", !bitmap.IsInconsistent);
             }
         }
@@ -70,37 +53,9 @@ internal sealed class BitmapTables(BlockStorage image, Qcow2Header header, Refco
         return table;
     }
 
-    private void RequireSize(BitmapDirectoryEntry entry, string name)
-    {
-        long dataBytes = (long)entry.TableSize << header.ClusterBits;
-        if (dataBytes > Qcow2Limits.MaxBitmapDataBytes)
-        {
-            throw Qcow2Errors.Limit($"The data of {name}", (ulong)dataBytes, (ulong)Qcow2Limits.MaxBitmapDataBytes, "bytes");
-        }
-
-        // QEMU counts whole sectors of the disk only.
-        long needed = DirtyBitmap.TableSizeFor(header.Size, entry.GranularityBits, header.Geometry);
-        long neededByQemu = DirtyBitmap.TableSizeFor(header.Size & ~511L, entry.GranularityBits, header.Geometry);
-        bool isInconsistent = (entry.Flags & BitmapFlags.InUse) != 0;
-        if (entry.TableSize == 0 || (!isInconsistent && entry.TableSize != needed && entry.TableSize != neededByQemu))
-        {
-            throw Qcow2Errors.Corrupt(
-                $"bitmap_table_size of {name} is {entry.TableSize}; a disk of {header.Size} bytes needs {needed}. Remove the bitmap before the image is written.");
-        }
-    }
-
-    private void RequireInside(long offset, long fileLength, string what)
-    {
-        if (!header.Geometry.IsClusterAligned(offset))
-        {
-            throw Qcow2Errors.Misaligned(what, (ulong)offset, header.ClusterSize);
-        }
-
-        if (offset >= fileLength)
-        {
-            throw Qcow2Errors.PastEnd($"{what}, whose data", (ulong)offset, (ulong)header.ClusterSize, fileLength);
-        }
-    }
+    /// <summary>What a writer says of an image whose bitmap tables take more than it takes on.</summary>
+    internal static Qcow2Exception TooLarge(long bytes)
+        => Qcow2Errors.Limit("The size of all bitmap tables of an image that is written", (ulong)bytes, (ulong)MaxBytes, "bytes");
 
     /// <summary>What is written over when the bitmap is saved must be the bitmap's and nothing else's.</summary>
     private void Claim(long offset, string what, bool isTrusted)
