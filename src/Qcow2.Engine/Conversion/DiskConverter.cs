@@ -8,8 +8,8 @@ namespace Qcow2.Engine.Conversion;
 /// destination reads as zeros anyway. The same disk makes the same bytes, whatever the number of threads.
 /// </summary>
 /// <remarks>
-/// Memory is bounded: for each thread, and one more, at most two parcels of up to 2 MiB, which compression or a comparison with a backing
-/// file makes three times as large at most; and the tables that the source and the destination keep (<see cref="Qcow2OpenOptions.L2CacheSize"/>).
+/// Memory is bounded: two parcels of up to 2 MiB for each thread, and one more, which compression and a comparison with a backing file make
+/// three times as large at most; and the tables that the source and the destination keep (<see cref="Qcow2OpenOptions.L2CacheSize"/>).
 /// </remarks>
 public static class DiskConverter
 {
@@ -64,6 +64,7 @@ public static class DiskConverter
     {
         options = Checked(options);
         RequirePlain(options, "A raw file");
+        source.EnsureReadable();
         destination.SetLength(source.Length);
         using var disk = RawDisk.Open(new UnflushedStorage(destination), isWritable: true);
         using var target = new DiskTarget(disk, isZero: true, options.SparseSize);

@@ -348,6 +348,9 @@ public sealed partial class Qcow2Image : VirtualDisk
         => _active.EnumerateExtents(offset, length, depth);
 
     /// <inheritdoc/>
+    protected internal override long DamageEnd(long offset) => _active.DamageEnd(offset);
+
+    /// <inheritdoc/>
     protected internal override bool ReadsFrom(FileIdentity file) => _active.ReadsFrom(file);
 
     /// <inheritdoc/>
