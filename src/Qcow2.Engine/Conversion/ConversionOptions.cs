@@ -33,6 +33,18 @@ public sealed record ConversionOptions
     /// </summary>
     public bool Salvage { get; init; }
 
+    /// <summary>
+    /// Whether the persistent bitmaps of the source, a QCOW2 image of version 3, are copied into a new image, with all that they record. The
+    /// backing file's are not.
+    /// </summary>
+    public bool CopyBitmaps { get; init; }
+
+    /// <summary>
+    /// Whether bitmaps that were never saved, and say nothing any more, are left out and listed in
+    /// <see cref="ConversionResult.SkippedBitmaps"/>. By default they are an error. Only with <see cref="CopyBitmaps"/>.
+    /// </summary>
+    public bool SkipBrokenBitmaps { get; init; }
+
     /// <summary>Checks the values.</summary>
     /// <exception cref="ArgumentException">One of them makes no sense.</exception>
     internal void Check()
@@ -51,6 +63,11 @@ public sealed record ConversionOptions
         if (RateLimit < 0)
         {
             throw new ArgumentException($"A rate of {RateLimit} bytes a second is not possible; 0 stands for no limit.", nameof(RateLimit));
+        }
+
+        if (SkipBrokenBitmaps && !CopyBitmaps)
+        {
+            throw new ArgumentException("Broken bitmaps are to be left out, but no bitmaps are to be copied.", nameof(SkipBrokenBitmaps));
         }
 
         if (CompressionLevel is not null && !Compress)

@@ -4,4 +4,8 @@ namespace Qcow2.Engine.Conversion;
 /// <param name="Unreadable">
 /// What could not be read and is zeros in the copy, in order and joined; empty unless <see cref="ConversionOptions.Salvage"/> was asked for.
 /// </param>
-public sealed record ConversionResult(IReadOnlyList<DiskRange> Unreadable);
+public sealed record ConversionResult(IReadOnlyList<DiskRange> Unreadable)
+{
+    /// <summary>Names of the bitmaps that were left out because they were never saved.</summary>
+    public IReadOnlyList<string> SkippedBitmaps { get; init; } = [];
+}

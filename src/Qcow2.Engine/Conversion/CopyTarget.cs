@@ -20,6 +20,15 @@ internal abstract class CopyTarget : IDisposable
     /// <summary>What must be looked at of a source; less than all of it where the destination has the rest.</summary>
     internal virtual IEnumerable<DiskExtent> Select(IEnumerable<DiskExtent> extents) => extents;
 
+    /// <summary>Where the copy of a disk ends: past its end where the last unit must be written whole.</summary>
+    /// <param name="length">The disk's size.</param>
+    internal virtual long Reach(long length) => length;
+
+    /// <summary>Fills what lies past the end of the disk in its last unit.</summary>
+    /// <param name="offset">The end of the disk.</param>
+    /// <param name="buffer">What is to be filled.</param>
+    internal virtual void FillTail(long offset, Span<byte> buffer) => buffer.Clear();
+
     /// <summary>Does what does not depend on the order: finding zeros, compressing.</summary>
     internal virtual void Prepare(CopyParcel parcel)
     {

@@ -8,8 +8,8 @@ namespace Qcow2.Engine.Conversion;
 /// destination reads as zeros anyway. The same disk makes the same bytes, whatever the number of threads.
 /// </summary>
 /// <remarks>
-/// Memory is bounded: for each thread, and one more, at most two parcels of up to 2 MiB, which compression or a comparison with a backing
-/// file makes three times as large at most; and the tables that the source and the destination keep (<see cref="Qcow2OpenOptions.L2CacheSize"/>).
+/// Memory is bounded: two parcels of up to 2 MiB for each thread, and one more, which compression and a comparison with a backing file make
+/// three times as large at most; and the tables that the source and the destination keep (<see cref="Qcow2OpenOptions.L2CacheSize"/>).
 /// </remarks>
 public static class DiskConverter
 {
@@ -64,6 +64,7 @@ public static class DiskConverter
     {
         options = Checked(options);
         RequirePlain(options, "A raw file");
+        source.EnsureReadable();
         destination.SetLength(source.Length);
         using var disk = RawDisk.Open(new UnflushedStorage(destination), isWritable: true);
         using var target = new DiskTarget(disk, isZero: true, options.SparseSize);
@@ -100,6 +101,7 @@ public static class DiskConverter
     {
         options = Checked(options);
         layout ??= Qcow2CreateOptions.Default;
+        Qcow2Image? bitmaps = BitmapsOf(source, options);
         RequireCompressible(options, layout.CompressionType, layout.Encryption, layout.DataFile is not null);
         string fullPath = System.IO.Path.GetFullPath(path);
         source.EnsureReadable();
@@ -112,6 +114,10 @@ public static class DiskConverter
         {
             using var target = new Qcow2Target(disk, isZero: true, backing, options);
             result = DiskCopy.Run(source, target, options, progress, cancellationToken);
+            if (bitmaps is not null)
+            {
+                result = result with { SkippedBitmaps = BitmapCopier.Copy(bitmaps, disk, options.SkipBrokenBitmaps, cancellationToken) };
+            }
         }
 
         image.Commit(cancellationToken);
@@ -156,6 +162,11 @@ public static class DiskConverter
     {
         if (destination is Qcow2Image image)
         {
+            if (options.CopyBitmaps)
+            {
+                throw new ArgumentException("Bitmaps are copied into a new image only: those of an existing one record what is written to it.", nameof(options));
+            }
+
             RequireCompressible(options, image.Header.CompressionType, image.Header.EncryptionMethod, image.Header.Has(IncompatibleFeatures.ExternalDataFile));
             return new Qcow2Target(image, isZero, null, options);
         }
@@ -174,8 +185,18 @@ public static class DiskConverter
         return options;
     }
 
+    /// <summary>The image whose bitmaps are copied; null if none are.</summary>
+    private static Qcow2Image? BitmapsOf(VirtualDisk source, ConversionOptions options)
+        => !options.CopyBitmaps ? null : source as Qcow2Image
+            ?? throw new ArgumentException($"{source.Path}: only the active disk of a QCOW2 image has bitmaps that could be copied.", nameof(source));
+
     private static void RequirePlain(ConversionOptions options, string what)
     {
+        if (options.CopyBitmaps)
+        {
+            throw new ArgumentException($"{what} has no bitmaps; they are copied into a new QCOW2 image.", nameof(options));
+        }
+
         if (options.Compress)
         {
             throw new ArgumentException($"{what} cannot be compressed; write a QCOW2 image.", nameof(options));

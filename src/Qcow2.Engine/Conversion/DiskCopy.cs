@@ -11,6 +11,8 @@ internal sealed class DiskCopy : OrderedPipeline<CopyParcel>
     private readonly IEnumerator<CopyPiece> _pieces;
     private readonly IProgress<WorkProgress>? _progress;
     private readonly CancellationToken _cancellationToken;
+    private readonly CancellationTokenSource _stop;
+    private readonly CancellationToken _stopped;
     private long _done;
 
     private DiskCopy(
@@ -21,7 +23,9 @@ internal sealed class DiskCopy : OrderedPipeline<CopyParcel>
         _limiter = new RateLimiter(options.RateLimit);
         _progress = progress;
         _cancellationToken = cancellationToken;
-        _pieces = CopyPiece.Of(Extents(options), reader.Disk.Length, target.Unit, target.MaxParcelBytes).GetEnumerator();
+        _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        _stopped = _stop.Token;
+        _pieces = CopyPiece.Of(Extents(options), target.Reach(reader.Disk.Length), target.Unit, target.MaxParcelBytes).GetEnumerator();
     }
 
     /// <summary>Copies all of a disk.</summary>
@@ -46,6 +50,7 @@ internal sealed class DiskCopy : OrderedPipeline<CopyParcel>
         finally
         {
             copy._pieces.Dispose();
+            copy._stop.Dispose();
             foreach (CopyParcel parcel in parcels)
             {
                 parcel.Dispose();
@@ -72,7 +77,7 @@ internal sealed class DiskCopy : OrderedPipeline<CopyParcel>
                 return true;
             }
 
-            Complete(parcel.Piece.Length);
+            Complete(parcel.Piece);
         }
     }
 
@@ -81,8 +86,14 @@ internal sealed class DiskCopy : OrderedPipeline<CopyParcel>
     {
         if (parcel.Piece.IsData)
         {
-            _limiter.Wait(parcel.Piece.Length, _cancellationToken);
-            _reader.Read(parcel.Piece.Offset, parcel.Data);
+            Span<byte> data = parcel.Data;
+            int inside = (int)Math.Max(0, Math.Min(data.Length, _reader.Disk.Length - parcel.Piece.Offset));
+            _limiter.Wait(inside, _stopped);
+            _reader.Read(parcel.Piece.Offset, data.Slice(0, inside), _stopped);
+            if (inside < data.Length)
+            {
+                _target.FillTail(parcel.Piece.Offset + inside, data.Slice(inside));
+            }
         }
 
         _target.Prepare(parcel);
@@ -99,22 +110,35 @@ internal sealed class DiskCopy : OrderedPipeline<CopyParcel>
     protected override void Finish(CopyParcel parcel)
     {
         _target.Finish(parcel);
-        Complete(parcel.Piece.Length);
+        Complete(parcel.Piece);
     }
 
     /// <inheritdoc/>
     protected override void Abandon(CopyParcel parcel) => _target.Abandon(parcel);
 
+    /// <inheritdoc/>
+    protected override void OnStopped() => _stop.Cancel();
+
     private IEnumerable<DiskExtent> Extents(ConversionOptions options)
     {
-        if (options.SparseSize != 0)
+        VirtualDisk disk = _reader.Disk;
+        if (options.SparseSize == 0)
         {
-            return _target.Select(_reader.Extents(_cancellationToken));
+            return [Data(disk, 0, _target.Reach(disk.Length))];
         }
 
-        VirtualDisk disk = _reader.Disk;
-        return [new DiskExtent(0, disk.Length, ExtentKind.Data, 0, disk.Path, null, IsCompressed: false)];
+        IEnumerable<DiskExtent> extents = _target.Select(_reader.Extents(_cancellationToken));
+        long reach = _target.Reach(disk.Length);
+        return reach > disk.Length ? extents.Append(Data(disk, disk.Length, reach)) : extents;
     }
 
-    private void Complete(long length) => _progress?.Report(new WorkProgress(Interlocked.Add(ref _done, length), _reader.Disk.Length));
+    private static DiskExtent Data(VirtualDisk disk, long start, long end)
+        => new(start, end - start, ExtentKind.Data, 0, disk.Path, null, IsCompressed: false);
+
+    private void Complete(CopyPiece piece)
+    {
+        // A unit that is written whole may reach past the end of what is copied.
+        long length = Math.Min(piece.Length, _reader.Disk.Length - piece.Offset);
+        _progress?.Report(new WorkProgress(Interlocked.Add(ref _done, length), _reader.Disk.Length));
+    }
 }

@@ -21,7 +21,7 @@ public static class ImageOptimizer
     /// <exception cref="NotSupportedException">
     /// The image has something that would not be kept: the saved state of a virtual machine, the legacy encryption, or an external data file.
     /// </exception>
-    /// <exception cref="Qcow2Exception">The image is damaged, in use, or needs a passphrase; or a file of its chain cannot be used.</exception>
+    /// <exception cref="Qcow2Exception">The image is damaged, in use, or needs a passphrase; a bitmap was never saved; or a file of its chain cannot be used.</exception>
     /// <exception cref="IOException">The host could not read or write, for one for want of space for both files.</exception>
     /// <exception cref="OperationCanceledException">The caller stopped it.</exception>
     public static Qcow2OptimizeResult Optimize(
@@ -41,6 +41,7 @@ public static class ImageOptimizer
             using (Qcow2Image destination = image.Open(source.Backing is null ? null : new StandInDisk(source.Backing.Path, source.Backing.Length)))
             {
                 CopyAll(source, destination, options, progress, cancellationToken);
+                BitmapCopier.Copy(source, destination, cancellationToken: cancellationToken);
             }
 
             result = Compare(fullPath, image.Storage, options.ReplacesAlways);

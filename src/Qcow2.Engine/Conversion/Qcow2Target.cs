@@ -62,6 +62,23 @@ internal sealed class Qcow2Target : CopyTarget
         => _backing is null ? extents : DifferingExtents.Of(extents, _backing);
 
     /// <inheritdoc/>
+    internal override long Reach(long length) => Math.Min(_image.Length, (length + Unit - 1) & ~((long)Unit - 1));
+
+    /// <inheritdoc/>
+    internal override void FillTail(long offset, Span<byte> buffer)
+    {
+        // Past a new disk's source there are zeros, whatever the backing file has there.
+        if (_isZero)
+        {
+            buffer.Clear();
+        }
+        else
+        {
+            _image.ReadCore(offset, buffer);
+        }
+    }
+
+    /// <inheritdoc/>
     internal override void Prepare(CopyParcel parcel)
     {
         var into = (Qcow2Parcel)parcel;

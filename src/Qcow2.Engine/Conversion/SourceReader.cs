@@ -5,11 +5,7 @@ namespace Qcow2.Engine.Conversion;
 /// <param name="salvage">Whether what cannot be read is zeros.</param>
 internal sealed class SourceReader(VirtualDisk source, bool salvage)
 {
-    /// <summary>What is given up at once: a sector, which no disk reads in parts.</summary>
     private const int SectorSize = 512;
-
-    /// <summary>What is not even looked for if a table cannot be read.</summary>
-    private const long UnknownLength = 64 * 1024;
 
     private readonly List<DiskRange> _unreadable = [];
 
@@ -32,7 +28,7 @@ internal sealed class SourceReader(VirtualDisk source, bool salvage)
         => salvage ? SalvageExtents(cancellationToken) : source.GetExtents(0, source.Length, cancellationToken);
 
     /// <summary>Fills a buffer from inside the disk.</summary>
-    internal void Read(long offset, Span<byte> buffer)
+    internal void Read(long offset, Span<byte> buffer, CancellationToken cancellationToken)
     {
         if (!salvage)
         {
@@ -40,15 +36,16 @@ internal sealed class SourceReader(VirtualDisk source, bool salvage)
         }
         else
         {
-            Salvage(offset, buffer);
+            Salvage(offset, buffer, cancellationToken);
         }
     }
 
     private static bool IsOfSource(Exception e) => e is IOException or Qcow2Exception;
 
-    /// <summary>Halves what cannot be read until it is one sector: those beside it are saved.</summary>
-    private void Salvage(long offset, Span<byte> buffer)
+    /// <summary>Halves what cannot be read until it can only be read together: what lies beside it is saved.</summary>
+    private void Salvage(long offset, Span<byte> buffer, CancellationToken cancellationToken)
     {
+        cancellationToken.ThrowIfCancellationRequested();
         try
         {
             source.ReadCore(offset, buffer);
@@ -56,17 +53,12 @@ internal sealed class SourceReader(VirtualDisk source, bool salvage)
         catch (Exception e) when (IsOfSource(e))
         {
             long end = offset + buffer.Length;
-            long middle = (offset + (buffer.Length / 2)) & ~(SectorSize - 1L);
-            if (middle <= offset)
-            {
-                middle = (offset | (SectorSize - 1)) + 1;
-            }
-
+            long middle = Math.Max(source.DamageEnd(offset), (offset + (buffer.Length / 2)) & ~(SectorSize - 1L));
             if (middle < end)
             {
                 int half = (int)(middle - offset);
-                Salvage(offset, buffer.Slice(0, half));
-                Salvage(middle, buffer.Slice(half));
+                Salvage(offset, buffer.Slice(0, half), cancellationToken);
+                Salvage(middle, buffer.Slice(half), cancellationToken);
                 return;
             }
 
@@ -93,7 +85,7 @@ internal sealed class SourceReader(VirtualDisk source, bool salvage)
 
             if (position < source.Length)
             {
-                long end = Math.Min(source.Length, (position | (UnknownLength - 1)) + 1);
+                long end = Math.Min(source.Length, source.DamageEnd(position));
                 yield return new DiskExtent(position, end - position, ExtentKind.Data, 0, source.Path, null, IsCompressed: false);
                 position = end;
             }

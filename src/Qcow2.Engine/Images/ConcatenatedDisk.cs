@@ -62,6 +62,14 @@ public sealed class ConcatenatedDisk : VirtualDisk
     }
 
     /// <inheritdoc/>
+    protected internal override long DamageEnd(long offset)
+    {
+        int i = IndexAt(offset);
+        long end = i + 1 < _disks.Length ? _starts[i + 1] : Length;
+        return offset - _starts[i] < _disks[i].Length ? Math.Min(end, _starts[i] + _disks[i].DamageEnd(offset - _starts[i])) : end;
+    }
+
+    /// <inheritdoc/>
     protected internal override IEnumerable<DiskExtent> EnumerateExtents(long offset, long length, int depth)
     {
         long end = offset + length;
@@ -73,7 +81,9 @@ public sealed class ConcatenatedDisk : VirtualDisk
             {
                 foreach (DiskExtent extent in _disks[i].EnumerateExtents(offset - _starts[i], inside, depth))
                 {
-                    yield return extent with { Offset = extent.Offset + _starts[i] };
+                    // The place of compressed data is not told, so that nobody may take what is at another offset here for the same
+                    // because it comes from the same file of a chain.
+                    yield return extent with { Offset = extent.Offset + _starts[i], Depth = _starts[i] == 0 ? extent.Depth : depth };
                 }
             }
 

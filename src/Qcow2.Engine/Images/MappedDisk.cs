@@ -80,6 +80,25 @@ internal sealed class MappedDisk : VirtualDisk
     }
 
     /// <inheritdoc/>
+    protected internal override long DamageEnd(long offset)
+    {
+        try
+        {
+            ClusterState state = FindForExtents(offset, 1).State;
+            if (state == ClusterState.Unallocated && Backing is VirtualDisk backing && offset < backing.Length)
+            {
+                return backing.DamageEnd(offset);
+            }
+
+            return state == ClusterState.Compressed ? Map.ClusterEnd(offset) : base.DamageEnd(offset);
+        }
+        catch (Exception e) when (e is IOException or Qcow2Exception)
+        {
+            return Map.DamageEnd(offset);
+        }
+    }
+
+    /// <inheritdoc/>
     protected internal override IEnumerable<DiskExtent> EnumerateExtents(long offset, long length, int depth)
     {
         long end = offset + length;

@@ -351,6 +351,9 @@ public sealed partial class Qcow2Image : VirtualDisk
     internal override BlockStorage? PreallocatedStorage(CancellationToken cancellationToken) => _active.PreallocatedStorage(cancellationToken);
 
     /// <inheritdoc/>
+    protected internal override long DamageEnd(long offset) => _active.DamageEnd(offset);
+
+    /// <inheritdoc/>
     protected internal override bool ReadsFrom(FileIdentity file) => _active.ReadsFrom(file);
 
     /// <inheritdoc/>

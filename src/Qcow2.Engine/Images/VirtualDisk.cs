@@ -8,6 +8,8 @@ namespace Qcow2.Engine;
 /// </summary>
 public abstract class VirtualDisk : IDisposable
 {
+    private const long SectorSize = 512;
+
     /// <summary>Full path of the file that was opened.</summary>
     public abstract string Path { get; }
 
@@ -172,6 +174,14 @@ public abstract class VirtualDisk : IDisposable
     /// <param name="length">Bytes; at least one.</param>
     protected internal virtual void DiscardCore(long offset, long length)
         => throw new NotSupportedException("The disk is open for reading only.");
+
+    /// <summary>
+    /// What damage at an offset takes along, because it can be read or found only together with it: a sector, a compressed cluster, or
+    /// all that an unreadable table covers.
+    /// </summary>
+    /// <param name="offset">An offset inside the disk, where a read failed.</param>
+    /// <returns>The offset after the last such byte; perhaps past the end of the disk.</returns>
+    protected internal virtual long DamageEnd(long offset) => (offset | (SectorSize - 1)) + 1;
 
     /// <summary>Enumerates extents in order and without gaps; they need not be joined.</summary>
     /// <param name="offset">Where to start.</param>

@@ -32,7 +32,16 @@ internal sealed class ClusterMap
         ClusterRun run = FindStep(offset, maxLength, out bool mayContinue);
         while (mayContinue && run.Length < maxLength)
         {
-            ClusterRun next = FindStep(offset + run.Length, maxLength - run.Length, out mayContinue);
+            ClusterRun next;
+            try
+            {
+                next = FindStep(offset + run.Length, maxLength - run.Length, out mayContinue);
+            }
+            catch (Exception e) when (e is IOException or Qcow2Exception)
+            {
+                break; // Whoever goes on there is told; what lies before is sound.
+            }
+
             if (!run.IsContinuedBy(next))
             {
                 break;
@@ -42,6 +51,25 @@ internal sealed class ClusterMap
         }
 
         return run;
+    }
+
+    /// <summary>Guest offset where the cluster of an offset ends.</summary>
+    internal long ClusterEnd(long offset) => ClusterStart(offset) + _geometry.ClusterSize;
+
+    /// <summary>Guest offset where what cannot be found ends: the cluster of a damaged entry, or all that a part of a table covers.</summary>
+    /// <param name="offset">Guest offset at which <see cref="Find"/> failed.</param>
+    internal long DamageEnd(long offset)
+    {
+        try
+        {
+            GetEntry(offset);
+            return ClusterEnd(offset);
+        }
+        catch (Exception e) when (e is IOException or Qcow2Exception)
+        {
+            long covered = (long)_l2.EntriesPerSlice << _geometry.ClusterBits;
+            return (offset / covered * covered) + covered;
+        }
     }
 
     /// <summary>Finds how much of a range can be written where it lies: data in clusters that nothing else refers to.</summary>

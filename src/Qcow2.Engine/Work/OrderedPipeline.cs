@@ -42,7 +42,7 @@ internal abstract class OrderedPipeline<T>
         {
             foreach (T parcel in _unfinished)
             {
-                Abandon(parcel);
+                AbandonQuietly(parcel);
             }
         }
     }
@@ -62,6 +62,25 @@ internal abstract class OrderedPipeline<T>
 
     /// <summary>Takes back what placing a parcel did, because it will not be finished, or was not to its end.</summary>
     protected abstract void Abandon(T parcel);
+
+    /// <summary>Tells that the work has failed and nothing more is begun; for what waits inside a step.</summary>
+    protected virtual void OnStopped()
+    {
+    }
+
+    /// <summary>What stopped the work is what the caller must hear of, and the other parcels are to be taken back, too.</summary>
+    private void AbandonQuietly(T parcel)
+    {
+        try
+        {
+            Abandon(parcel);
+        }
+#pragma warning disable CA1031 // There is a failure already, or nothing would have to be abandoned.
+        catch (Exception)
+#pragma warning restore CA1031
+        {
+        }
+    }
 
     private void Work()
     {
@@ -187,5 +206,7 @@ internal abstract class OrderedPipeline<T>
             _isStopped = true;
             Monitor.PulseAll(_gate);
         }
+
+        OnStopped();
     }
 }

@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using Qcow2.Engine;
+using Qcow2.Engine.Conversion;
 using Qcow2.PowerShell.Infrastructure;
 using Qcow2.PowerShell.Operations;
 
@@ -11,7 +12,7 @@ namespace Qcow2.PowerShell.Commands;
 /// Convert-Qcow2Image writes the disk of an image, as the guest sees it, to a new file: with the data of its whole backing chain,
 /// decompressed and decrypted, as <c>qemu-img convert</c> does. What reads as zeros takes no space in the new file, where that is possible.
 /// The format of the new file follows from its name, or from <c>-DestinationFormat</c>; a qcow2 image gets the layout that the parameters of
-/// <c>New-Qcow2Image</c> say. Internal snapshots of the source are not copied.
+/// <c>New-Qcow2Image</c> say. Internal snapshots of the source are not copied, and bitmaps only with <c>-CopyBitmaps</c>.
 /// </para>
 /// <para>
 /// The new file is written under a temporary name beside its destination and moved into place when it is complete. Until then the
@@ -106,6 +107,17 @@ public sealed class ConvertQcow2ImageCommand : ConversionCmdlet
     public SwitchParameter Concatenate { get; set; }
 
     /// <summary>
+    /// Copies the persistent bitmaps of the source into the new qcow2 image, with all that they record. Not of a snapshot, a raw disk or
+    /// several sources. A bitmap that was never saved is an error, unless <c>-SkipBrokenBitmaps</c> is given.
+    /// </summary>
+    [Parameter]
+    public SwitchParameter CopyBitmaps { get; set; }
+
+    /// <summary>Leaves out bitmaps that were never saved, and warns of each. It goes with <c>-CopyBitmaps</c>.</summary>
+    [Parameter]
+    public SwitchParameter SkipBrokenBitmaps { get; set; }
+
+    /// <summary>
     /// Deletes the source when the new file is complete. An external data file, and backing files, are left. An image with internal
     /// snapshots, which are not copied, is refused.
     /// </summary>
@@ -175,6 +187,9 @@ public sealed class ConvertQcow2ImageCommand : ConversionCmdlet
     /// <inheritdoc/>
     private protected override DiskSource SourceFor(ImageInput image)
         => DiskSource.Of(image, SourceFormat, OptionsFor(image.Path), SnapshotOf(image));
+
+    /// <inheritdoc/>
+    private protected override ConversionOptions Options() => base.Options() with { CopyBitmaps = CopyBitmaps, SkipBrokenBitmaps = SkipBrokenBitmaps };
 
     private void EnsureDeletable(ImageInput image, DiskSource source)
     {

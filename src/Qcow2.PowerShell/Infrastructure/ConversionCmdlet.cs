@@ -156,6 +156,11 @@ public abstract partial class ConversionCmdlet : DiskReadingCmdlet
             WriteWarning($"{sources[0].Path}: {DisplayText.SizeAndBytes(range.Length)} at 0x{range.Offset:x} of the disk could not be read, and are zeros in {destination.Path}.");
         }
 
+        foreach (string bitmap in result.SkippedBitmaps)
+        {
+            WriteWarning($"{sources[0].Path}: the bitmap '{DisplayText.Printable(bitmap)}' was never saved, says nothing any more and was not copied.");
+        }
+
         if (PassThru)
         {
             bool isRaw = destination is NewRawFile or ExistingDisk { Format: DiskImageFormat.Raw };

@@ -213,7 +213,7 @@ public sealed class OptimizeTests : IDisposable
             : info.EncryptionMethod == EncryptionMethod.Aes ? "legacy"
             : info.IsCorrupt == true ? "corrupt"
             : info.Snapshots.Any(snapshot => snapshot.VmStateSize > 0) ? "VM state"
-            : info.Bitmaps.Length > 0 ? "bitmaps"
+            : info.Bitmaps.Any(bitmap => bitmap.IsInUse) ? "broken bitmap"
             : null;
     }
 
@@ -244,6 +244,7 @@ public sealed class OptimizeTests : IDisposable
         $"{info.Version} {info.Size} {info.ClusterSize} {info.BackingFile} {info.BackingFormat} {info.CompressionType} {info.EncryptionMethod} {info.RefcountBits} {info.IsExtendedL2}",
         $"{info.Header!.CompatibleFeatures} {info.Header.HeaderLength}",
         .. info.Header.Extensions.Where(extension => extension is not BitmapsExtension || info.Bitmaps.Length > 0).Select(extension => $"{extension.Type:x} {extension.TotalLength}"),
+        .. info.Bitmaps.Select(one => $"{one.Name} {one.Granularity} {one.IsEnabled}"),
         .. info.Snapshots.Select(one => $"{one.Id} {one.Name} {one.CreationTime:O} {one.DiskSize} {one.VmClock} {one.InstructionCount}"),
     ]);
 

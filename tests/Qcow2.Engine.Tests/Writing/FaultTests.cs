@@ -229,7 +229,7 @@ public sealed class FaultTests : IDisposable
 
     private static Qcow2Image Open(MemoryStorage storage, MemoryStorage? dataFile)
         => dataFile is not null
-            ? Qcow2Image.OpenBorrowed(storage, dataFile, null, null, 1)
+            ? Qcow2Image.OpenBorrowed(storage, dataFile, null, null, 4L << 20)
             : Qcow2Image.Open(storage, new Qcow2OpenOptions { Writable = true, L2CacheSize = 1 });
 
     private static int Audit(MemoryStorage storage, string label)

@@ -138,6 +138,8 @@ public sealed class ConvertToQcow2Tests : IDisposable
     [InlineData("Convert-Qcow2Image v3.qcow2 x.qcow2 -CompressionLevel 3", "OptionsContradict")]
     [InlineData("Convert-Qcow2Image v3.qcow2 x.qcow2 -Compress -CompressionLevel 10", "OptionsContradict")]
     [InlineData("Convert-Qcow2Image v3.qcow2 x.qcow2 -SparseSize 1000", "OptionsContradict")]
+    [InlineData("Convert-Qcow2Image v3.qcow2 x.raw -CopyBitmaps", "OptionsContradict")]
+    [InlineData("Convert-Qcow2Image v3.qcow2 x.qcow2 -SkipBrokenBitmaps", "OptionsContradict")]
     [InlineData("Convert-Qcow2Image v3.qcow2 x.qcow2 -Encryption Luks", "OptionsContradict")]
     [InlineData("Convert-Qcow2Image v3.qcow2 x.qcow2 -BackingFile small.qcow2", "OptionsContradict")]
     [InlineData("Convert-Qcow2Image v3.qcow2 x.qcow2 -BackingFile none.qcow2 -BackingFormat qcow2", "BackingFileUnavailable")]
@@ -167,6 +169,32 @@ public sealed class ConvertToQcow2Tests : IDisposable
         SessionResult result = _session.With("v3").Run($"try {{ Convert-Qcow2Image v3.qcow2 x.qcow2 {parameters} }} catch {{ $_.FullyQualifiedErrorId }}");
         Assert.StartsWith("ParameterConflict,", Assert.IsType<string>(Assert.Single(result.Output).BaseObject), StringComparison.Ordinal);
         Assert.False(File.Exists(_session.File("x.qcow2")));
+    }
+
+    [Fact]
+    public void Copies_bitmaps_where_that_is_asked_for()
+    {
+        const string Script = """
+            Convert-Qcow2Image bitmaps.qcow2 without.qcow2
+            Convert-Qcow2Image bitmaps.qcow2 with.qcow2 -CopyBitmaps
+            'bitmaps.qcow2', 'without.qcow2', 'with.qcow2' | Get-Qcow2Image | ForEach-Object { ($_.Bitmaps | ForEach-Object { "$($_.Name) $($_.Granularity) $($_.IsEnabled)" }) -join ', ' }
+            """;
+        SessionResult result = _session.With("bitmaps").Run(Script);
+        Assert.Empty(result.Errors);
+        Assert.NotEqual("", result.Output[0].BaseObject);
+        Assert.Equal("", result.Output[1].BaseObject);
+        Assert.Equal(result.Output[0].BaseObject, result.Output[2].BaseObject);
+    }
+
+    [Fact]
+    public void A_broken_bitmap_is_copied_neither_silently_nor_at_all()
+    {
+        _session.With("bitmaps-in-use");
+        Assert.Equal(["BitmapInconsistent"], _session.Run("Convert-Qcow2Image bitmaps-in-use.qcow2 x.qcow2 -CopyBitmaps").ErrorIds);
+        SessionResult result = _session.Run("Convert-Qcow2Image bitmaps-in-use.qcow2 x.qcow2 -CopyBitmaps -SkipBrokenBitmaps");
+        Assert.Empty(result.Errors);
+        Assert.NotEmpty(result.Warnings);
+        Assert.All(result.Warnings, warning => Assert.Contains("bitmap '", warning, StringComparison.Ordinal));
     }
 
     [Fact]
