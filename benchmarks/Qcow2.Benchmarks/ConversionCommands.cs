@@ -11,7 +11,7 @@ internal static class ConversionCommands
     /// <summary>Converts a disk; a file whose name ends in <c>.raw</c> is a raw disk.</summary>
     internal static void ToQcow2(string source, string destination, string[] how)
     {
-        using VirtualDisk disk = source.EndsWith(".raw", StringComparison.Ordinal) ? RawDisk.Open(source) : Qcow2Image.Open(source);
+        using VirtualDisk disk = source.EndsWith(".raw", StringComparison.Ordinal) ? RawDisk.Open(source) : Qcow2Image.Open(source, Qcow2OpenOptions.Sequential);
         var layout = new Qcow2CreateOptions { CompressionType = how.Contains("zstd") ? CompressionType.Zstd : CompressionType.Deflate };
         var options = new ConversionOptions { Compress = how.Contains("zstd") || how.Contains("deflate") };
         if (how.Length > 0 && int.TryParse(how[^1], CultureInfo.InvariantCulture, out int threads))

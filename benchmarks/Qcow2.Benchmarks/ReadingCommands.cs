@@ -9,7 +9,7 @@ internal static class ReadingCommands
 {
     internal static void Convert(string source, string destination)
     {
-        using var image = Qcow2Image.Open(source);
+        using var image = Qcow2Image.Open(source, Qcow2OpenOptions.Sequential);
         DiskConverter.ConvertToRaw(image, destination, overwrite: true);
     }
 

@@ -75,7 +75,7 @@ internal sealed record DiskSource(string Path, DiskImageFormat Format, Qcow2Open
             return new OpenedDisk(RawDisk.Open(Path, Options), null);
         }
 
-        Qcow2Image image = Qcow2Image.Open(Path, Options, cancellationToken);
+        Qcow2Image image = Qcow2Image.Open(Path, Options with { L2CacheSize = Qcow2OpenOptions.Sequential.L2CacheSize }, cancellationToken);
         try
         {
             return new OpenedDisk(Snapshot is null ? image : image.OpenSnapshot(image.FindSnapshot(Snapshot)), image);
