@@ -10,6 +10,8 @@ public abstract class DeflateEncoderContract : ClusterEncoderContract
 
     private protected override int MaxLevel => 9;
 
+    private protected override int[] Levels => [1, 3, 4, 6, 9];
+
     private protected override void AssertStream(byte[] stream, byte[] cluster)
     {
         var reader = new DeflateReader(stream);
@@ -21,8 +23,8 @@ public abstract class DeflateEncoderContract : ClusterEncoderContract
     [MemberData(nameof(ContentNames))]
     public void Reader_with_a_window_of_4_KiB_reads_byte_by_byte(string name)
     {
-        byte[] cluster = ClusterContents.Create(name, 65_536);
-        for (int level = 1; level <= MaxLevel; level++)
+        byte[] cluster = ClusterContents.Create(name, 40_000);
+        foreach (int level in Levels)
         {
             using ClusterEncoder encoder = Create(level);
             byte[]? stream = Encode(encoder, cluster);
@@ -38,7 +40,8 @@ public abstract class DeflateEncoderContract : ClusterEncoderContract
     {
         using ClusterEncoder encoder = Create(MaxLevel);
 
-        Assert.Null(Encode(encoder, ClusterContents.Periodic(65_536, ClusterContents.Window + 1)));
-        Assert.NotNull(Encode(encoder, ClusterContents.Periodic(65_536, ClusterContents.Window - 262)));
+        // How often each byte occurs saves a little.
+        Assert.InRange(Encode(encoder, ClusterContents.Periodic(65_536, ClusterContents.Window + 1))?.Length ?? 65_536, 60_000, 65_536);
+        Assert.InRange(Encode(encoder, ClusterContents.Periodic(65_536, ClusterContents.Window - 262))!.Length, 1, 5000);
     }
 }

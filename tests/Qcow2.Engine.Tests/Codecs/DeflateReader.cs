@@ -113,7 +113,7 @@ internal sealed class DeflateReader(byte[] stream)
             MaxDistance = Math.Max(MaxDistance, distance);
             for (; length > 0; length--)
             {
-                _output.Add(_output[^distance]);
+                _output.Add(_output[_output.Count - distance]);
             }
         }
     }
@@ -121,39 +121,41 @@ internal sealed class DeflateReader(byte[] stream)
     private static int[] FixedLengths()
         => [.. Enumerable.Range(0, 288).Select(symbol => symbol < 144 ? 8 : symbol < 256 ? 9 : symbol < 280 ? 7 : 8)];
 
-    /// <summary>A prefix code, read bit by bit.</summary>
+    /// <summary>A prefix code, read bit by bit: codes of one length follow each other, in the order of their symbols.</summary>
     private sealed class Code
     {
-        private readonly Dictionary<(int Length, int Bits), int> _symbols = [];
+        private readonly int[] _counts = new int[16];
+        private readonly int[] _symbols;
 
         internal Code(int[] lengths)
         {
-            int code = 0;
-            for (int length = 1; length <= 15; length++)
+            _symbols = [.. Enumerable.Range(0, lengths.Length).Where(symbol => lengths[symbol] != 0).OrderBy(symbol => lengths[symbol])];
+            int room = 1 << 15;
+            foreach (int symbol in _symbols)
             {
-                for (int symbol = 0; symbol < lengths.Length; symbol++)
-                {
-                    if (lengths[symbol] == length)
-                    {
-                        Assert.True(code < 1 << length, "More symbols than there are codes.");
-                        _symbols.Add((length, code++), symbol);
-                    }
-                }
-
-                code <<= 1;
+                _counts[lengths[symbol]]++;
+                room -= 1 << (15 - lengths[symbol]);
             }
+
+            Assert.True(room >= 0, "More symbols than there are codes.");
         }
 
         internal int Read(DeflateReader reader)
         {
             int code = 0;
+            int first = 0;
+            int index = 0;
             for (int length = 1; length <= 15; length++)
             {
-                code = (code << 1) | reader.Bits(1);
-                if (_symbols.TryGetValue((length, code), out int symbol))
+                code |= reader.Bits(1);
+                if (code - first < _counts[length])
                 {
-                    return symbol;
+                    return _symbols[index + code - first];
                 }
+
+                index += _counts[length];
+                first = (first + _counts[length]) << 1;
+                code <<= 1;
             }
 
             throw new InvalidDataException("No symbol has this code.");

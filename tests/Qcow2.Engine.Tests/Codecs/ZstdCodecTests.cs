@@ -9,6 +9,8 @@ public sealed class ZstdEncoderTests : ClusterEncoderContract
 
     private protected override int MaxLevel => 22;
 
+    private protected override int[] Levels => [1, 3, 6, 13, 22];
+
     private protected override ClusterEncoder Create(int level) => ZstdEncoder.Create(level);
 
     [Fact]
