@@ -30,7 +30,7 @@ public abstract class ClusterEncoderContract
         foreach (int size in new[] { 512, 4096, 65_536 })
         {
             byte[] cluster = ClusterContents.Create(name, size);
-            foreach (int level in size == 4096 ? Enumerable.Range(1, MaxLevel) : Levels)
+            foreach (int level in size == 512 ? Enumerable.Range(1, MaxLevel) : Levels)
             {
                 using ClusterEncoder encoder = Create(level);
                 AssertComesBack(encoder, cluster);
@@ -110,7 +110,7 @@ public abstract class ClusterEncoderContract
     [Fact]
     public void Bytes_do_not_depend_on_what_was_encoded_before()
     {
-        foreach (int level in Levels)
+        foreach (int level in new[] { 1, CompressionLevels.Default(Type), MaxLevel })
         {
             using ClusterEncoder used = Create(level);
             foreach (string name in ClusterContents.Names.Concat(ClusterContents.Names.Reverse()))

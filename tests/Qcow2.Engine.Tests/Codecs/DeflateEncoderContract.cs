@@ -10,7 +10,7 @@ public abstract class DeflateEncoderContract : ClusterEncoderContract
 
     private protected override int MaxLevel => 9;
 
-    private protected override int[] Levels => [1, 3, 4, 6, 9];
+    private protected override int[] Levels => [1, 2, 3, 4, 5, 6, 7, 8, 9];
 
     private protected override void AssertStream(byte[] stream, byte[] cluster)
     {
