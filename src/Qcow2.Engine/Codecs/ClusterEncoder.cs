@@ -19,11 +19,11 @@ internal abstract class ClusterEncoder : IDisposable
     /// <summary>Compresses a cluster, if that makes it smaller.</summary>
     /// <param name="cluster">The cluster, whole.</param>
     /// <param name="compressed">
-    /// Where the compressed data goes. What passes its end or is no smaller than the cluster is given up, so a byte less than a
-    /// cluster is all that can be used. Undefined where the result is false.
+    /// Where the compressed data goes: a byte less than the cluster has room for all that is wanted. In a shorter one, what does not fit
+    /// or only just fits is given up. Undefined where the result is false.
     /// </param>
     /// <param name="length">Bytes of compressed data.</param>
-    /// <returns>False if it would not be smaller than the cluster, or has no room.</returns>
+    /// <returns>False if it would not be smaller than the cluster.</returns>
     internal abstract bool TryEncode(ReadOnlySpan<byte> cluster, Span<byte> compressed, out int length);
 
     /// <inheritdoc/>

@@ -14,8 +14,8 @@ internal readonly record struct MatchEffort(int Chain, int GoodLength, int LazyL
         new(24, 4, 0, 32),
         new(16, 4, 4, 16),
         new(32, 8, 16, 32),
-        new(96, 8, 16, 128),
-        new(192, 8, 32, 128),
+        new(64, 8, 16, 128),
+        new(256, 8, 32, 258),
         new(1024, 32, 128, 258),
         new(4096, 32, 258, 258),
     ];

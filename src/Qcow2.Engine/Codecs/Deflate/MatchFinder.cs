@@ -6,7 +6,7 @@ namespace Qcow2.Engine.Codecs;
 /// </summary>
 internal sealed unsafe class MatchFinder(MatchEffort effort)
 {
-    private const int HashBits = 15;
+    private const int HashBits = 14;
     private const int Window = DeflateEncoder.WindowSize;
     private const int Nowhere = -1;
 
@@ -30,7 +30,7 @@ internal sealed unsafe class MatchFinder(MatchEffort effort)
     /// <param name="data">The whole data.</param>
     /// <param name="position">The place; three bytes at least follow.</param>
     /// <param name="end">Where the data ends in the array.</param>
-    /// <param name="toBeat">Only longer matches count.</param>
+    /// <param name="toBeat">Only longer matches count; at least 1.</param>
     /// <param name="distance">How far back the match is.</param>
     /// <returns>Bytes that match, or 0.</returns>
     internal int AddAndFind(byte[] data, int position, int end, int toBeat, out int distance)
@@ -51,14 +51,17 @@ internal sealed unsafe class MatchFinder(MatchEffort effort)
             return 0;
         }
 
-        // A candidate lies before the position, and position + limit is at most the end: nothing outside the array is read.
+        // A candidate lies before the position, and longest < limit, which ends at the end of the data at most: nothing outside the
+        // arrays is read. The two bytes that would make a match longer rarely agree, so they are looked at first.
         fixed (byte* start = data)
+        fixed (int* earlier = _earlier)
         {
             byte* current = start + position;
+            ushort tail = ReadTwo(current + longest - 1);
             for (; candidate >= oldest && chain > 0; chain--)
             {
                 byte* other = start + candidate;
-                if (other[longest] == current[longest] && other[0] == current[0] && (longest == 0 || other[longest - 1] == current[longest - 1]))
+                if (ReadTwo(other + longest - 1) == tail)
                 {
                     int length = CommonLength(other, current, limit);
                     if (length > longest)
@@ -69,10 +72,12 @@ internal sealed unsafe class MatchFinder(MatchEffort effort)
                         {
                             break;
                         }
+
+                        tail = ReadTwo(current + longest - 1);
                     }
                 }
 
-                int next = _earlier[candidate & (Window - 1)];
+                int next = earlier[candidate & (Window - 1)];
                 if (next >= candidate)
                 {
                     break; // Its place in the ring was taken by a later one.
@@ -84,6 +89,8 @@ internal sealed unsafe class MatchFinder(MatchEffort effort)
 
         return distance == 0 ? 0 : longest;
     }
+
+    private static ushort ReadTwo(byte* place) => *(ushort*)place;
 
     private static int CommonLength(byte* first, byte* second, int limit)
     {
