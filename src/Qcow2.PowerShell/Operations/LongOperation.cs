@@ -1,4 +1,4 @@
-using System.Collections.Concurrent;
+using System.Diagnostics;
 
 namespace Qcow2.PowerShell.Operations;
 
@@ -13,8 +13,6 @@ internal static class LongOperation
 
     /// <summary>How long a stopped pipeline waits for the work to clean up. Work that is stuck in the host goes on alone and cleans up later.</summary>
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(0.8);
-
-    private const int QueueLength = 512;
 
     /// <summary>Runs work to its end.</summary>
     /// <param name="work">The work; it must end soon after its token is cancelled.</param>
@@ -50,19 +48,30 @@ internal static class LongOperation
     internal static void Stream<T>(Func<CancellationToken, IEnumerable<T>> work, Action<T> onItem, Action onPulse, CancellationToken stop)
     {
         var cancellation = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        var queue = new BlockingCollection<T>(QueueLength);
-        Task task = Start(() => Fill(queue, work(cancellation.Token), cancellation.Token));
+        var handOver = new HandOver<T>();
+        Task task = Start(() => Fill(handOver, work(cancellation.Token), cancellation.Token));
         try
         {
-            while (!queue.IsCompleted)
+            var items = new List<T>();
+            var sincePulse = Stopwatch.StartNew();
+            while (handOver.TryTake(ref items))
             {
-                if (queue.TryTake(out T? item, (int)Pulse.TotalMilliseconds, stop))
+                foreach (T item in items)
                 {
-                    onItem(item!);
+                    stop.ThrowIfCancellationRequested();
+                    onItem(item);
                 }
-                else
+
+                stop.ThrowIfCancellationRequested();
+                if (items.Count > 0)
+                {
+                    items.Clear();
+                    sincePulse.Restart();
+                }
+                else if (sincePulse.Elapsed >= Pulse)
                 {
                     onPulse();
+                    sincePulse.Restart();
                 }
             }
 
@@ -77,18 +86,18 @@ internal static class LongOperation
     private static Task Start(Action work)
         => Task.Factory.StartNew(work, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 
-    private static void Fill<T>(BlockingCollection<T> queue, IEnumerable<T> items, CancellationToken cancellationToken)
+    private static void Fill<T>(HandOver<T> handOver, IEnumerable<T> items, CancellationToken cancellationToken)
     {
         try
         {
             foreach (T item in items)
             {
-                queue.Add(item, cancellationToken);
+                handOver.Add(item, cancellationToken);
             }
         }
         finally
         {
-            queue.CompleteAdding();
+            handOver.Complete();
         }
     }
 

@@ -62,6 +62,60 @@ public sealed class LongOperationTests
     }
 
     [Fact]
+    public void What_is_found_slowly_does_not_wait_for_more()
+    {
+        using var taken = new SemaphoreSlim(0);
+        var found = new List<int>();
+        LongOperation.Stream(
+            _ => Find(),
+            item =>
+            {
+                found.Add(item);
+                taken.Release();
+            },
+            () => { },
+            CancellationToken.None);
+        Assert.Equal(Enumerable.Range(0, 20), found);
+
+        IEnumerable<int> Find()
+        {
+            for (int i = 0; i < 20; i++)
+            {
+                yield return i;
+                Assert.True(taken.Wait(TimeSpan.FromSeconds(30)), $"{i} was kept back.");
+            }
+        }
+    }
+
+    [Fact]
+    public void Pulses_come_while_nothing_is_found()
+    {
+        using var pulsed = new SemaphoreSlim(0);
+        LongOperation.Stream(_ => Find(), _ => { }, () => pulsed.Release(), CancellationToken.None);
+
+        IEnumerable<int> Find()
+        {
+            yield return 1;
+            Assert.True(pulsed.Wait(TimeSpan.FromSeconds(30)), "no pulse");
+        }
+    }
+
+    [Fact]
+    public void A_stop_ends_the_stream_while_nothing_is_found()
+    {
+        using var stop = new CancellationTokenSource();
+        using var release = new ManualResetEventSlim();
+        Assert.ThrowsAny<OperationCanceledException>(() => LongOperation.Stream(_ => Find(), _ => stop.Cancel(), () => { }, stop.Token));
+        release.Set();
+
+        IEnumerable<int> Find()
+        {
+            yield return 1;
+            release.Wait(TimeSpan.FromSeconds(30));
+        }
+    }
+
+    [Fact]
     public void A_consumer_that_has_enough_ends_the_work()
     {
         using var ended = new ManualResetEventSlim();
