@@ -34,7 +34,7 @@ public abstract class ImageCmdlet : Qcow2Cmdlet
 
     /// <summary>
     /// The images, as objects that a cmdlet of this module emitted: a <c>Qcow2ImageInfo</c>, <c>Qcow2Snapshot</c>,
-    /// <c>Qcow2Extent</c>, <c>Qcow2Bitmap</c> or <c>Qcow2CheckResult</c>. The file that its Path property names is read anew.
+    /// <c>Qcow2Extent</c>, <c>Qcow2CheckResult</c> or any other. The file that its Path property names is read anew.
     /// </summary>
     [Parameter(ParameterSetName = InputObjectSet, Mandatory = true, ValueFromPipeline = true)]
     [ValidateNotNullOrEmpty]
