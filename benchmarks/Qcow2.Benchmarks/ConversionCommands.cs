@@ -21,4 +21,13 @@ internal static class ConversionCommands
 
         DiskConverter.ConvertToQcow2(disk, destination, layout, overwrite: true, options);
     }
+
+    /// <summary>The numbers of <c>qemu-img measure</c>, in its words.</summary>
+    internal static void Measure(string path, TextWriter output)
+    {
+        using Qcow2Image image = Qcow2Image.Open(path, Qcow2OpenOptions.Sequential);
+        Qcow2MeasureResult result = ImageMeasure.ForDisk(image, Qcow2CreateOptions.Default, image);
+        output.WriteLine($"required size: {result.RequiredBytes}");
+        output.WriteLine($"fully allocated size: {result.FullyAllocatedBytes}");
+    }
 }

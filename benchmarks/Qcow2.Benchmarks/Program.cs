@@ -4,6 +4,7 @@ const string Usage = """
     qcow2-benchmarks convert SOURCE DESTINATION   an image to a raw file, which is replaced
     qcow2-benchmarks convert-qcow2 SOURCE DESTINATION [deflate|zstd] [THREADS]
                                                   an image, or a raw disk, to a qcow2 image, compressed or not
+    qcow2-benchmarks measure IMAGE                what a qcow2 image of its disk would take, as qemu-img measure prints it
     qcow2-benchmarks map IMAGE                    extents, as JSON that equals qemu-img map's
     qcow2-benchmarks check IMAGE                  checks an image, and prints the numbers that qemu-img check prints
     qcow2-benchmarks info IMAGE                   what an image's metadata says
@@ -32,6 +33,9 @@ switch (args)
         return 0;
     case ["convert-qcow2", string source, string destination, .. string[] how]:
         ConversionCommands.ToQcow2(source, destination, how);
+        return 0;
+    case ["measure", string image]:
+        ConversionCommands.Measure(image, Console.Out);
         return 0;
     case ["map", string image]:
         ReadingCommands.Map(image, Console.OpenStandardOutput());
