@@ -29,5 +29,9 @@ internal static class ConversionCommands
         Qcow2MeasureResult result = ImageMeasure.ForDisk(image, Qcow2CreateOptions.Default, image);
         output.WriteLine($"required size: {result.RequiredBytes}");
         output.WriteLine($"fully allocated size: {result.FullyAllocatedBytes}");
+        if (result.BitmapsBytes is long bitmaps)
+        {
+            output.WriteLine($"bitmaps size: {bitmaps}");
+        }
     }
 }
