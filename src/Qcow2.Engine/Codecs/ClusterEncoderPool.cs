@@ -4,7 +4,7 @@ using Qcow2.Engine.Format;
 
 namespace Qcow2.Engine.Codecs;
 
-/// <summary>Encoders of one type and level for any number of threads: as many as were ever in use at once. Safe to use from all of them.</summary>
+/// <summary>Encoders of one type and level, as many as were ever in use at once. Safe to use from many threads.</summary>
 internal sealed class ClusterEncoderPool(CompressionType type, int? level = null) : IDisposable
 {
     private readonly ConcurrentBag<ClusterEncoder> _idle = [];

@@ -143,7 +143,8 @@ public abstract class ClusterEncoderContract
         for (int level = 1; level <= MaxLevel; level += MaxLevel - 1)
         {
             using ClusterEncoder encoder = Create(level);
-            (byte[] Cluster, byte[]? Stream)[] pairs = [.. clusters.Select(cluster => (cluster, Encode(encoder, cluster))).Where(pair => pair.Item2 is not null)];
+            (byte[] Cluster, byte[]? Stream)[] pairs = [.. clusters.Select(cluster => (cluster, Encode(encoder, cluster)))];
+            pairs = [.. pairs.Where(pair => pair.Stream is not null)];
             BuiltImage image = new ImageBuilder
             {
                 ClusterBits = 16,

@@ -69,7 +69,8 @@ internal sealed class DeflateBlockWriter
         return bits;
     }
 
-    private static void WriteHeader(ref DeflateBitWriter writer, int type, bool isLast) => writer.Write((type << 1) | (isLast ? 1 : 0), HeaderBits);
+    private static void WriteHeader(ref DeflateBitWriter writer, int type, bool isLast)
+        => writer.Write((type << 1) | (isLast ? 1 : 0), HeaderBits);
 
     private static void WriteSymbols(ref DeflateBitWriter writer, DeflateSymbols symbols, HuffmanCode literals, HuffmanCode distances)
     {

@@ -1,8 +1,10 @@
+using System.Runtime.CompilerServices;
+
 namespace Qcow2.Engine.Codecs;
 
 /// <summary>
-/// Finds earlier places, at most a window back, that hold the same bytes. Places whose first three bytes have the same hash are chained, the
-/// latest first.
+/// Finds earlier places, at most a window back, that hold the same bytes. Places whose first three bytes have the same hash are
+/// chained, the latest first.
 /// </summary>
 internal sealed unsafe class MatchFinder(MatchEffort effort)
 {
@@ -90,12 +92,14 @@ internal sealed unsafe class MatchFinder(MatchEffort effort)
         return distance == 0 ? 0 : longest;
     }
 
-    private static ushort ReadTwo(byte* place) => *(ushort*)place;
+    private static ushort ReadTwo(byte* place) => Unsafe.ReadUnaligned<ushort>(place);
+
+    private static ulong ReadEight(byte* place) => Unsafe.ReadUnaligned<ulong>(place);
 
     private static int CommonLength(byte* first, byte* second, int limit)
     {
         int length = 0;
-        while (length <= limit - sizeof(ulong) && *(ulong*)(first + length) == *(ulong*)(second + length))
+        while (length <= limit - sizeof(ulong) && ReadEight(first + length) == ReadEight(second + length))
         {
             length += sizeof(ulong);
         }

@@ -1,7 +1,9 @@
 #if NET
 namespace Qcow2.Engine.Codecs;
 
-/// <summary>Raw deflate by .NET's zlib. Holds nothing between two clusters, because .NET 8 to 10 export no way to start a stream again.</summary>
+/// <summary>
+/// Raw deflate by .NET's zlib. Holds nothing between two clusters, because .NET 8 to 10 export no way to start a stream again.
+/// </summary>
 internal sealed unsafe class NativeDeflateEncoder(int level) : ClusterEncoder
 {
     // As QEMU has it: 2^15 symbols a block.

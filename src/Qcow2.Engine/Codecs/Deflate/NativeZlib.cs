@@ -48,7 +48,8 @@ internal static unsafe class NativeZlib
         = (delegate* unmanaged<Stream*, int, int>)Find("CompressionNative_InflateReset2_");
 
     /// <summary>Whether the library and the functions that are needed were found.</summary>
-    internal static bool IsAvailable { get; } = DeflateInitFunction is not null && DeflateFunction is not null && DeflateEndFunction is not null
+    internal static bool IsAvailable { get; }
+        = DeflateInitFunction is not null && DeflateFunction is not null && DeflateEndFunction is not null
         && InflateInitFunction is not null && InflateFunction is not null && InflateEndFunction is not null;
 
     internal static int DeflateInit(Stream* stream, int level, int windowBits, int memoryLevel)
@@ -84,7 +85,8 @@ internal static unsafe class NativeZlib
         return NativeLibrary.TryLoad(name, typeof(DeflateStream).Assembly, null, out nint library) ? library : 0;
     }
 
-    private static nint Find(string function) => Library != 0 && NativeLibrary.TryGetExport(Library, function, out nint address) ? address : 0;
+    private static nint Find(string function)
+        => Library != 0 && NativeLibrary.TryGetExport(Library, function, out nint address) ? address : 0;
 
     /// <summary>A stream as the functions see it; zlib's own is behind <see cref="State"/>.</summary>
     [StructLayout(LayoutKind.Sequential)]

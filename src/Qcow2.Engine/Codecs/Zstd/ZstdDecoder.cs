@@ -60,13 +60,6 @@ internal sealed unsafe class ZstdDecoder : ClusterDecoder
             fixed (byte* source = compressed)
             fixed (byte* destination = cluster)
             {
-                // One frame of a whole cluster, as everybody writes them, is decoded in one piece.
-                nuint frame = Methods.ZSTD_findFrameCompressedSize(source, (nuint)compressed.Length);
-                if (!Methods.ZSTD_isError(frame) && Methods.ZSTD_getFrameContentSize(source, frame) == (ulong)cluster.Length)
-                {
-                    return Methods.ZSTD_decompressDCtx(_state, destination, (nuint)cluster.Length, source, frame) == (nuint)cluster.Length;
-                }
-
                 var input = new ZSTD_inBuffer_s { src = source, size = (nuint)compressed.Length };
                 var output = new ZSTD_outBuffer_s { dst = destination, size = (nuint)cluster.Length };
                 while (true)
