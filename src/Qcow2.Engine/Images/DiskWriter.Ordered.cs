@@ -112,6 +112,12 @@ internal sealed partial class DiskWriter
 
             lock (_gate)
             {
+                if (_geometry.IsExtendedL2 && StaysWhereItIs(offset))
+                {
+                    // Its parts need a plan each, and the second would wait for the first one, which is not carried out before.
+                    return new ReservedWrite(offset, Math.Min(length, ClusterSize - _geometry.OffsetInCluster(offset)), null);
+                }
+
                 if (MakePlan(offset, length) is WritePlan plan)
                 {
                     // Where subclusters have data or a place already, the whole cluster is written.
@@ -121,6 +127,18 @@ internal sealed partial class DiskWriter
                 }
             }
         }
+    }
+
+    /// <summary>Whether a cluster gets no other place by being written, so that the order of writing changes nothing.</summary>
+    private bool StaysWhereItIs(long offset)
+    {
+        if (_inFlight.Contains(offset >> ClusterBits))
+        {
+            return false;
+        }
+
+        EnsureTable(offset);
+        return KeepsHost(_map.GetEntry(offset).Entry, offset);
     }
 
     /// <summary>Writes runs of subclusters; in the others nothing is ever read.</summary>
