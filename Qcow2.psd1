@@ -14,6 +14,7 @@
     VariablesToExport    = @()
     CmdletsToExport      = @(
         'Checkpoint-Qcow2Image'
+        'Compare-Qcow2Image'
         'Convert-Qcow2Image'
         'Export-Qcow2Snapshot'
         'Get-Qcow2Extent'

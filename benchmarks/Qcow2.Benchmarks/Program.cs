@@ -7,6 +7,7 @@ const string Usage = """
     qcow2-benchmarks measure IMAGE                what a qcow2 image of its disk would take, as qemu-img measure prints it
     qcow2-benchmarks map IMAGE                    extents, as JSON that equals qemu-img map's
     qcow2-benchmarks check IMAGE                  checks an image, and prints the numbers that qemu-img check prints
+    qcow2-benchmarks compare IMAGE OTHER          two disks, as qemu-img compare does; what is called .raw is raw
     qcow2-benchmarks info IMAGE                   what an image's metadata says
     qcow2-benchmarks info-many FOLDER             the same for every image of a folder, in one process
     qcow2-benchmarks open-many FOLDER             opens every image of a folder, with its chain, and reads its first sector
@@ -43,6 +44,8 @@ switch (args)
     case ["check", string image]:
         ReadingCommands.Check(image, Console.Out);
         return 0;
+    case ["compare", string image, string other]:
+        return CompareCommand.Compare(image, other, Console.Out);
     case ["info", string image]:
         ReadingCommands.Info(image, Console.Out);
         return 0;

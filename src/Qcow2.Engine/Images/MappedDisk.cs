@@ -29,6 +29,10 @@ internal sealed class MappedDisk : VirtualDisk
     /// <summary>Refuses all reads from now on: the snapshot was deleted, and its clusters may hold anything.</summary>
     internal void Retire() => _isRetired = true;
 
+    /// <inheritdoc/>
+    internal override DiskOrigin? Origin => new DiskOrigin(
+        _resources.Image.Identity, _resources.Data.Identity, Map.TableOffset, _resources.Header.EncryptionMethod, IsFixed: !_resources.IsWritable);
+
     /// <summary>Where the disk's clusters are.</summary>
     internal ClusterMap Map { get; }
 

@@ -44,6 +44,9 @@ public sealed partial class Qcow2Image : VirtualDisk
     /// <inheritdoc/>
     public override VirtualDisk? Backing => _resources.Backing;
 
+    /// <inheritdoc/>
+    internal override DiskOrigin? Origin => _active.Origin;
+
     /// <summary>The image's header.</summary>
     public Qcow2Header Header => _writer?.Header ?? _resources.Header;
 

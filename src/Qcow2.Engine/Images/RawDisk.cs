@@ -1,4 +1,5 @@
 using System.Buffers;
+using Qcow2.Engine.Format;
 using Qcow2.Engine.Storage;
 
 namespace Qcow2.Engine;
@@ -23,6 +24,10 @@ public sealed class RawDisk : VirtualDisk
 
     /// <inheritdoc/>
     public override long Length => Volatile.Read(ref _length);
+
+    /// <inheritdoc/>
+    internal override DiskOrigin? Origin
+        => new DiskOrigin(_storage.Identity, _storage.Identity, DiskOrigin.NoTable, EncryptionMethod.None, IsFixed: true);
 
     /// <inheritdoc/>
     public override bool CanWrite { get; }

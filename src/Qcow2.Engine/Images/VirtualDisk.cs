@@ -19,6 +19,9 @@ public abstract class VirtualDisk : IDisposable
     /// <summary>The disk that shows through where this one has nothing; null at the end of a chain.</summary>
     public virtual VirtualDisk? Backing => null;
 
+    /// <summary>What the disk's own bytes are made from; null where that is not known.</summary>
+    internal virtual DiskOrigin? Origin => null;
+
     /// <summary>Reads at a position.</summary>
     /// <param name="offset">Where to start, in bytes; 0 or more.</param>
     /// <param name="buffer">Where the bytes go.</param>

@@ -23,6 +23,9 @@ internal sealed class ClusterMap
         _l2 = l2;
     }
 
+    /// <summary>Host offset of the L1 table.</summary>
+    internal long TableOffset => _l1.Offset;
+
     /// <summary>Finds what lies at a guest offset and how far it goes on.</summary>
     /// <param name="offset">Guest offset; inside what the L1 table covers.</param>
     /// <param name="maxLength">Most bytes wanted; at least 1.</param>

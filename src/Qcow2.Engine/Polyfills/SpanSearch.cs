@@ -16,6 +16,47 @@ internal static class SpanSearch
 #endif
     }
 
+    /// <summary>Where the first byte is that is not zero; -1 if there is none.</summary>
+    internal static int IndexOfNonzero(ReadOnlySpan<byte> bytes)
+    {
+#if NET
+        return bytes.IndexOfAnyExcept((byte)0);
+#else
+        int start = CountLeadingZeroWords(MemoryMarshal.Cast<byte, ulong>(bytes)) * sizeof(ulong);
+        for (int i = start; i < bytes.Length; i++)
+        {
+            if (bytes[i] != 0)
+            {
+                return i;
+            }
+        }
+
+        return -1;
+#endif
+    }
+
+    /// <summary>Where two runs of bytes of one length first differ; -1 if they do not.</summary>
+    internal static int IndexOfDifference(ReadOnlySpan<byte> bytes, ReadOnlySpan<byte> others)
+    {
+#if NET
+        int common = bytes.CommonPrefixLength(others);
+        return common == bytes.Length ? -1 : common;
+#else
+        if (bytes.SequenceEqual(others))
+        {
+            return -1;
+        }
+
+        int index = 0;
+        while (bytes[index] == others[index])
+        {
+            index++;
+        }
+
+        return index;
+#endif
+    }
+
     /// <summary>Whether every bit is one.</summary>
     internal static bool IsAllOnes(ReadOnlySpan<byte> bytes)
     {

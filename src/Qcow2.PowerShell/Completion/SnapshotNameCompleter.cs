@@ -2,6 +2,7 @@ using System.Collections;
 using System.Management.Automation;
 using System.Management.Automation.Language;
 using Qcow2.Engine;
+using Qcow2.PowerShell.Commands;
 using Qcow2.PowerShell.Infrastructure;
 
 namespace Qcow2.PowerShell.Completion;
@@ -12,7 +13,13 @@ public sealed class SnapshotNameCompleter : IArgumentCompleter
     /// <inheritdoc/>
     public IEnumerable<CompletionResult> CompleteArgument(
         string commandName, string parameterName, string wordToComplete, CommandAst commandAst, IDictionary fakeBoundParameters)
-        => Complete(parameterName, wordToComplete, BoundImages.Read(fakeBoundParameters).SelectMany(image => image.Snapshots));
+    {
+        bool isDifference = string.Equals(parameterName, nameof(CompareQcow2ImageCommand.DifferenceSnapshotName), StringComparison.OrdinalIgnoreCase);
+        IDictionary images = isDifference
+            ? new Hashtable { [nameof(ImageCmdlet.LiteralPath)] = fakeBoundParameters[nameof(CompareQcow2ImageCommand.DifferencePath)] }
+            : fakeBoundParameters;
+        return Complete(parameterName, wordToComplete, BoundImages.Read(images).SelectMany(image => image.Snapshots));
+    }
 
     private static IEnumerable<CompletionResult> Complete(string parameterName, string word, IEnumerable<Qcow2Snapshot> snapshots)
     {

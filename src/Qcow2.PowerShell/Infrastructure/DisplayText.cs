@@ -133,6 +133,31 @@ public static class DisplayText
         return result.FindingCount > Shown ? $"{lines}{Environment.NewLine}and {result.FindingCount - Shown} more" : lines;
     }
 
+    /// <summary>Where two disks first differ: <c>0x1f000</c>, <c>0x1f000 (allocation)</c>, <c>size</c>; empty if they are equal.</summary>
+    /// <param name="result">What a comparison found.</param>
+    public static string FirstDifference(Qcow2CompareResult result)
+        => result.FirstDifference is long offset ? Offset(offset)
+            : result.FirstAllocationDifference is long allocation ? $"{Offset(allocation)} (allocation)"
+            : !result.AreEqual && result.IsSizeDifferent ? "size"
+            : "";
+
+    /// <summary>The first ranges of a comparison, each on a line: <c>0x1f000, 8 KiB</c>.</summary>
+    /// <param name="result">What a comparison found.</param>
+    public static string Ranges(Qcow2CompareResult result)
+    {
+        const int Shown = 10;
+        DiskRange[] ranges = result.Ranges ?? [];
+        string lines = string.Join(Environment.NewLine, ranges.Take(Shown).Select(range => $"{Offset(range.Offset)}, {Size(range.Length)}"));
+        long more = (result.RangeCount ?? ranges.Length) - Math.Min(Shown, ranges.Length);
+        return more > 0 ? $"{lines}{Environment.NewLine}and {more} more".TrimStart() : lines;
+    }
+
+    /// <summary>A file as it is seen from another: its name if both lie in one folder, else its path.</summary>
+    /// <param name="path">The file's path.</param>
+    /// <param name="beside">The other file's path.</param>
+    public static string NameBeside(string? path, string? beside)
+        => string.Equals(System.IO.Path.GetDirectoryName(path), System.IO.Path.GetDirectoryName(beside), StringComparison.Ordinal) ? FileName(path) : Printable(path);
+
     /// <summary>What is special about an image, in a few words: <c>v2, zstd, encrypted (LUKS), in use</c>.</summary>
     /// <param name="image">The image.</param>
     public static string Features(Qcow2ImageInfo image) => string.Join(", ", FeaturesOf(image));

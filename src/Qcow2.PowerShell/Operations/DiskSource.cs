@@ -22,15 +22,17 @@ internal sealed record DiskSource(string Path, DiskImageFormat Format, Qcow2Open
     /// <param name="format">What the user says it is; null for nothing.</param>
     /// <param name="options">How to open it.</param>
     /// <param name="snapshot">The snapshot that is meant; null for the active disk.</param>
-    internal static DiskSource Of(ImageInput input, DiskImageFormat? format, Qcow2OpenOptions options, string? snapshot)
+    /// <param name="parameter">The parameter that says the format, with its dash.</param>
+    internal static DiskSource Of(
+        ImageInput input, DiskImageFormat? format, Qcow2OpenOptions options, string? snapshot, string parameter = "-SourceFormat")
     {
         DiskImageFormat? known = format ?? input.Object switch
         {
-            null => null,
+            null or Qcow2CompareResult or Qcow2MeasureResult => null, // These are said of raw disks, too.
             Qcow2ImageInfo { Format: "raw" } => DiskImageFormat.Raw,
             _ => DiskImageFormat.Qcow2,
         };
-        var source = new DiskSource(input.Path, FormatOf(input.Path, known, "-SourceFormat"), options, snapshot);
+        var source = new DiskSource(input.Path, FormatOf(input.Path, known, parameter), options, snapshot);
         return source.Format == DiskImageFormat.Qcow2 || snapshot is null
             ? source
             : throw ImageCmdletException.NotPossible($"{input.Path}: a raw disk has no snapshots.");

@@ -12,6 +12,7 @@ public sealed class CompletionTests(ModuleSession session) : IClassFixture<Modul
     [InlineData("Get-Qcow2Extent -LiteralPath ./snapshots.qcow2 -SnapshotName 'v", "'vor dem Größenwechsel'")]
     [InlineData("Get-Qcow2Extent -InputObject $image -SnapshotName f", "first")]
     [InlineData("Get-Qcow2Snapshot s*.qcow2 -Name f", "first")]
+    [InlineData("Compare-Qcow2Image nowhere.qcow2 snapshots.qcow2 -DifferenceSnapshotName f", "first")]
     [InlineData("Convert-Qcow2Image x -BackingFormat ", "qcow2", "raw")]
     [InlineData("Convert-Qcow2Image x -ReferencePolicy ", "Confine", "Follow", "Forbid")]
     public void Offers(string line, params string[] expected)
@@ -27,6 +28,7 @@ public sealed class CompletionTests(ModuleSession session) : IClassFixture<Modul
     [InlineData("Get-Qcow2Snapshot -Name ")]
     [InlineData("Get-Qcow2Snapshot $null -Name ")]
     [InlineData("Get-Qcow2Snapshot -InputObject 5 -Name ")]
+    [InlineData("Compare-Qcow2Image snapshots.qcow2 -DifferenceSnapshotName ")]
     [InlineData("Get-Qcow2Snapshot text.qcow2 -Name ")]
     public void Never_fails(string line)
     {

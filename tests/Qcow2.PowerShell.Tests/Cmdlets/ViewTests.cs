@@ -33,6 +33,7 @@ public sealed class ViewTests(ModuleSession session) : IClassFixture<ModuleSessi
     [InlineData("[Qcow2.Engine.Qcow2Extent] @{ Path = \"/x/$args\"; FilePath = \"/x/$args\" }")]
     [InlineData("[Qcow2.Engine.Qcow2Bitmap] @{ Path = \"/x/$args\"; Name = \"$args\" }")]
     [InlineData("[Qcow2.Engine.Qcow2CheckResult] @{ Path = \"/x/$args\"; Findings = @([Qcow2.Engine.Qcow2CheckFinding] @{ Message = \"$args\" }) }")]
+    [InlineData("[Qcow2.Engine.Qcow2CompareResult] @{ Path = \"/x/$args\"; DifferencePath = \"/y/$args\" }")]
     [InlineData("[Qcow2.Engine.Qcow2MeasureResult] @{ Path = \"/x/$args\" }")]
     [InlineData("[Qcow2.Engine.Qcow2CheckFinding] @{ Message = \"$args\" }")]
     public void Lets_no_control_character_through(string script)
