@@ -63,6 +63,7 @@ internal sealed partial class DiskWriter
             else if (sparseSize > 0 && plan.IsFresh && !IsEncrypted)
             {
                 SparseBlocks.Write(_resources.Data, plan.ToHost(plan.DataOffset), plan.DataOffset, data, sparseSize);
+                ReachLastCluster(plan, data);
             }
             else
             {
@@ -126,6 +127,17 @@ internal sealed partial class DiskWriter
                     return new ReservedWrite(offset, (int)plan.DataLength, plan);
                 }
             }
+        }
+    }
+
+    /// <summary>A file may end inside its last data cluster, but not before it, so something of that is written even if it is all zeros.</summary>
+    private void ReachLastCluster(WritePlan plan, ReadOnlySpan<byte> data)
+    {
+        ReadOnlySpan<byte> last = data.Slice((data.Length - 1) & ~(ClusterSize - 1));
+        if (SpanSearch.IsAllZero(last))
+        {
+            ReadOnlySpan<byte> end = last.Slice(Math.Max(0, last.Length - SectorCipher.SectorSize));
+            _resources.Data.Write(plan.ToHost(plan.DataOffset + data.Length - end.Length), end);
         }
     }
 

@@ -13,7 +13,7 @@ public sealed class ConversionModelTests : IDisposable
 
     private readonly TempFolder _folder = new();
 
-    public static TheoryData<int> Numbers => [.. Enumerable.Range(0, TestRounds.Times(60))];
+    public static TheoryData<int> Numbers => [.. Enumerable.Range(0, TestRounds.Times(25))];
 
     public void Dispose() => _folder.Dispose();
 
