@@ -176,6 +176,17 @@ check() {
     done
 }
 
+# compare ROW IMAGE FORMAT OTHER FORMAT: both say that the two are the same, and take so long.
+compare() {
+    local row=$1 image=$2 format=$3 other=$4 other_format=$5 round
+    wanted "$row" || return 0
+    for ((round = 0; round < rounds; round++)); do
+        run "$row" qemu-img qemu-img compare -f "$format" -F "$other_format" "$image" "$other"
+        run "$row" engine "$ours" compare "$image" "$other"
+        same cmp "$out/engine.text" "$out/qemu-img.text"
+    done
+}
+
 each_with_qemu_img='for image in many/*.qcow2; do qemu-img info --output=json "$image"; done'
 many_info() {
     if [[ $2 == engine ]]; then run "$1" engine "$ours" info-many many; else run "$1" qemu-img bash -c "$each_with_qemu_img"; fi
@@ -229,6 +240,15 @@ check '1 TiB sparse: check' sparse.qcow2
 check '1 TiB preallocated: check' preallocated.qcow2
 check 'plain: check' plain.qcow2
 check 'deflate: check' deflate.qcow2
+
+compare '1 TiB sparse: compare with itself' sparse.qcow2 qcow2 sparse.qcow2 qcow2
+if wanted '1 TiB sparse: compare with a copy'; then
+    cp --sparse=always sparse.qcow2 "$out/copy.qcow2"
+    compare '1 TiB sparse: compare with a copy' sparse.qcow2 qcow2 "$out/copy.qcow2" qcow2
+    rm "$out/copy.qcow2"
+fi
+compare 'plain: compare with its raw disk' plain.qcow2 qcow2 root.raw raw
+compare 'deflate: compare with its raw disk' deflate.qcow2 qcow2 root.raw raw
 
 module=$(compgen -G "$here/../out/Qcow2/*/Qcow2.psd1" | sort -V | tail -n 1) || true
 if [[ -n $module ]] && command -v pwsh > /dev/null; then
