@@ -44,7 +44,7 @@ Describe 'Compare-Qcow2Image' {
         Copy-Item v3.qcow2, zstd.qcow2 copies
         $results = Get-Item v3.qcow2, zstd.qcow2 | Compare-Qcow2Image -DifferencePath { "copies/$($_.Name)" }
         $results.AreEqual | Should -Be $true, $true
-        $results[1].DifferencePath | Should -Be (Join-Path $TestDrive copies zstd.qcow2)
+        $results[1].DifferencePath | Should -Be (Join-Path $TestDrive 'copies/zstd.qcow2')
     }
 
     It 'compares snapshots' {

@@ -22,8 +22,8 @@ internal sealed class DiskLayers
     internal static bool AreSame(DiskLayers layers, DiskExtent extent, DiskLayers others, DiskExtent other)
     {
         // The legacy method has no key of its own: what a cluster decrypts to depends on the passphrase that each was opened with.
-        if (layers.OriginOf(extent) is not { IsFixed: true, Encryption: not EncryptionMethod.Aes } origin
-            || others.OriginOf(other) is not { IsFixed: true, Encryption: not EncryptionMethod.Aes } otherOrigin)
+        if (layers.OriginOf(extent) is not { Encryption: not EncryptionMethod.Aes } origin
+            || others.OriginOf(other) is not { Encryption: not EncryptionMethod.Aes } otherOrigin)
         {
             return false;
         }

@@ -8,7 +8,9 @@ namespace Qcow2.Engine;
 /// <param name="Data">The file that standard clusters lie in.</param>
 /// <param name="Table">Where the L1 table lies, which tells an image's disk from its snapshots; <see cref="NoTable"/> for a raw disk.</param>
 /// <param name="Encryption">How the data is encrypted.</param>
-/// <param name="IsFixed">Whether the tables stay as they are: not where the image is open for writing.</param>
+/// <param name="IsFixed">
+/// Whether the tables are those of the file: of an image that is open for writing they are not, so that it is like itself only.
+/// </param>
 internal readonly record struct DiskOrigin(FileIdentity Image, FileIdentity Data, long Table, EncryptionMethod Encryption, bool IsFixed)
 {
     /// <summary>The table of a disk that has none.</summary>
