@@ -21,6 +21,15 @@ public static class DiskComparer
     /// <summary>Large enough that what many small clusters are looked up by is read once, small enough to share the work evenly.</summary>
     private const long MinPartLength = 8L << 20;
 
+    /// <summary>Parts that are enough to share the work; up to <see cref="LongPartLength"/>, parts get longer rather than more.</summary>
+    private const int EnoughParts = 128;
+
+    /// <summary>
+    /// Data can lie close together, so that longer parts would leave it to one thread. Shorter ones cost time, because some file systems
+    /// look for the next hole page by page, from the start of every part anew.
+    /// </summary>
+    private const long LongPartLength = 32L << 20;
+
     private const int MaxParts = 8192;
 
     /// <summary>
@@ -119,7 +128,7 @@ public static class DiskComparer
     private static IEnumerable<(int Index, DiskRange Range)> PartsOf(long length)
     {
         long partLength = MinPartLength;
-        while (partLength < length / MaxParts)
+        while (partLength < Math.Max(length / MaxParts, Math.Min(length / EnoughParts, LongPartLength)))
         {
             partLength *= 2;
         }
