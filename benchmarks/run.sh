@@ -3,30 +3,35 @@
 # Usage: run.sh [--rounds N] [--data FOLDER] [--only PATTERN] [--results FILE] [--note TEXT] [--no-report]
 #   --rounds   runs of each program in each row, alternating (7)
 #   --data     where the images are built, 15 GB, better in memory (${TMPDIR:-/dev/shm}/qcow2-benchmarks)
-#   --only     only the rows whose name contains PATTERN, with --no-report implied; or 'writing' or 'chains', only that table
+#   --only     only the rows whose name contains PATTERN, with --no-report implied; or 'main', 'writing' or 'chains', only that table
 #   --results  where the single runs are written, a line each (results.tsv in the data folder)
 #   --note     what else a reader of the table should know of this run
 # Needs qemu-img, mke2fs (e2fsprogs), GNU time and the .NET SDK; pwsh and a staged module (./build.ps1) for their rows.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-rounds=7 data=${TMPDIR:-/dev/shm}/qcow2-benchmarks only='' results='' note='' report=yes
+rounds=7 tables='main writing chains' data=${TMPDIR:-/dev/shm}/qcow2-benchmarks only='' results='' note='' report=yes
 while (($#)); do
     case $1 in
         --rounds) rounds=$2; shift 2 ;;
         --data) data=$2; shift 2 ;;
-        --only) only=$2; [[ $only == writing || $only == chains ]] || report=no; shift 2 ;;
+        --only)
+            case $2 in main | writing | chains) tables=$2 ;; *) only=$2 report=no ;; esac
+            shift 2
+            ;;
         --results) results=$2; shift 2 ;;
         --note) note=$2; shift 2 ;;
         --no-report) report=no; shift ;;
         *) sed -n '2,10s/^# //p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
     esac
 done
+has() { [[ " $tables " == *" $1 "* ]]; }
+
 mkdir -p "$data"
 results=${results:-$data/results.tsv}
 
 dotnet build -nodeReuse:false --configuration Release --verbosity quiet "$here/Qcow2.Benchmarks" >&2
 ours=$here/Qcow2.Benchmarks/bin/Release/net10.0/qcow2-benchmarks
-[[ $only == writing || $only == chains ]] || "$here/prepare.sh" "$data" "$ours"
+! has main || "$here/prepare.sh" "$data" "$ours"
 
 out=$data/out
 rm -rf "$out"
@@ -46,7 +51,7 @@ run() {
         'BEGIN { printf "%s\t%s\t%.4f\t%.2f\t%d\n", row, program, end - begin, user + sys, peak }' | tee -a "$results" >&2
 }
 
-wanted() { [[ $1 == *"$only"* ]]; }
+wanted() { has main && [[ $1 == *"$only"* ]]; }
 
 same() {
     "$@" > /dev/null || { echo "the results differ: $*" >&2; exit 1; }
@@ -260,17 +265,17 @@ if [[ -n $module ]] && command -v pwsh > /dev/null; then
 fi
 
 writes=${results%.tsv}-writing.tsv
-if wanted 'writing'; then
+if has writing && [[ -z $only ]]; then
     describe_machine > "$writes"
     "$here/writing.sh" "$rounds" "$data" "$ours" "$writes"
     [[ $report == no ]] || "$ours" report-writing "$writes" "$here/README.md"
 fi
 
 chains=${results%.tsv}-chains.tsv
-if wanted 'chains'; then
+if has chains && [[ -z $only ]]; then
     describe_machine > "$chains"
     "$here/chains.sh" "$rounds" "$data" "$ours" "$chains"
     [[ $report == no ]] || "$ours" report-chains "$chains" "$here/README.md"
 fi
 
-[[ $report == no || $only == writing || $only == chains ]] || "$ours" report "$results" "$here/README.md"
+[[ $report == no ]] || ! has main || "$ours" report "$results" "$here/README.md"

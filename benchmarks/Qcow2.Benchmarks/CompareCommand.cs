@@ -5,8 +5,6 @@ namespace Qcow2.Benchmarks;
 /// <summary>Compares two disks and prints what <c>qemu-img compare</c> prints.</summary>
 internal static class CompareCommand
 {
-    private static readonly Qcow2OpenOptions Options = new() { L2CacheSize = DiskComparer.SuitableL2CacheSize };
-
     internal static int Compare(string path, string differencePath, TextWriter output)
     {
         using VirtualDisk disk = Open(path);
@@ -17,5 +15,5 @@ internal static class CompareCommand
     }
 
     private static VirtualDisk Open(string path)
-        => path.EndsWith(".raw", StringComparison.Ordinal) ? RawDisk.Open(path) : Qcow2Image.Open(path, Options);
+        => path.EndsWith(".raw", StringComparison.Ordinal) ? RawDisk.Open(path) : Qcow2Image.Open(path, Qcow2OpenOptions.Sequential);
 }

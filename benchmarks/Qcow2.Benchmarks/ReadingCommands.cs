@@ -16,7 +16,7 @@ internal static class ReadingCommands
     /// <summary>The same text as <c>qemu-img map --output=json</c>, so that the two can be compared byte for byte.</summary>
     internal static void Map(string path, Stream output)
     {
-        using var image = Qcow2Image.Open(path);
+        using var image = Qcow2Image.Open(path, Qcow2OpenOptions.Sequential);
         using var text = new StreamWriter(output, new UTF8Encoding(false), 1 << 16) { NewLine = "\n" };
         string separator = "[";
         foreach (DiskExtent extent in image.GetExtents())

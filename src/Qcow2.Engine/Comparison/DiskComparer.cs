@@ -32,12 +32,6 @@ public static class DiskComparer
 
     private const int MaxParts = 8192;
 
-    /// <summary>
-    /// Memory for L2 tables that suits a comparison, which goes through a disk once: see <see cref="Qcow2OpenOptions.L2CacheSize"/>. In bytes,
-    /// for each disk.
-    /// </summary>
-    public const long SuitableL2CacheSize = 4L << 20;
-
     /// <summary>Compares two disks. Where one ends, it is compared as if zeros followed.</summary>
     /// <param name="disk">One disk.</param>
     /// <param name="difference">The other one.</param>

@@ -34,7 +34,7 @@ public static class ImageOptimizer
         Qcow2OptimizeResult result;
 
         // The image is locked by now, by what is to replace it. It is closed before it is replaced, which Windows demands.
-        using (Qcow2Image source = Qcow2Image.Open(fullPath, options.Open with { Writable = false, ForceShare = true }, cancellationToken))
+        using (Qcow2Image source = Qcow2Image.Open(fullPath, HowToRead(options), cancellationToken))
         {
             RequireUnchanged(source.Header, model, fullPath);
             source.EnsureReadable();
@@ -111,6 +111,9 @@ public static class ImageOptimizer
                 + "which would not be kept. Remove the snapshot first, or leave the image as it is.");
         }
     }
+
+    private static Qcow2OpenOptions HowToRead(ImageOptimizeOptions options)
+        => options.Open with { Writable = false, ForceShare = true, L2CacheSize = Qcow2OpenOptions.Sequential.L2CacheSize };
 
     private static void RequireUnchanged(Qcow2Header header, Qcow2Header model, string path)
     {

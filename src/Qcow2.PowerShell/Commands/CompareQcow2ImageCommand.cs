@@ -135,12 +135,6 @@ public sealed class CompareQcow2ImageCommand : DiskReadingCmdlet
     public int ThrottleLimit { get; set; } = DiskCompareOptions.Default.ThrottleLimit;
 
     /// <inheritdoc/>
-    private protected override Qcow2OpenOptions OptionsFor(string imagePath) => base.OptionsFor(imagePath) with
-    {
-        L2CacheSize = DiskComparer.SuitableL2CacheSize,
-    };
-
-    /// <inheritdoc/>
     private protected override void ProcessImage(ImageInput image)
     {
         DiskSource source = DiskSource.Of(image, SourceFormat, OptionsFor(image.Path), SnapshotOf(image));

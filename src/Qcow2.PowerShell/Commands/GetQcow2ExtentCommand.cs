@@ -63,7 +63,11 @@ public sealed class GetQcow2ExtentCommand : DiskCmdlet
     public long Length { get; set; } = long.MaxValue;
 
     /// <inheritdoc/>
-    private protected override Qcow2OpenOptions OptionsFor(string imagePath) => base.OptionsFor(imagePath) with { ForceShare = true };
+    private protected override Qcow2OpenOptions OptionsFor(string imagePath) => base.OptionsFor(imagePath) with
+    {
+        ForceShare = true,
+        L2CacheSize = Qcow2OpenOptions.Sequential.L2CacheSize,
+    };
 
     /// <inheritdoc/>
     private protected override void ProcessImage(ImageInput image)

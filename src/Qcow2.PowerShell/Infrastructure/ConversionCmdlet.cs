@@ -225,6 +225,6 @@ public abstract partial class ConversionCmdlet : DiskReadingCmdlet
         }
 
         DiskImageFormat format = DiskSource.FormatOf(path, DestinationFormat, "-DestinationFormat");
-        return new ExistingDisk(path, format, new Qcow2OpenOptions { Writable = true, Passphrase = Unseal(DestinationPassphrase) }, TargetIsZero);
+        return new ExistingDisk(path, format, Qcow2OpenOptions.Sequential with { Writable = true, Passphrase = Unseal(DestinationPassphrase) }, TargetIsZero);
     }
 }

@@ -118,11 +118,14 @@ public sealed class ConvertTests : IDisposable
     public void Short_work_shows_no_progress()
         => Assert.Empty(_session.With("v3").Run("Convert-Qcow2Image v3.qcow2 disk.raw").Progress);
 
-    [Fact]
-    public async Task Long_work_shows_progress_and_stops_at_once()
+    [Theory]
+    [InlineData("Convert-Qcow2Image slow.qcow2 slow.raw", ".slow.raw*")]
+    [InlineData("Convert-Qcow2Image slow.qcow2 slow-copy.qcow2 -Compress", ".slow-copy.qcow2*")]
+    [InlineData("Optimize-Qcow2Image slow.qcow2", ".slow.qcow2*")]
+    public async Task Long_work_shows_progress_and_stops_at_once(string script, string unfinished)
     {
         SlowImage.Write(_session.File("slow.qcow2"));
-        using PowerShellPipeline shell = _session.Start("Convert-Qcow2Image slow.qcow2 slow.raw");
+        using PowerShellPipeline shell = _session.Start(script);
         Task<PSDataCollection<PSObject>> running = shell.InvokeAsync();
         var waiting = Stopwatch.StartNew();
         while (shell.Streams.Progress.Count < 2 && waiting.Elapsed < TimeSpan.FromSeconds(60))
@@ -133,7 +136,7 @@ public sealed class ConvertTests : IDisposable
         ProgressRecord[] records = [.. shell.Streams.Progress];
         Assert.NotEmpty(records);
         Assert.Contains("of 512 GiB", records[0].StatusDescription, StringComparison.Ordinal);
-        Assert.NotEmpty(Directory.GetFiles(_session.Folder.Path, ".slow.raw*"));
+        Assert.NotEmpty(Directory.GetFiles(_session.Folder.Path, unfinished));
 
         var stopping = Stopwatch.StartNew();
         shell.Stop();
