@@ -30,8 +30,20 @@ internal static unsafe class LibC
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     internal static extern int FileControl(SafeHandle file, int command, ref FileLock argument);
 
+    internal const int ErrorInputOutput = 5; // EIO
     internal const int ErrorNoSpace = 28; // ENOSPC
+    internal static readonly int ErrorQuota = IsMacOS ? 69 : 122; // EDQUOT
     internal const int PunchHole = 0x03; // FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE
+
+    internal static readonly int OpenReadOnlyAndCloseOnExecute = IsMacOS ? 0x1000000 : 0x80000; // O_RDONLY | O_CLOEXEC
+
+    [DllImport("libc", EntryPoint = "open", SetLastError = true)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    internal static extern int Open(byte* path, int flags);
+
+    [DllImport("libc", EntryPoint = "fsync", SetLastError = true)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    internal static extern int Flush(SafeHandle file);
 
     /// <summary>Linux only.</summary>
     [DllImport("libc", EntryPoint = "fallocate", SetLastError = true)]

@@ -2,9 +2,12 @@ namespace Qcow2.Engine.Storage;
 
 /// <summary>
 /// A file that is written beside its destination and moved over it when it is complete. Until then, and whatever goes
-/// wrong, the destination stays as it was and nothing is left behind. The new file gets the owner and the mode of the one that it replaces. What is replaced is locked meanwhile as if it were
-/// written: a virtual machine whose disk another file has taken the name of goes on with one that is gone when it ends.
+/// wrong, the destination stays as it was and nothing is left behind.
 /// </summary>
+/// <remarks>
+/// The new file gets the owner and the mode of the one that it replaces. What is replaced is locked meanwhile as if it were
+/// written: a virtual machine whose disk another file has taken the name of goes on with one that is gone when it ends.
+/// </remarks>
 public sealed class ReplacementFile : IDisposable
 {
     private readonly string _path;
@@ -50,9 +53,14 @@ public sealed class ReplacementFile : IDisposable
         }
     }
 
-    /// <summary>Moves the file into place. Flush the storage first if the bytes must survive a power failure.</summary>
+    /// <summary>How the new name is brought to the disk of the host, given the folder.</summary>
+    internal Action<string> FlushFolder { get; set; } = FolderFlush.Run;
+
+    /// <summary>
+    /// Moves the file into place, and sees to it that its name survives a power failure. Flush the storage first if the bytes must, too.
+    /// </summary>
     /// <exception cref="Qcow2Exception">A destination that may not be replaced, or is in use, came to exist meanwhile.</exception>
-    /// <exception cref="IOException">The file could not be moved.</exception>
+    /// <exception cref="IOException">The file could not be moved; or it is in place, but the host's disk could not take its name.</exception>
     public void Commit()
     {
         RequireReplaceable(_path, _overwrite);
@@ -60,6 +68,7 @@ public sealed class ReplacementFile : IDisposable
         _file.Dispose();
         Move(_file.Path, _path, _overwrite);
         _committed = true;
+        FlushFolder(System.IO.Path.GetDirectoryName(_path)!);
     }
 
     /// <summary>Closes the file, and removes it unless it was moved into place.</summary>

@@ -20,7 +20,8 @@ public abstract partial class ConversionCmdlet : DiskReadingCmdlet
 
     /// <summary>
     /// The format to write. By default it follows from the name of the destination: <c>Qcow2</c> for names that end in
-    /// <c>.qcow2</c> or <c>.qcow</c>, and <c>Raw</c> for all others.
+    /// <c>.qcow2</c> or <c>.qcow</c>, and <c>Raw</c> for all others, except those of other formats of disk images, such as <c>.vhdx</c> or <c>.vmdk</c>,
+    /// which are an error.
     /// </summary>
     /// <value>By the destination's name</value>
     [Parameter]

@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using Qcow2.Engine;
+using Qcow2.Engine.Storage;
 using Qcow2.PowerShell.Infrastructure;
 
 namespace Qcow2.PowerShell.Operations;
@@ -104,8 +105,8 @@ internal sealed record DiskSource(string Path, DiskImageFormat Format, Qcow2Open
 
     private static bool HasMagic(string path)
     {
-        using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 1);
+        using LocalFile file = LocalFile.OpenRead(path); // Refuses what is no file: a named pipe would wait for its other end.
         byte[] start = new byte[Magic.Length];
-        return file.Read(start, 0, start.Length) == start.Length && start.AsSpan().SequenceEqual(Magic);
+        return file.Read(0, start) == start.Length && start.AsSpan().SequenceEqual(Magic);
     }
 }

@@ -41,6 +41,46 @@ public sealed class ReplacementFileTests : IDisposable
     }
 
     [Fact]
+    public void Name_of_the_new_file_is_brought_to_the_disk_once_it_is_in_place()
+    {
+        string path = _folder.File("disk.raw");
+        var flushed = new List<string>();
+        using (var file = ReplacementFile.Create(path, overwrite: false))
+        {
+            file.Storage.Write(0, "new"u8);
+            file.FlushFolder = folder =>
+            {
+                flushed.Add(folder);
+                Assert.Equal([path], Directory.GetFiles(folder));
+            };
+            file.Commit();
+        }
+
+        Assert.Equal([_folder.Path], flushed);
+    }
+
+    [Fact]
+    public void Name_that_the_disk_could_not_take_is_reported_and_the_file_stays()
+    {
+        string path = _folder.File("disk.raw");
+        using (var file = ReplacementFile.Create(path, overwrite: false))
+        {
+            file.Storage.Write(0, "new"u8);
+            file.FlushFolder = _ => throw new IOException("broken disk");
+            Assert.Equal("broken disk", Assert.Throws<IOException>(file.Commit).Message);
+        }
+
+        Assert.Equal("new", File.ReadAllText(path));
+    }
+
+    [Fact]
+    public void Folder_that_cannot_be_flushed_is_no_failure()
+    {
+        FolderFlush.Run(_folder.Path);
+        FolderFlush.Run(_folder.File("missing"));
+    }
+
+    [Fact]
     public void Existing_file_is_refused_unless_it_may_be_replaced()
     {
         string path = _folder.File("disk.raw");

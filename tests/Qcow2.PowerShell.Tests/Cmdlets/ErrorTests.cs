@@ -32,6 +32,8 @@ public sealed class ErrorTests(ModuleSession session) : IClassFixture<ModuleSess
     [InlineData("Convert-Qcow2Image empty.qcow2 no/x.raw", "DestinationFolderNotFound", ErrorCategory.ObjectNotFound)]
     [InlineData("Convert-Qcow2Image empty.qcow2 text.qcow2 -DestinationFormat Raw", "DestinationExists", ErrorCategory.ResourceExists)]
     [InlineData("Convert-Qcow2Image empty.qcow2 empty.qcow2 -DestinationFormat Raw -Force", "DestinationIsSource", ErrorCategory.InvalidArgument)]
+    [InlineData("Convert-Qcow2Image empty.qcow2 x.vhdx", "DestinationFormatUnsupported", ErrorCategory.InvalidArgument)]
+    [InlineData("Convert-Qcow2Image empty.qcow2 x.VMDK", "DestinationFormatUnsupported", ErrorCategory.InvalidArgument)]
     [InlineData("Convert-Qcow2Image empty.qcow2 x.raw -Compress", "OptionsContradict", ErrorCategory.InvalidArgument)]
     [InlineData("Convert-Qcow2Image empty.qcow2 env:x", "ProviderNotSupported", ErrorCategory.InvalidArgument)]
     [InlineData("New-Qcow2Image empty.qcow2 1MB", "DestinationExists", ErrorCategory.ResourceExists)]
