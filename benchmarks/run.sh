@@ -57,6 +57,14 @@ same() {
     "$@" > /dev/null || { echo "the results differ: $*" >&2; exit 1; }
 }
 
+# settle: takes memory for a large file, and frees it. A virtual machine gives memory that was freed a while ago back to its host, and to get it
+# again can cost more than the copying; after this, every program finds memory that was freed just now.
+settle() {
+    rm -f "$@"
+    head -c 2500M /dev/zero > "$out/memory"
+    rm "$out/memory"
+}
+
 # convert IMAGE ROW: both make a raw file of it. A first round that does not count warms up, and compares what they made.
 convert() {
     local image=$1 row=$2 round
@@ -66,9 +74,9 @@ convert() {
     "$ours" convert "$image" "$out/disk.raw"
     same_disk "$image"
     for ((round = 0; round < rounds; round++)); do
-        rm "$out/disk.raw"
+        settle "$out/disk.raw"
         run "$row" qemu-img qemu-img convert -f qcow2 -O raw "$image" "$out/disk.raw"
-        rm "$out/disk.raw"
+        settle "$out/disk.raw"
         run "$row" engine "$ours" convert "$image" "$out/disk.raw"
     done
     rm "$out/disk.raw"
@@ -84,9 +92,9 @@ pack() {
     same qemu-img compare -f raw -F qcow2 root.raw "$out/disk.qcow2"
     same qemu-img check "$out/disk.qcow2"
     for ((round = 0; round < rounds; round++)); do
-        rm -f "$out/disk.qcow2"
+        settle "$out/disk.qcow2"
         run "$row" qemu-img qemu-img convert -f raw -O qcow2 "$@" root.raw "$out/disk.qcow2"
-        rm "$out/disk.qcow2"
+        settle "$out/disk.qcow2"
         run "$row" engine "$ours" convert-qcow2 root.raw "$out/disk.qcow2" $layout
     done
     rm "$out/disk.qcow2"
@@ -94,7 +102,7 @@ pack() {
 
 # Packing 1 TiB with 100,000 clusters again: no data of holes is read, and the tables are most of the work.
 repack_sparse() {
-    rm -f "$out/disk.qcow2"
+    settle "$out/disk.qcow2"
     if [[ $2 == engine ]]; then
         run "$1" engine "$ours" convert-qcow2 sparse.qcow2 "$out/disk.qcow2"
         same qemu-img check "$out/disk.qcow2"
