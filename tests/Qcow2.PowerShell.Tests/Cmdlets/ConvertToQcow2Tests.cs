@@ -94,6 +94,18 @@ public sealed class ConvertToQcow2Tests : IDisposable
     }
 
     [Fact]
+    public void A_named_pipe_is_refused_and_not_waited_for()
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            return; // It has no pipes among its files.
+        }
+
+        SessionResult result = _session.Run("mkfifo \"$folder/pipe.raw\"; Convert-Qcow2Image pipe.raw out.qcow2");
+        Assert.Contains("neither", Assert.Single(result.Errors).Exception.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Joins_disks()
     {
         SessionResult result = _session.With("v3", "zstd").Run("Convert-Qcow2Image v3.qcow2, zstd.qcow2 joined.raw -Concatenate; 'v3.qcow2', 'zstd.qcow2' | Convert-Qcow2Image -DestinationPath again.raw -Concatenate");
