@@ -8,6 +8,7 @@ namespace Qcow2.Engine.Chains;
 /// <param name="blockSize">What is written as a whole: a power of two.</param>
 internal sealed class BackingComparer(VirtualDisk old, VirtualDisk next, int blockSize) : IDisposable
 {
+    private readonly PartialSectors _partialSectors = new(next);
     private readonly byte[] _old = ArrayPool<byte>.Shared.Rent(RebasePiece.MaxLength);
     private readonly byte[] _next = ArrayPool<byte>.Shared.Rent(RebasePiece.MaxLength);
 
@@ -17,6 +18,11 @@ internal sealed class BackingComparer(VirtualDisk old, VirtualDisk next, int blo
         int length = (int)piece.Length;
         Read(piece.HasOld, old, piece.Offset, _old.AsSpan(0, length));
         Read(piece.HasNew, next, piece.Offset, _next.AsSpan(0, length));
+        if (piece.HasOld && piece.HasNew)
+        {
+            _partialSectors.Distinguish(piece.Offset, _old.AsSpan(0, length), _next.AsSpan(0, length));
+        }
+
         int start = -1;
         for (int position = 0; position < length;)
         {

@@ -11,7 +11,7 @@ public static class BitmapCopier
     /// destination, and are saved when it is closed. So copy the data first.
     /// </summary>
     /// <param name="source">The image that has the bitmaps, open for reading only.</param>
-    /// <param name="destination">The image that gets them, open for writing, with a disk of the same size.</param>
+    /// <param name="destination">The image that gets them, open for writing, with a disk of the same size, to a whole sector.</param>
     /// <param name="skipInconsistent">Whether bitmaps that were never saved are left out. By default they are an error.</param>
     /// <param name="cancellationToken">Stops the copying; the destination has no bitmap more then.</param>
     /// <returns>Names of the bitmaps that were left out.</returns>
@@ -25,15 +25,31 @@ public static class BitmapCopier
     public static IReadOnlyList<string> Copy(
         Qcow2Image source, Qcow2Image destination, bool skipInconsistent = false, CancellationToken cancellationToken = default)
     {
-        if (source.CanWrite)
-        {
-            throw new ArgumentException($"{source.Path}: bitmaps of an image that is open for writing are changing; open it for reading.", nameof(source));
-        }
-
-        if (source.Length != destination.Length)
+        (List<BitmapDirectoryEntry> copied, List<string> skipped) = Choose(source, skipInconsistent);
+        if (RoundUp(source.Length) != RoundUp(destination.Length))
         {
             throw new ArgumentException(
                 $"{destination.Path}: the disk has {destination.Length} bytes, but the bitmaps are those of a disk of {source.Length} bytes.", nameof(destination));
+        }
+
+        if (copied.Count > 0)
+        {
+            destination.AddBitmaps(source, copied, cancellationToken);
+        }
+
+        return skipped;
+    }
+
+    /// <summary>Finds out before much else is done whether bitmaps can be copied.</summary>
+    /// <param name="source">The image that has the bitmaps.</param>
+    /// <param name="skipInconsistent">Whether bitmaps that were never saved are left out.</param>
+    internal static void EnsureCopyable(Qcow2Image source, bool skipInconsistent) => Choose(source, skipInconsistent);
+
+    private static (List<BitmapDirectoryEntry> Copied, List<string> Skipped) Choose(Qcow2Image source, bool skipInconsistent)
+    {
+        if (source.CanWrite)
+        {
+            throw new ArgumentException($"{source.Path}: bitmaps of an image that is open for writing are changing; open it for reading.", nameof(source));
         }
 
         var copied = new List<BitmapDirectoryEntry>();
@@ -63,11 +79,9 @@ public static class BitmapCopier
             copied.Add(bitmap with { Flags = bitmap.Flags & BitmapFlags.Auto });
         }
 
-        if (copied.Count > 0)
-        {
-            destination.AddBitmaps(source, copied, cancellationToken);
-        }
-
-        return skipped;
+        return (copied, skipped);
     }
+
+    /// <summary>No bit of a bitmap stands for less than a sector, so that the last one may be whole or not.</summary>
+    private static long RoundUp(long size) => (size + 511) & ~511L;
 }

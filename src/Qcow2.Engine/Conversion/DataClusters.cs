@@ -33,7 +33,7 @@ internal static class DataClusters
                 continue;
             }
 
-            if (extent.HostOffset is not long host || unwritten[extent.Depth] is not BlockStorage file)
+            if (extent.HostOffset is not long host || extent.Depth >= unwritten.Length || unwritten[extent.Depth] is not BlockStorage file)
             {
                 yield return (extent.Offset, extent.End);
                 continue;

@@ -101,8 +101,13 @@ public static class DiskConverter
     {
         options = Checked(options);
         layout ??= Qcow2CreateOptions.Default;
-        Qcow2Image? bitmaps = BitmapsOf(source, options);
+        Qcow2Image? bitmaps = BitmapsOf(source, layout, options);
         RequireCompressible(options, layout.CompressionType, layout.Encryption, layout.DataFile is not null);
+        if (bitmaps is not null)
+        {
+            BitmapCopier.EnsureCopyable(bitmaps, options.SkipBrokenBitmaps);
+        }
+
         string fullPath = System.IO.Path.GetFullPath(path);
         source.EnsureReadable();
         using VirtualDisk? backing = OpenBacking(layout, fullPath);
@@ -186,9 +191,16 @@ public static class DiskConverter
     }
 
     /// <summary>The image whose bitmaps are copied; null if none are.</summary>
-    private static Qcow2Image? BitmapsOf(VirtualDisk source, ConversionOptions options)
-        => !options.CopyBitmaps ? null : source as Qcow2Image
+    private static Qcow2Image? BitmapsOf(VirtualDisk source, Qcow2CreateOptions layout, ConversionOptions options)
+    {
+        if (options.CopyBitmaps && layout.Version < 3)
+        {
+            throw new ArgumentException("An image of version 2 cannot have bitmaps; make one of version 3.", nameof(layout));
+        }
+
+        return !options.CopyBitmaps ? null : source as Qcow2Image
             ?? throw new ArgumentException($"{source.Path}: only the active disk of a QCOW2 image has bitmaps that could be copied.", nameof(source));
+    }
 
     private static void RequirePlain(ConversionOptions options, string what)
     {

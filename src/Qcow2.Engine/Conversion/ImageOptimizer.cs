@@ -11,6 +11,9 @@ namespace Qcow2.Engine.Conversion;
 /// </remarks>
 public static class ImageOptimizer
 {
+    /// <summary>Eight times what the longest keys of LUKS1 take, so that a damaged length does not fill the memory.</summary>
+    private const int MaxEncryptionHeaderBytes = 16 << 20;
+
     /// <summary>Compacts an image.</summary>
     /// <param name="path">The image; a relative path is taken from the process's current directory. A link is followed.</param>
     /// <param name="options">How; null for <see cref="ImageOptimizeOptions.Default"/>.</param>
@@ -19,7 +22,8 @@ public static class ImageOptimizer
     /// <returns>What was gained. If nothing was, the image was not replaced.</returns>
     /// <exception cref="ArgumentException">The options contradict each other or the image.</exception>
     /// <exception cref="NotSupportedException">
-    /// The image has something that would not be kept: the saved state of a virtual machine, the legacy encryption, or an external data file.
+    /// The image has something that would not be kept: the saved state of a virtual machine, the legacy encryption, an external data file, or a second name
+    /// (hard link).
     /// </exception>
     /// <exception cref="Qcow2Exception">The image is damaged, in use, or needs a passphrase; a bitmap was never saved; or a file of its chain cannot be used.</exception>
     /// <exception cref="IOException">The host could not read or write, for one for want of space for both files.</exception>
@@ -38,8 +42,11 @@ public static class ImageOptimizer
         {
             RequireUnchanged(source.Header, model, fullPath);
             source.EnsureReadable();
-            using (Qcow2Image destination = image.Open(source.Backing is null ? null : new StandInDisk(source.Backing.Path, source.Backing.Length)))
+            BitmapCopier.EnsureCopyable(source, skipInconsistent: false);
+            using (Qcow2Image destination = image.Open(source.Backing is null ? null : new BorrowedDisk(source.Backing)))
             {
+                // Each compressed cluster is counted again by each snapshot to come.
+                destination.Writer.MaxPacked = Math.Max(1, model.RefcountOrder.MaxValue / ((ulong)source.Snapshots.Count + 1));
                 CopyAll(source, destination, options, progress, cancellationToken);
                 BitmapCopier.Copy(source, destination, cancellationToken: cancellationToken);
             }
@@ -68,11 +75,16 @@ public static class ImageOptimizer
             if (header.Extension<EncryptionHeaderExtension>() is { } extension)
             {
                 ImageEncryption.ReadLuksHeader(file, header); // Its place and length make sense.
+                if (extension.HeaderLength > MaxEncryptionHeaderBytes)
+                {
+                    throw Qcow2Errors.Limit("The LUKS header's length", (ulong)extension.HeaderLength, MaxEncryptionHeaderBytes, "bytes");
+                }
+
                 encryption = new byte[extension.HeaderLength];
                 file.ReadZeroPadded(extension.Offset, encryption);
             }
 
-            return (header, snapshots.Count == 0 ? header.Size : (long)(snapshots[0].DiskSize ?? (ulong)header.Size), encryption);
+            return (header, snapshots.Count == 0 ? header.Size : snapshots[0].DiskSizeIn(header), encryption);
         }
         catch (Qcow2Exception e)
         {
@@ -83,6 +95,12 @@ public static class ImageOptimizer
 
     private static void RequireKeepable(Qcow2Header header, IReadOnlyList<SnapshotTableEntry> snapshots, ImageOptimizeOptions options, string path)
     {
+        if (FileStatus.LinksOf(path) is long links && links > 1)
+        {
+            throw new NotSupportedException(
+                $"{path}: the file has {links} names (hard links), and only this one would get the compacted image: the others would stay with the old one. Remove them, or convert the image to a new file.");
+        }
+
         if (header.Has(IncompatibleFeatures.Corrupt))
         {
             throw Qcow2Errors.Corrupt("The image is marked corrupt; check and repair it before it is compacted.");
@@ -102,6 +120,11 @@ public static class ImageOptimizer
         if (options.Compress && header.EncryptionMethod != EncryptionMethod.None)
         {
             throw new ArgumentException("An encrypted image cannot have compressed clusters.", nameof(options));
+        }
+
+        if (snapshots.Where(snapshot => snapshot.L1Size > 0).GroupBy(snapshot => snapshot.L1TableOffset).FirstOrDefault(sharing => sharing.Count() > 1) is { } shared)
+        {
+            throw Qcow2Errors.Corrupt($"{shared.Count()} snapshots have their L1 table at the same place, 0x{shared.Key:x}; check and repair the image before it is compacted.");
         }
 
         if (snapshots.FirstOrDefault(snapshot => snapshot.VmStateSize > 0) is { } withState)
@@ -127,25 +150,25 @@ public static class ImageOptimizer
     private static void CopyAll(
         Qcow2Image source, Qcow2Image destination, ImageOptimizeOptions options, IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
     {
-        List<SnapshotTableEntry?> steps = [.. source.Snapshots, null];
-        List<VirtualDisk> disks = [.. steps.Select(step => step is null ? source : source.OpenSnapshot(step))];
-        var sum = new StepProgress(progress, disks.Sum(disk => disk.Length));
+        var sum = new StepProgress(progress, source.Length + source.Snapshots.Sum(snapshot => snapshot.DiskSizeIn(source.Header)));
         VirtualDisk? before = source.Backing;
-        for (int i = 0; i < disks.Count; i++)
+        foreach (SnapshotTableEntry? snapshot in source.Snapshots.Append<SnapshotTableEntry?>(null))
         {
-            if (destination.Length != disks[i].Length)
+            // One at a time, and the one before it: each has its L1 table in memory.
+            VirtualDisk disk = snapshot is null ? source : source.OpenSnapshot(snapshot);
+            if (destination.Length != disk.Length)
             {
-                destination.Resize(disks[i].Length, allowShrink: true, cancellationToken: cancellationToken);
+                destination.Resize(disk.Length, allowShrink: true, cancellationToken: cancellationToken);
             }
 
-            Copy(disks[i], destination, before, options, sum, cancellationToken);
-            if (steps[i] is SnapshotTableEntry snapshot)
+            Copy(disk, destination, before, options, sum, cancellationToken);
+            if (snapshot is not null)
             {
                 destination.CreateSnapshotLike(snapshot, cancellationToken);
             }
 
-            before = disks[i];
-            sum.Next(disks[i].Length);
+            before = disk;
+            sum.Next(disk.Length);
         }
     }
 

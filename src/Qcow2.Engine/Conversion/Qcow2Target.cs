@@ -21,6 +21,7 @@ internal sealed class Qcow2Target : CopyTarget
     private readonly ClusterEncoderPool? _encoders;
     private readonly ClusterGeometry _geometry;
     private readonly VirtualDisk? _backing;
+    private readonly PartialSectors _partialSectors;
     private readonly bool _isZero;
     private readonly int _sparseSize;
 
@@ -35,6 +36,7 @@ internal sealed class Qcow2Target : CopyTarget
         _writer = image.Writer;
         _geometry = image.Header.Geometry;
         _backing = backing;
+        _partialSectors = new PartialSectors(backing);
         _isZero = isZero;
         _sparseSize = options.SparseSize;
         bool needsZeros = !isZero || backing is not null;
@@ -97,6 +99,7 @@ internal sealed class Qcow2Target : CopyTarget
             Span<byte> old = into.Old.AsSpan(0, into.Data.Length);
             int read = into.Piece.Offset < _backing.Length ? _backing.Read(into.Piece.Offset, old) : 0;
             old.Slice(read).Clear();
+            _partialSectors.Distinguish(into.Piece.Offset, into.Data, old);
             _classifier.Classify(into.Data, old, into.Segments);
         }
 

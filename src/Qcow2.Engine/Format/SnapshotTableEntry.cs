@@ -51,6 +51,20 @@ public sealed record SnapshotTableEntry
         ? BinaryPrimitives.ReadUInt64BigEndian(ExtraData.Span.Slice(DiskSizeOffset))
         : null;
 
+    /// <summary>What an error calls the snapshot's L1 table.</summary>
+    internal string L1TableName => $"The L1 table of snapshot '{FormatText.Printable(Id)}'";
+
+    /// <summary>Size of the disk when the snapshot was taken, in bytes.</summary>
+    /// <param name="header">The image's header, whose size counts where the entry does not say.</param>
+    /// <exception cref="Qcow2Exception">The snapshot's L1 table is too small for it.</exception>
+    internal long DiskSizeIn(Qcow2Header header)
+    {
+        ulong size = DiskSize ?? (ulong)header.Size;
+        return size > long.MaxValue || header.Geometry.L1EntriesFor((long)size) > L1Size
+            ? throw Qcow2Errors.Corrupt($"{L1TableName} has {L1Size} entries, too few for its disk of {size} bytes.")
+            : (long)size;
+    }
+
     /// <summary>Record/replay instruction count; null where the entry has none or recording was off.</summary>
     public ulong? InstructionCount
         => ExtraData.Length >= InstructionCountOffset + 8

@@ -15,6 +15,7 @@ public sealed class ConcatenatedDisk : VirtualDisk
 
     /// <summary>Joins disks.</summary>
     /// <param name="disks">The disks, in order; at least one. This disk closes them.</param>
+    /// <exception cref="ArgumentException">There is no disk, or together they have more than 2^63 bytes.</exception>
     public ConcatenatedDisk(IReadOnlyList<VirtualDisk> disks)
     {
         if (disks.Count == 0)
@@ -24,12 +25,16 @@ public sealed class ConcatenatedDisk : VirtualDisk
 
         _disks = [.. disks];
         _starts = new long[_disks.Length];
-        for (int i = 1; i < _disks.Length; i++)
+        for (int i = 0; i < _disks.Length; i++)
         {
-            _starts[i] = _starts[i - 1] + RoundUp(_disks[i - 1].Length);
-        }
+            _starts[i] = RoundUp(Length);
+            if (_disks[i].Length > long.MaxValue - SectorSize - _starts[i])
+            {
+                throw new ArgumentException("Together the disks have more than 2^63 bytes.", nameof(disks));
+            }
 
-        Length = _starts[_disks.Length - 1] + _disks[_disks.Length - 1].Length;
+            Length = _starts[i] + _disks[i].Length;
+        }
     }
 
     /// <summary>Full path of the first disk's file.</summary>

@@ -147,18 +147,21 @@ internal sealed partial class DiskWriter
         _refcounts.Release(first, last - first + 1);
     }
 
+    /// <summary>Most compressed clusters that begin in one host cluster. Each of them is counted again by each snapshot.</summary>
+    internal ulong MaxPacked { get; set; } = ulong.MaxValue;
+
     /// <summary>Takes bytes behind the last compressed cluster, and counts one reference to each cluster they touch.</summary>
     private long AllocateBytes(int length)
     {
         long partial = _compressedEnd >> ClusterBits;
         int room = _compressedEnd == 0 ? 0 : ClusterSize - _geometry.OffsetInCluster(_compressedEnd);
-        if (length <= room && _refcounts.TryIncrement(partial))
+        if (length <= room && _refcounts.TryIncrement(partial, MaxPacked))
         {
             return TakeBytes(_compressedEnd, length);
         }
 
         long next = _refcounts.Allocate(1, out _, out _);
-        bool continues = room > 0 && next == partial + 1 && _refcounts.TryIncrement(partial);
+        bool continues = room > 0 && next == partial + 1 && _refcounts.TryIncrement(partial, MaxPacked);
         return TakeBytes(continues ? _compressedEnd : next << ClusterBits, length);
     }
 

@@ -104,6 +104,7 @@ internal sealed class NewImageFile : IDisposable
         _image.Storage.Flush();
         _data?.Storage.Flush();
         cancellationToken.ThrowIfCancellationRequested();
+        _image.EnsureReplaceable(); // Or the old image would be left with the new data file.
         _data?.Commit();
         _image.Commit();
     }

@@ -45,8 +45,8 @@ public sealed partial class Qcow2Image
     {
         try
         {
-            long size = DiskSizeOf(snapshot);
-            L1Table l1 = L1Table.Load(_resources.Image, snapshot.L1TableOffset, snapshot.L1Size, L1NameOf(snapshot));
+            long size = snapshot.DiskSizeIn(Header);
+            L1Table l1 = L1Table.Load(_resources.Image, snapshot.L1TableOffset, snapshot.L1Size, snapshot.L1TableName);
             var disk = new MappedDisk(_resources, l1, size);
             if (CanWrite)
             {
@@ -122,7 +122,7 @@ public sealed partial class Qcow2Image
         OneAtATime(() =>
         {
             SnapshotTableEntry current = Current(snapshot);
-            writer.ApplySnapshot(current, DiskSizeOf(current), cancellationToken);
+            writer.ApplySnapshot(current, current.DiskSizeIn(Header), cancellationToken);
             return true;
         });
     }
@@ -223,14 +223,6 @@ public sealed partial class Qcow2Image
         => Snapshots.FirstOrDefault(known => known.Id == snapshot.Id)
             ?? throw NotFound($"The image no longer has the snapshot '{FormatText.Printable(snapshot.Name)}' (id {FormatText.Printable(snapshot.Id)}).");
 
-    private long DiskSizeOf(SnapshotTableEntry snapshot)
-    {
-        ulong size = snapshot.DiskSize ?? (ulong)Header.Size;
-        return size > long.MaxValue || Header.Geometry.L1EntriesFor((long)size) > snapshot.L1Size
-            ? throw Qcow2Errors.Corrupt($"{L1NameOf(snapshot)} has {snapshot.L1Size} entries, too few for its disk of {size} bytes.")
-            : (long)size;
-    }
-
     private void Retire(string id)
     {
         lock (_openSnapshots)
@@ -263,8 +255,6 @@ public sealed partial class Qcow2Image
             throw;
         }
     }
-
-    private static string L1NameOf(SnapshotTableEntry snapshot) => $"The L1 table of snapshot '{FormatText.Printable(snapshot.Id)}'";
 
     private string KnownSnapshots()
     {

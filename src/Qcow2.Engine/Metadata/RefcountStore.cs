@@ -116,12 +116,14 @@ internal sealed partial class RefcountStore
         => Find(cluster / _perBlock) is Block block ? _order.Read(block.Data, (int)(cluster % _perBlock)) : 0;
 
     /// <summary>Counts one reference more to a cluster that has some already.</summary>
-    /// <returns>False if the width of the counts does not allow it.</returns>
-    internal bool TryIncrement(long cluster)
+    /// <param name="cluster">The cluster's number.</param>
+    /// <param name="most">Most references that it may get by this.</param>
+    /// <returns>False if that, or the width of the counts, does not allow it.</returns>
+    internal bool TryIncrement(long cluster, ulong most)
     {
         Block block = Find(cluster / _perBlock) ?? throw Uncounted(cluster);
         ulong count = _order.Read(block.Data, (int)(cluster % _perBlock));
-        if (count == _order.MaxValue)
+        if (count >= most || count == _order.MaxValue)
         {
             return false;
         }

@@ -56,6 +56,9 @@ internal readonly record struct FileStatus(FileIdentity Identity, FileKind Kind,
         return LibC.IsMacOS && MacOS(path) is LibC.MacStat other ? new FileOwner(other.User, other.Group, other.Mode) : null;
     }
 
+    /// <summary>How many names (hard links) a file has; null on Windows, and where there is no file.</summary>
+    internal static long? LinksOf(string path) => LibC.IsLinux ? Linux(path)?.Links : LibC.IsMacOS ? MacOS(path)?.Links : null;
+
     private static FileStatus? OnLinux(string path)
     {
         if (Linux(path) is not LibC.StatXBuffer buffer)

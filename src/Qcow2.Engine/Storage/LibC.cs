@@ -80,6 +80,9 @@ internal static unsafe class LibC
     [StructLayout(LayoutKind.Explicit, Size = 256)]
     internal struct StatXBuffer
     {
+        [FieldOffset(16)]
+        internal uint Links;
+
         [FieldOffset(20)]
         internal uint User;
 
@@ -114,6 +117,9 @@ internal static unsafe class LibC
 
         [FieldOffset(4)]
         internal ushort Mode;
+
+        [FieldOffset(6)]
+        internal ushort Links;
 
         [FieldOffset(8)]
         internal ulong Inode;

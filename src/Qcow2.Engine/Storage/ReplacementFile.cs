@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace Qcow2.Engine.Storage;
 
 /// <summary>
@@ -10,6 +12,9 @@ namespace Qcow2.Engine.Storage;
 /// </remarks>
 public sealed class ReplacementFile : IDisposable
 {
+    /// <summary>In bytes: most hosts allow names of 255, and what is added takes 38.</summary>
+    private const int MaxNameInTemporary = 200;
+
     private readonly string _path;
     private readonly bool _overwrite;
     private readonly LocalFile _file;
@@ -38,7 +43,9 @@ public sealed class ReplacementFile : IDisposable
         RequireReplaceable(fullPath, overwrite);
         string folder = System.IO.Path.GetDirectoryName(fullPath)
             ?? throw new IOException($"{fullPath}: this is not a file's path.");
-        string temporary = System.IO.Path.Combine(folder, $".{System.IO.Path.GetFileName(fullPath)}.{Guid.NewGuid():N}.tmp");
+        string name = System.IO.Path.GetFileName(fullPath);
+        string prefix = Encoding.UTF8.GetByteCount(name) <= MaxNameInTemporary ? name : "";
+        string temporary = System.IO.Path.Combine(folder, $".{prefix}.{Guid.NewGuid():N}.tmp");
         LocalFile? replaced = Lock(fullPath, null);
         try
         {
@@ -63,12 +70,20 @@ public sealed class ReplacementFile : IDisposable
     /// <exception cref="IOException">The file could not be moved; or it is in place, but the host's disk could not take its name.</exception>
     public void Commit()
     {
-        RequireReplaceable(_path, _overwrite);
-        _replaced = Lock(_path, _replaced);
+        EnsureReplaceable();
         _file.Dispose();
         Move(_file.Path, _path, _overwrite);
         _committed = true;
         FlushFolder(System.IO.Path.GetDirectoryName(_path)!);
+    }
+
+    /// <summary>Makes sure that nothing has come between since the file was begun. Of several files none should be moved before this holds of all.</summary>
+    /// <exception cref="Qcow2Exception">A destination that may not be replaced, or is in use, came to exist meanwhile.</exception>
+    /// <exception cref="IOException">The destination is a folder or a link by now.</exception>
+    internal void EnsureReplaceable()
+    {
+        RequireReplaceable(_path, _overwrite);
+        _replaced = Lock(_path, _replaced);
     }
 
     /// <summary>Closes the file, and removes it unless it was moved into place.</summary>

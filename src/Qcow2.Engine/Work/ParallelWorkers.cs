@@ -9,14 +9,23 @@ internal static class ParallelWorkers
     /// <param name="count">Threads, the calling one included.</param>
     /// <param name="work">The work, which each thread does once.</param>
     /// <param name="stop">Asks the other workers to end, after one has failed.</param>
-    internal static void Run(int count, Action work, Action stop)
+    /// <param name="start">How a thread is started.</param>
+    internal static void Run(int count, Action work, Action stop, Action<Thread>? start = null)
     {
         ExceptionDispatchInfo? failure = null;
-        var threads = new Thread[Math.Max(0, count - 1)];
-        for (int i = 0; i < threads.Length; i++)
+        var threads = new List<Thread>();
+        try
         {
-            threads[i] = new Thread(Guarded) { IsBackground = true, Name = $"Qcow2 worker {i + 1}" };
-            threads[i].Start();
+            while (threads.Count < count - 1)
+            {
+                var thread = new Thread(Guarded) { IsBackground = true, Name = $"Qcow2 worker {threads.Count + 1}" };
+                (start ?? (one => one.Start()))(thread);
+                threads.Add(thread);
+            }
+        }
+        catch (Exception e) when (e is OutOfMemoryException or ThreadStartException)
+        {
+            // The host gives this process no more threads. Those that there are do all the work.
         }
 
         Guarded();
@@ -38,7 +47,20 @@ internal static class ParallelWorkers
 #pragma warning restore CA1031
             {
                 Interlocked.CompareExchange(ref failure, ExceptionDispatchInfo.Capture(e), null);
+                StopQuietly();
+            }
+        }
+
+        void StopQuietly()
+        {
+            try
+            {
                 stop();
+            }
+#pragma warning disable CA1031 // An exception that left a thread would end the process; there is one to report already.
+            catch (Exception)
+#pragma warning restore CA1031
+            {
             }
         }
     }

@@ -58,6 +58,43 @@ public sealed class BitmapCopierTests : IDisposable
         }
     }
 
+    [Fact]
+    public void Bitmaps_of_a_disk_that_ends_inside_a_sector_are_copied()
+    {
+        string path = _folder.File("odd.qcow2");
+        using (Qcow2Image image = Qcow2Image.Create(path, 1_000_001))
+        {
+            image.CreateBitmap("changes");
+            image.Write(70_000, [7]);
+        }
+
+        using Qcow2Image source = Qcow2Image.Open(path);
+        string copied = _folder.File("copy.qcow2");
+        DiskConverter.ConvertToQcow2(source, copied, options: new ConversionOptions { CopyBitmaps = true });
+        using Qcow2Image copy = Qcow2Image.Open(copied);
+        Assert.Equal(["changes"], copy.Bitmaps.Select(bitmap => bitmap.Name));
+    }
+
+    [Fact]
+    public void Bitmap_that_cannot_be_copied_is_found_before_the_data_is_copied()
+    {
+        string path = _folder.File("old.qcow2");
+        using (Qcow2Image image = Qcow2Image.Create(path, 4 << 20))
+        {
+            image.Write(0, new byte[] { 1 });
+            image.CreateBitmap("changes");
+        }
+
+        var progress = new Reports();
+        using Qcow2Image source = Qcow2Image.Open(path);
+        Assert.Throws<ArgumentException>(() => DiskConverter.ConvertToQcow2(
+            source, _folder.File("v2.qcow2"), new Qcow2CreateOptions { Version = 2 }, options: new ConversionOptions { CopyBitmaps = true }, progress: progress));
+        using Qcow2Image unsaved = Fixtures.Get("bitmaps-in-use").Open();
+        var error = Assert.Throws<Qcow2Exception>(() => DiskConverter.ConvertToQcow2(
+            unsaved, _folder.File("copy.qcow2"), options: new ConversionOptions { CopyBitmaps = true }, progress: progress));
+        Assert.Equal((Qcow2ErrorCode.BitmapInconsistent, 0), (error.Code, progress.Count));
+    }
+
     [Theory]
     [InlineData("bitmaps", 512)]
     [InlineData("bitmaps", 2 << 20)]
@@ -372,5 +409,12 @@ public sealed class BitmapCopierTests : IDisposable
         }
 
         return path;
+    }
+
+    private sealed class Reports : IProgress<WorkProgress>
+    {
+        internal int Count { get; private set; }
+
+        public void Report(WorkProgress value) => Count++;
     }
 }

@@ -74,6 +74,19 @@ public sealed class ReplacementFileTests : IDisposable
     }
 
     [Fact]
+    public void Name_may_be_as_long_as_the_host_allows()
+    {
+        string path = _folder.File(new string('n', 250));
+        using (var file = ReplacementFile.Create(path, overwrite: false))
+        {
+            file.Storage.Write(0, "new"u8);
+            file.Commit();
+        }
+
+        Assert.Equal([path], Directory.GetFiles(_folder.Path));
+    }
+
+    [Fact]
     public void Folder_that_cannot_be_flushed_is_no_failure()
     {
         FolderFlush.Run(_folder.Path);
