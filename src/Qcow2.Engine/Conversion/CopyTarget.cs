@@ -14,6 +14,12 @@ internal abstract class CopyTarget : IDisposable
     /// <summary>Whether pieces that read as zeros must be written; if not, the destination reads as zeros there already.</summary>
     internal abstract bool WritesZeros { get; }
 
+    /// <summary>
+    /// Most threads that write at the same time. Hosts let writes into one file wait for each other: a thread that waits there keeps its processor
+    /// busy, and does not read what comes next.
+    /// </summary>
+    internal virtual int MaxWriters => 1;
+
     /// <summary>Makes a parcel for this destination.</summary>
     internal abstract CopyParcel NewParcel();
 

@@ -61,6 +61,9 @@ internal sealed class DiskCopy : OrderedPipeline<CopyParcel>
     }
 
     /// <inheritdoc/>
+    protected override int MaxFinishing => _target.MaxWriters;
+
+    /// <inheritdoc/>
     protected override bool TryFill(CopyParcel parcel)
     {
         while (true)

@@ -56,6 +56,9 @@ internal sealed class Qcow2Target : CopyTarget
     /// <inheritdoc/>
     internal override bool WritesZeros => !_isZero;
 
+    /// <summary>Encrypting is part of the writing, and takes most of its time.</summary>
+    internal override int MaxWriters => _image.Header.EncryptionMethod == EncryptionMethod.None ? 1 : int.MaxValue;
+
     /// <inheritdoc/>
     internal override CopyParcel NewParcel() => new Qcow2Parcel(MaxParcelBytes, _encoders is not null, _backing is not null);
 

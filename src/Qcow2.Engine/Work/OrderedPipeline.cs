@@ -20,6 +20,7 @@ internal abstract class OrderedPipeline<T>
     private long _filled;
     private long _nextToPlace;
     private int _busy;
+    private int _finishing;
     private bool _isExhausted;
     private bool _isPlacing;
     private bool _isStopped;
@@ -46,6 +47,9 @@ internal abstract class OrderedPipeline<T>
             }
         }
     }
+
+    /// <summary>Most threads that finish parcels at the same time. Others prepare parcels meanwhile.</summary>
+    protected virtual int MaxFinishing => int.MaxValue;
 
     /// <summary>Gives a parcel its work; calls take turns, and their order is that of the placing.</summary>
     /// <returns>False if there is no more work.</returns>
@@ -109,9 +113,10 @@ internal abstract class OrderedPipeline<T>
         {
             while (!_isStopped)
             {
-                if (_placed.Count > 0)
+                if (_placed.Count > 0 && _finishing < MaxFinishing)
                 {
                     parcel = _placed.Dequeue();
+                    _finishing++;
                     ticket = -1;
                     return true;
                 }
@@ -193,6 +198,7 @@ internal abstract class OrderedPipeline<T>
         lock (_gate)
         {
             _unfinished.Remove(parcel);
+            _finishing--;
             _free.Push(parcel);
             _busy--;
             Monitor.PulseAll(_gate);

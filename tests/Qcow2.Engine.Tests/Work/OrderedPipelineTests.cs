@@ -46,6 +46,34 @@ public sealed class OrderedPipelineTests
         Assert.InRange(pipeline.MostAtOnce, 1, (2 * threads) + 1);
     }
 
+    [Theory]
+    [InlineData(1, 1)]
+    [InlineData(4, 1)]
+    [InlineData(8, 3)]
+    public void No_more_threads_finish_at_once_than_may(int threads, int limit)
+    {
+        int finishing = 0;
+        int most = 0;
+        var pipeline = new Pipeline(200, (step, _) =>
+        {
+            if (step == WorkStep.Finish)
+            {
+                int now = Interlocked.Increment(ref finishing);
+                most = Math.Max(most, now);
+                Thread.Yield();
+                Interlocked.Decrement(ref finishing);
+            }
+        })
+        {
+            FinishingLimit = limit,
+        };
+
+        pipeline.Run(threads);
+
+        Assert.Equal(Enumerable.Range(0, 200), pipeline.Finished.Order());
+        Assert.InRange(most, 1, limit);
+    }
+
     [Theory, MemberData(nameof(Failures))]
     public void Failure_stops_all_and_gives_up_what_was_placed(int threads, WorkStep failing)
     {
@@ -113,9 +141,13 @@ public sealed class OrderedPipelineTests
 
         internal bool FailsToAbandon { get; init; }
 
+        internal int FinishingLimit { get; init; } = int.MaxValue;
+
         internal bool WasStopped { get; private set; }
 
         internal int MostAtOnce { get; private set; }
+
+        protected override int MaxFinishing => FinishingLimit;
 
         internal void Run(int threads) => Run(threads, Enumerable.Range(0, (2 * threads) + 1).Select(_ => new Parcel()));
 
