@@ -26,7 +26,7 @@ namespace Qcow2.PowerShell.Commands;
 /// </para>
 /// <para>
 /// Refused is what would not be kept: an image with a snapshot that holds the saved state of a virtual machine, one with the legacy
-/// encryption, and one whose data lies in an external data file.
+/// encryption, one whose data lies in an external data file, and a file with a second name (hard link), which would stay with the old one.
 /// </para>
 /// </remarks>
 /// <example>
