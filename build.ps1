@@ -10,13 +10,19 @@
     Package   Build, then the packages of the module and of the engine, in out/
     Analyze   runs PSScriptAnalyzer over every script, where it is installed
 
-    Only this script needs PowerShell: "dotnet build" and "dotnet test" work without.
+    The .NET SDK is all that is needed: "dotnet tool restore" brings PowerShell ("dotnet pwsh"), and this script brings Pester.
 
 .PARAMETER Task
     What to do; several tasks are done in the order given. The default is Build.
 
 .PARAMETER Configuration
     The configuration to build. The default is Release.
+
+.PARAMETER PesterVersion
+    The version of Pester, which comes from NuGet whatever is installed. The default is that of Directory.Packages.props.
+
+.PARAMETER PesterPath
+    The tests that Pester runs, a file or a folder. The default is all: tests/Pester.
 
 .EXAMPLE
     ./build.ps1
@@ -35,7 +41,11 @@ param(
     [string[]] $Task = 'Build',
 
     [ValidateSet('Release', 'Debug')]
-    [string] $Configuration = 'Release'
+    [string] $Configuration = 'Release',
+
+    [string] $PesterVersion,
+
+    [string] $PesterPath = (Join-Path $PSScriptRoot 'tests' 'Pester')
 )
 
 Set-StrictMode -Version Latest
@@ -51,7 +61,7 @@ $module = Join-Path $out 'Qcow2' $version
 function Invoke-Program {
     param([string] $Program, [string[]] $Argument)
 
-    Write-Host "> $Program $Argument" -ForegroundColor DarkGray
+    Write-Verbose "$Program $Argument"
     & $Program @Argument
     if ($LASTEXITCODE -ne 0) {
         throw "$Program ended with exit code $LASTEXITCODE."
@@ -59,7 +69,10 @@ function Invoke-Program {
 }
 
 function Invoke-Build {
-    Invoke-Program dotnet @('build', (Join-Path $root 'src' 'Qcow2.PowerShell'), '-c', $Configuration, '-nodeReuse:false', '-v:q', '-nologo')
+    Write-Host 'Building the module ...'
+    Invoke-Program dotnet @(
+        'msbuild', (Join-Path $root 'src' 'Qcow2.PowerShell'), '-restore', "-p:Configuration=$Configuration", '-nodeReuse:false', '-v:q', '-nologo'
+    )
 
     # A layout of another version would be found first.
     Get-Item (Join-Path $out 'Qcow2' '*') -Exclude $version -ErrorAction Ignore | Remove-Item -Recurse -Force
@@ -71,32 +84,32 @@ function Invoke-Build {
     Write-Host "The module is in $module" -ForegroundColor Green
 }
 
-function Invoke-Pester5 {
-    # The tests see the preferences of a session, not those of this script.
-    Set-StrictMode -Off
-    $ErrorActionPreference = 'Continue'
-    Import-Module Pester -MinimumVersion 5.5
-    $options = New-PesterConfiguration
-    $options.Run.Path = Join-Path $root 'tests' 'Pester'
-    $options.Run.PassThru = $true
-    $options.Output.Verbosity = 'Normal'
-    $env:QCOW2_MODULE = Join-Path $module 'Qcow2.psd1'
-    try {
-        $result = Invoke-Pester -Configuration $options
-    }
-    finally {
-        $env:QCOW2_MODULE = $null
+# The manifest of Pester from NuGet, whatever is installed.
+function Get-PesterManifest {
+    $project = Join-Path $root 'build' 'PesterPackage' 'PesterPackage.csproj'
+    $version = $PesterVersion ? @("-p:PesterVersion=$PesterVersion") : @()
+    Invoke-Program dotnet (@('restore', $project, '-v:q', '-nologo') + $version) | Out-Host
+    $package = & dotnet msbuild $project -nologo '-getProperty:PkgPester' @version
+    if ($LASTEXITCODE -ne 0 -or -not $package) {
+        throw "Pester could not be restored: $package"
     }
 
-    Write-Host ('Pester: {0} passed, {1} failed, {2} skipped.' -f $result.PassedCount, $result.FailedCount, $result.SkippedCount)
-    if ($result.Result -ne 'Passed') {
+    Join-Path $package 'tools' 'Pester.psd1'
+}
+
+function Invoke-PesterSuite {
+    . (Join-Path $root 'tests' 'Pester' 'Shared.ps1')
+    $pester = Get-PesterManifest
+    $manifest = Join-Path $module 'Qcow2.psd1'
+    Invoke-PowerShell -NoProfile -NonInteractive -File (Join-Path $root 'build' 'Invoke-Pester.ps1') -Pester $pester -Module $manifest -Path $PesterPath
+    if ($LASTEXITCODE -ne 0) {
         throw 'Pester tests failed.'
     }
 }
 
 function Invoke-PesterTask {
     Invoke-Build
-    Invoke-Pester5
+    Invoke-PesterSuite
 }
 
 function Invoke-Test {
@@ -104,7 +117,7 @@ function Invoke-Test {
     $failed = @()
     foreach ($suite in @(
             { Invoke-Program dotnet @('test', (Join-Path $root 'Qcow2.sln'), '-c', $Configuration, '-nodeReuse:false', '-nologo') }
-            { Invoke-Pester5 }
+            { Invoke-PesterSuite }
         )) {
         try {
             & $suite

@@ -2,7 +2,6 @@ BeforeAll {
     . $PSScriptRoot/Shared.ps1
     $manifestPath = Get-TestedModulePath
     $manifest = Import-PowerShellDataFile -LiteralPath $manifestPath
-    $pwsh = (Get-Process -Id $PID).Path
 
     # Runs a script in a PowerShell of its own, which has nothing loaded yet.
     function Invoke-Fresh {
@@ -10,7 +9,7 @@ BeforeAll {
 
         $Script = "`$ErrorActionPreference = 'Stop'; `$manifest = '$manifestPath'; $Script"
         $encoded = [Convert]::ToBase64String([Text.Encoding]::Unicode.GetBytes($Script))
-        & $pwsh -NoProfile -NonInteractive -OutputFormat Text -EncodedCommand $encoded 2>&1 | ForEach-Object { "$_" }
+        Invoke-PowerShell -NoProfile -NonInteractive -OutputFormat Text -EncodedCommand $encoded 2>&1 | ForEach-Object { "$_" }
     }
 }
 

@@ -16,6 +16,17 @@ function Get-TestedModulePath {
     $manifest
 }
 
+# Starts another PowerShell of this very kind. One that is a .NET tool is a process of dotnet, which runs pwsh.dll.
+function Invoke-PowerShell {
+    $program = (Get-Process -Id $PID).Path
+    if ([IO.Path]::GetFileNameWithoutExtension($program) -eq 'dotnet') {
+        & $program (Join-Path $PSHOME 'pwsh.dll') @args
+    }
+    else {
+        & $program @args
+    }
+}
+
 # The fixtures, unpacked into a folder of the test's own.
 function Copy-Fixture {
     param([string[]] $Name, [string] $Destination)
