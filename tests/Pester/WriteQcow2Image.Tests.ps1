@@ -99,6 +99,21 @@ Describe 'Resize-Qcow2Image' {
         $LASTEXITCODE | Should -Be 0
     }
 
+    It 'takes a change of the size, for each disk by itself' {
+        $null = New-Qcow2Image other.qcow2 20MB -Force
+        'size.qcow2', 'other.qcow2' | Resize-Qcow2Image -SizeBytes +10MB -PassThru | ForEach-Object Size | Should -Be 20MB, 30MB
+        { Resize-Qcow2Image size.qcow2 -5MB -ErrorAction Stop } | Should -Throw -ErrorId 'ShrinkNotAllowed,*' -ExpectedMessage '*5 MiB less*'
+        Resize-Qcow2Image size.qcow2 -5MB -AllowShrink -Confirm:$false -PassThru | ForEach-Object Size | Should -Be 15MB
+        { Resize-Qcow2Image size.qcow2 -1GB -AllowShrink -ErrorAction Stop } | Should -Throw -ErrorId 'SizeOutOfRange,*'
+    }
+
+    It 'makes no disk of a few bytes because a unit was forgotten: <_>' -ForEach 40, '40', '1.000', '10,000', "1'000" {
+        $size = $_
+        { Resize-Qcow2Image size.qcow2 $size -AllowShrink -Confirm:$false } | Should -Throw -ErrorId 'ParameterArgumentTransformationError,*' -ExpectedMessage '*Write *GB*'
+        { New-Qcow2Image none.qcow2 $size } | Should -Throw -ErrorId 'ParameterArgumentTransformationError,*' -ExpectedMessage '*Write *GB*'
+        'none.qcow2' | Should -Not -Exist
+    }
+
     It 'makes a disk smaller only with -AllowShrink' -Skip:$noQemu {
         { Resize-Qcow2Image size.qcow2 5MB -ErrorAction Stop } | Should -Throw -ErrorId 'ShrinkNotAllowed,*' -ExpectedMessage '*-AllowShrink*'
         (Get-Qcow2Image size.qcow2).Size | Should -Be 10MB

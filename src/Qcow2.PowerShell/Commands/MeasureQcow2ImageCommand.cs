@@ -72,7 +72,7 @@ public sealed class MeasureQcow2ImageCommand : DiskCmdlet
     /// </summary>
     [Parameter(ParameterSetName = SizeSet, Mandatory = true)]
     [Alias("Size")]
-    [ByteSize]
+    [ByteSize(Kind = ByteSizeKind.Disk)]
     [ValidateRange(0, long.MaxValue)]
     public long SizeBytes { get; set; }
 

@@ -25,6 +25,10 @@ namespace Qcow2.PowerShell.Commands;
 /// <para>Makes a disk larger.</para>
 /// </example>
 /// <example>
+/// <code>Get-Qcow2Image *.qcow2 | Resize-Qcow2Image -SizeBytes +10GB -PassThru</code>
+/// <para>Makes every disk of the folder 10 GiB larger than it is.</para>
+/// </example>
+/// <example>
 /// <code>Get-Qcow2Image *.qcow2 | Where-Object Size -lt 20GB | Resize-Qcow2Image -SizeBytes 20GB -PassThru</code>
 /// <para>Makes every disk of the folder that has less than 20 GiB that large, and shows those images.</para>
 /// </example>
@@ -45,12 +49,16 @@ public sealed class ResizeQcow2ImageCommand : DiskWritingCmdlet
     private bool _yesToAll;
     private bool _noToAll;
 
-    /// <summary>The new size of the disk, in bytes or with a binary unit: <c>80GB</c>, <c>"1.5T"</c>.</summary>
+    /// <summary>
+    /// The new size of the disk, in bytes or with a binary unit: <c>80GB</c>, <c>"1.5T"</c>. With a sign it is how much larger or smaller
+    /// each disk becomes: <c>+10GB</c>, and with <c>-AllowShrink</c> <c>-5GB</c>. A number below 1 MiB without a unit must be a multiple of
+    /// 512: <c>40</c> is an error, because <c>40GB</c> is meant, and <c>40B</c> says that 40 bytes are. Numbers are written as in scripts,
+    /// whatever the culture: with a point before a fraction, and nothing between thousands.
+    /// </summary>
     [Parameter(Mandatory = true, Position = 1)]
     [Alias("Size")]
-    [ByteSize]
-    [ValidateRange(0, long.MaxValue)]
-    public long SizeBytes { get; set; }
+    [ByteSize(Kind = ByteSizeKind.DiskOrChange)]
+    public NewDiskSize SizeBytes { get; set; }
 
     /// <summary>Allows the disk to get smaller, which destroys what lies past its new end.</summary>
     [Parameter]
@@ -69,20 +77,21 @@ public sealed class ResizeQcow2ImageCommand : DiskWritingCmdlet
     private protected override void ProcessImage(ImageInput image)
     {
         RequireActiveDisk(image, "resized");
-        long size = Qcow2ImageInfo.Read(image.Path).Size;
-        string change = $"from {DisplayText.SizeAndBytes(size)} to {DisplayText.SizeAndBytes(SizeBytes)}";
-        if (SizeBytes < size && !AllowShrink)
+        long old = Qcow2ImageInfo.Read(image.Path).Size;
+        long size = SizeBytes.From(image.Path, old);
+        string change = $"from {DisplayText.SizeAndBytes(old)} to {DisplayText.SizeAndBytes(size)}{SizeBytes.Describe()}";
+        if (size < old && !AllowShrink)
         {
             throw new ImageCmdletException("ShrinkNotAllowed", ErrorCategory.InvalidOperation,
                 $"{image.Path}: the disk would shrink {change}, and what lies past its new end would be destroyed. Use -AllowShrink if that is meant.");
         }
 
-        if (SizeBytes < size && Preallocation != Preallocation.Off)
+        if (size < old && Preallocation != Preallocation.Off)
         {
             throw ImageCmdletException.Contradiction($"{image.Path}: -Preallocation is about what is added to a disk, and this one would shrink {change}.");
         }
 
-        if (!ShouldProcess(image.Path, $"Resize the disk {change}") || (SizeBytes < size && !ShouldShrink(image.Path, change)))
+        if (!ShouldProcess(image.Path, $"Resize the disk {change}") || (size < old && !ShouldShrink(image.Path, change)))
         {
             return;
         }
@@ -91,9 +100,9 @@ public sealed class ResizeQcow2ImageCommand : DiskWritingCmdlet
         var operation = new TrackedOperation($"Resizing {DisplayText.Printable(System.IO.Path.GetFileName(image.Path))}")
         {
             Done = -1,
-            Total = Math.Max(0, SizeBytes - size),
+            Total = Math.Max(0, size - old),
         };
-        operation.Run(stop => Resize(image.Path, options, operation, stop), WriteProgress, StopToken);
+        operation.Run(stop => Resize(image.Path, options, size, operation, stop), WriteProgress, StopToken);
         PassOn(image.Path);
     }
 
@@ -109,17 +118,17 @@ public sealed class ResizeQcow2ImageCommand : DiskWritingCmdlet
             $"{path}: shrink the disk {change}? What lies past its new end is destroyed.", "Shrink the disk", ref _yesToAll, ref _noToAll);
     }
 
-    private void Resize(string path, Qcow2OpenOptions options, TrackedOperation operation, CancellationToken stop)
+    private void Resize(string path, Qcow2OpenOptions options, long size, TrackedOperation operation, CancellationToken stop)
     {
         using Qcow2Image image = Qcow2Image.Open(path, options, stop);
-        if (SizeBytes == image.Length)
+        if (size == image.Length)
         {
             return;
         }
 
         try
         {
-            image.Resize(SizeBytes, AllowShrink, Preallocation, operation, stop);
+            image.Resize(size, AllowShrink, Preallocation, operation, stop);
             image.Flush();
         }
         catch (NotSupportedException e)

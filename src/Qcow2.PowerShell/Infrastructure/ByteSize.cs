@@ -2,23 +2,29 @@ using System.Globalization;
 
 namespace Qcow2.PowerShell.Infrastructure;
 
-/// <summary>Reads a number of bytes as people and QEMU write it. Units are binary: K is 1,024.</summary>
+/// <summary>Reads a number of bytes as people and QEMU write it. Units are binary: K is 1,024. No culture has a say.</summary>
 internal static class ByteSize
 {
-    private const string Units = "KMGTPE";
+    /// <summary>A disk below this size is made of whole sectors, or has its unit said: smaller odd numbers are forgotten units.</summary>
+    internal const long SmallDisk = 1 << 20;
+
+    private const int SectorSize = 512;
+    private const decimal LeastRounded = 1024;
     private const string Expected = "write a number of bytes such as 65536 or 0x10000, or one with a binary unit such as 64K, 64KB, 64KiB, 1.5G or 2TB";
 
     /// <summary>Reads a number or a text.</summary>
     /// <exception cref="FormatException">It is no size; the message says what one looks like.</exception>
-    internal static long Parse(object value) => value switch
+    internal static long Parse(object value, ByteSizeKind kind = ByteSizeKind.Count) => value switch
     {
-        string text => ParseText(text.Trim()),
+        string text => ParseText(text.Trim(), kind),
         sbyte or byte or short or ushort or int or uint or long or ulong or float or double or decimal
-            => Whole(value, () => Convert.ToDecimal(value, CultureInfo.InvariantCulture)),
+            => RequireUnit(Whole(value, () => Exact(value)), value, kind),
+        System.Collections.IList { Count: > 1 } list
+            => throw new FormatException($"{list.Count} values are not one size: to PowerShell a comma makes a list. Write the number without one, and a fraction with a point."),
         _ => throw Malformed(value),
     };
 
-    private static long ParseText(string text)
+    private static long ParseText(string text, ByteSizeKind kind)
     {
         if (text.Length > 0 && text[0] == '+')
         {
@@ -28,14 +34,41 @@ internal static class ByteSize
 
         if (text.StartsWith("0x", StringComparison.OrdinalIgnoreCase))
         {
-            return Whole(text, () => Hexadecimal(text));
+            return RequireUnit(Whole(text, () => Hexadecimal(text)), text, kind);
         }
 
-        (string digits, int power) = SplitUnit(text);
+        SizeText size = SizeText.Split(text) ?? throw Malformed(text);
+        if (size.Advice(kind != ByteSizeKind.Count) is string advice)
+        {
+            throw new FormatException(
+                $"'{text}' is not written as a script writes numbers: with the digits 0 to 9, a point before a fraction, and nothing between thousands, whatever the culture. Write {advice}.");
+        }
+
         const NumberStyles Style = NumberStyles.AllowDecimalPoint | NumberStyles.AllowLeadingSign;
-        return decimal.TryParse(digits, Style, CultureInfo.InvariantCulture, out decimal factor)
-            ? Whole(text, () => factor * (1L << (10 * power)))
-            : throw Malformed(text);
+        if (!decimal.TryParse(size.Number, Style, CultureInfo.InvariantCulture, out decimal factor))
+        {
+            throw Malformed(text);
+        }
+
+        long bytes = Whole(text, () => Rounded(factor * (1L << (10 * size.Power)), size.Power > 0));
+        return size.Unit.Length > 0 ? bytes : RequireUnit(bytes, text, kind);
+    }
+
+    /// <summary>A fraction of a byte is what a unit leaves of a decimal fraction. It is rounded, as QEMU does.</summary>
+    private static decimal Rounded(decimal bytes, bool hasUnit)
+        => hasUnit || bytes >= LeastRounded ? decimal.Round(bytes, MidpointRounding.AwayFromZero) : bytes;
+
+    /// <summary>Of a double, <see cref="Convert.ToDecimal(double)"/> keeps 15 digits only.</summary>
+    private static decimal Exact(object value) => value is float or double
+        ? Convert.ToDouble(value, CultureInfo.InvariantCulture) is var number && Math.Abs(number) < -(double)long.MinValue
+            ? (long)Math.Truncate(number) + Fraction(number)
+            : throw new OverflowException()
+        : Rounded(Convert.ToDecimal(value, CultureInfo.InvariantCulture), hasUnit: false);
+
+    private static decimal Fraction(double number)
+    {
+        decimal fraction = (decimal)(number - Math.Truncate(number));
+        return number < (double)LeastRounded ? fraction : decimal.Round(fraction, MidpointRounding.AwayFromZero);
     }
 
     private static decimal Hexadecimal(string text)
@@ -50,25 +83,6 @@ internal static class ByteSize
         }
     }
 
-    private static (string Digits, int Power) SplitUnit(string text)
-    {
-        string number = text;
-        bool hasByte = EndsWith(number, 'B');
-        number = hasByte ? number.Substring(0, number.Length - 1) : number;
-        bool hasInfix = hasByte && EndsWith(number, 'I');
-        number = hasInfix ? number.Substring(0, number.Length - 1) : number;
-        int power = number.Length == 0 ? 0 : Units.IndexOf(char.ToUpperInvariant(number[number.Length - 1])) + 1;
-        if (hasInfix && power == 0)
-        {
-            throw Malformed(text);
-        }
-
-        return ((power > 0 ? number.Substring(0, number.Length - 1) : number).TrimEnd(), power);
-    }
-
-    private static bool EndsWith(string text, char letter)
-        => text.Length > 0 && char.ToUpperInvariant(text[text.Length - 1]) == letter;
-
     private static long Whole(object given, Func<decimal> convert)
     {
         decimal bytes;
@@ -81,13 +95,19 @@ internal static class ByteSize
             throw TooLarge(given);
         }
 
-        return bytes < 0 ? throw new FormatException($"'{given}' is negative; a number of bytes is 0 or more.")
+        return bytes < 0 ? throw new FormatException($"'{Shown(given)}' is negative; a number of bytes is 0 or more.")
             : bytes > long.MaxValue ? throw TooLarge(given)
-            : bytes != decimal.Truncate(bytes) ? throw new FormatException($"'{given}' is not a whole number of bytes.")
+            : bytes != decimal.Truncate(bytes) ? throw new FormatException($"'{Shown(given)}' is not a whole number of bytes. Perhaps its unit is missing, as in {Shown(given)}GB.")
             : (long)bytes;
     }
 
-    private static FormatException Malformed(object given) => new($"'{given}' is not a size: {Expected}.");
+    private static long RequireUnit(long bytes, object given, ByteSizeKind kind)
+        => kind == ByteSizeKind.Count || bytes >= SmallDisk || bytes % SectorSize == 0 ? bytes : throw new FormatException(
+            $"'{Shown(given)}' has no unit, so that it stands for {bytes} bytes, which is hardly a disk. Write {bytes}GB or {bytes}MB, or {bytes}B if bytes are meant.");
 
-    private static FormatException TooLarge(object given) => new($"'{given}' is too large; the most is {long.MaxValue} bytes (8 EiB less one).");
+    private static string Shown(object given) => Convert.ToString(given, CultureInfo.InvariantCulture) ?? "";
+
+    private static FormatException Malformed(object given) => new($"'{Shown(given)}' is not a size: {Expected}.");
+
+    private static FormatException TooLarge(object given) => new($"'{Shown(given)}' is too large; the most is {long.MaxValue} bytes (8 EiB less one).");
 }

@@ -6,22 +6,41 @@ namespace Qcow2.PowerShell.Infrastructure;
 [AttributeUsage(AttributeTargets.Property)]
 public sealed class ByteSizeAttribute : ArgumentTransformationAttribute
 {
+    /// <summary>What the number stands for.</summary>
+    public ByteSizeKind Kind { get; set; }
+
     /// <inheritdoc/>
     public override object? Transform(EngineIntrinsics engineIntrinsics, object? inputData)
     {
-        object? value = inputData is PSObject wrapped ? wrapped.BaseObject : inputData;
-        if (value is null)
+        if ((inputData is PSObject wrapped ? wrapped.BaseObject : inputData) is not { } value)
         {
             return null;
         }
 
         try
         {
-            return ByteSize.Parse(value);
+            object given = AsTyped(inputData, value);
+            return Kind == ByteSizeKind.DiskOrChange ? (object)NewDiskSize.Parse(given) : ByteSize.Parse(given, Kind);
         }
         catch (FormatException e)
         {
             throw new ArgumentTransformationMetadataException(e.Message, e);
         }
+    }
+
+    /// <summary>
+    /// PowerShell keeps the text of a number that was typed. <c>1.000</c> is the number 1 otherwise, and <c>0.048TB</c> is no whole number.
+    /// </summary>
+    private static object AsTyped(object? inputData, object value)
+    {
+        if (inputData is not PSObject || value is not double number)
+        {
+            return value;
+        }
+
+        string text = inputData.ToString() ?? "";
+        bool hasUnit = text.Length > 0 && char.IsLetter(text[text.Length - 1]);
+        bool hasUselessPoint = number == Math.Truncate(number) && text.All(letter => letter == '.' || char.IsDigit(letter));
+        return hasUnit || hasUselessPoint ? text : value;
     }
 }
