@@ -121,6 +121,10 @@ public sealed record Qcow2Header
     /// <exception cref="Qcow2Exception">The bytes are no QCOW2 header, or one that breaks the specification or a limit.</exception>
     public static Qcow2Header Parse(ReadOnlySpan<byte> firstCluster) => Qcow2HeaderReader.Read(firstCluster);
 
+    /// <summary>Whether bytes begin with the magic number, which versions 1, 2 and 3 share.</summary>
+    internal static bool BeginsAt(ReadOnlySpan<byte> start)
+        => start.Length >= sizeof(uint) && System.Buffers.Binary.BinaryPrimitives.ReadUInt32BigEndian(start) == Magic;
+
     /// <summary>Writes the header, its extensions, the end marker and the backing file's name where they belong.</summary>
     /// <param name="firstCluster">The file's first cluster; bytes that belong to none of these are left as they are.</param>
     public void Write(Span<byte> firstCluster) => Qcow2HeaderWriter.Write(this, firstCluster);

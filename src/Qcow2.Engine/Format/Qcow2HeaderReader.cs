@@ -7,13 +7,19 @@ internal static class Qcow2HeaderReader
 {
     internal static Qcow2Header Read(ReadOnlySpan<byte> cluster)
     {
-        if (cluster.Length < 4 || U32(cluster, HeaderField.Magic) != Qcow2Header.Magic)
+        if (!Qcow2Header.BeginsAt(cluster))
         {
             throw new Qcow2Exception(Qcow2ErrorCode.NotQcow2, "This is not a QCOW2 image: it does not begin with the magic number 'QFI\\xfb'.");
         }
 
         RequireLength(cluster, Qcow2Header.Version2Length, "the header of version 2");
         uint version = U32(cluster, HeaderField.Version);
+        if (version == 1)
+        {
+            throw Qcow2Errors.Unsupported(
+                "version is 1: a QCOW image of version 1, which is another format. Turn it into a qcow2 or raw image first, with qemu-img convert.");
+        }
+
         if (version is not (2 or 3))
         {
             throw Qcow2Errors.Unsupported($"version is {version}; only versions 2 and 3 are QCOW2.");

@@ -17,6 +17,11 @@ internal static class HeaderCluster
         try
         {
             int read = storage.Read(0, buffer.AsSpan(0, FirstRead));
+            if (!Qcow2Header.BeginsAt(buffer.AsSpan(0, read)))
+            {
+                throw FileSignatures.NotQcow2(storage);
+            }
+
             int clusterSize = ClusterSizeOf(buffer.AsSpan(0, read));
             if (clusterSize > FirstRead && read == FirstRead)
             {

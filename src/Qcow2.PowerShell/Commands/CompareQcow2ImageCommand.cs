@@ -27,7 +27,8 @@ namespace Qcow2.PowerShell.Commands;
 /// </para>
 /// <para>
 /// Either disk may be a raw one. A file without the marks of QCOW2 is taken for a raw disk only if its name ends in <c>.raw</c>, <c>.img</c>,
-/// <c>.iso</c>, <c>.dd</c> or <c>.bin</c>; for any other say <c>-SourceFormat</c> or <c>-DifferenceFormat</c>. Both disks are only read. An
+/// <c>.iso</c>, <c>.dd</c> or <c>.bin</c>; for any other say <c>-SourceFormat</c> or <c>-DifferenceFormat</c>. What is plainly
+/// something else, an archive or a VHDX, is refused whatever its name. Both disks are only read. An
 /// image that another program has open for writing is refused, unless <c>-ForceShare</c> is given.
 /// </para>
 /// </remarks>

@@ -28,7 +28,8 @@ namespace Qcow2.PowerShell.Commands;
 /// </para>
 /// <para>
 /// A source is a QCOW2 image or a raw disk. A file without the marks of QCOW2 is taken for a raw disk only if its name ends in
-/// <c>.raw</c>, <c>.img</c>, <c>.iso</c>, <c>.dd</c> or <c>.bin</c>; for any other say <c>-SourceFormat</c>.
+/// <c>.raw</c>, <c>.img</c>, <c>.iso</c>, <c>.dd</c> or <c>.bin</c>; for any other say <c>-SourceFormat</c>. What is plainly something
+/// else, an archive or a VHDX, is refused whatever its name.
 /// </para>
 /// </remarks>
 /// <example>

@@ -52,21 +52,28 @@ internal sealed record DiskSource(string Path, DiskImageFormat Format, Qcow2Open
 
         string extension = System.IO.Path.GetExtension(path);
         bool isCalledRaw = RawExtensions.Contains(extension, StringComparer.OrdinalIgnoreCase);
-        if (HasMagic(path))
+        using LocalFile file = LocalFile.OpenRead(path); // Refuses what is no file: a named pipe would wait for its other end.
+        if (HasMagic(file))
         {
-            return !isCalledRaw ? DiskImageFormat.Qcow2 : throw new ImageCmdletException(
-                "FormatAmbiguous", ErrorCategory.InvalidData,
+            return !isCalledRaw ? DiskImageFormat.Qcow2 : throw Ambiguous(
                 $"{path}: the name is that of a raw disk, but the file begins as a qcow2 image does. The guest of a raw disk can write that there, and with it the name "
                 + $"of any file of this machine. Say what it is: {parameter} Raw, or {parameter} Qcow2 if you trust it.");
         }
 
+        FileSignature? kind = FileSignatures.Of(file);
         if (isCalledRaw || string.Equals(extension, ".img", StringComparison.OrdinalIgnoreCase))
         {
-            return DiskImageFormat.Raw;
+            return kind is not { ContradictsRaw: true } ? DiskImageFormat.Raw : throw Ambiguous(
+                $"{path}: the name is that of a raw disk, but this looks like something else: {kind.Description}. {kind.Advice} "
+                + $"If it is a raw disk all the same, say {parameter} Raw.");
         }
 
-        throw new Qcow2Exception(
-            Qcow2ErrorCode.NotQcow2, $"{path}: this is not a qcow2 image, and its name does not say that it is a raw disk. If it is one, say {parameter} Raw.");
+        throw new Qcow2Exception(Qcow2ErrorCode.NotQcow2, kind switch
+        {
+            null => $"{path}: this is not a qcow2 image, and its name does not say that it is a raw disk. If it is one, say {parameter} Raw.",
+            { ContradictsRaw: true } => $"{path}: this is not a qcow2 image, but {kind.Description}. {kind.Advice} Only if it is a raw disk all the same, say {parameter} Raw.",
+            _ => $"{path}: this is not a qcow2 image, but {kind.Description}; its name does not say that it is to be read as raw. If it is, say {parameter} Raw.",
+        });
     }
 
     /// <summary>Opens the disk.</summary>
@@ -103,10 +110,11 @@ internal sealed record DiskSource(string Path, DiskImageFormat Format, Qcow2Open
     private Qcow2Snapshot? SnapshotOf(Qcow2ImageInfo info)
         => info.Snapshots.FirstOrDefault(one => one.Id == Snapshot) ?? info.Snapshots.FirstOrDefault(one => one.Name == Snapshot);
 
-    private static bool HasMagic(string path)
+    private static bool HasMagic(LocalFile file)
     {
-        using LocalFile file = LocalFile.OpenRead(path); // Refuses what is no file: a named pipe would wait for its other end.
         byte[] start = new byte[Magic.Length];
         return file.Read(0, start) == start.Length && start.AsSpan().SequenceEqual(Magic);
     }
+
+    private static ImageCmdletException Ambiguous(string message) => new("FormatAmbiguous", ErrorCategory.InvalidData, message);
 }
