@@ -185,6 +185,7 @@ internal sealed class ImageRepair(
         _hasWritten = true;
         Span<byte> field = stackalloc byte[sizeof(ulong)];
         Qcow2Header header = HeaderAudit.Load(image, new FindingLog(0), out _)!;
+        image.LengthenTo((image.Length + header.ClusterSize - 1) & -(long)header.ClusterSize); // As any writer does.
         const AutoclearFeatures Known = AutoclearFeatures.Bitmaps | AutoclearFeatures.RawExternalData;
         if (header.Version >= 3 && (header.AutoclearFeatures & ~Known) != 0)
         {

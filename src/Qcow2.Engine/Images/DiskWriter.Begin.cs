@@ -9,7 +9,7 @@ internal sealed partial class DiskWriter
 
     /// <summary>
     /// Clears autoclear features that nobody here keeps true, and marks enabled bitmaps as in use: what they record from now on
-    /// is in memory only. Both are on the disk before anything else changes. A second call does nothing.
+    /// is in memory only. All of it is on the disk before anything else changes. A second call does nothing.
     /// </summary>
     private void Begin()
     {
@@ -28,6 +28,7 @@ internal sealed partial class DiskWriter
             _committer.RequireSound();
             BeginBitmaps();
             _committer.KeepAutoclearFeatures(AutoclearFeatures.Bitmaps | AutoclearFeatures.RawExternalData);
+            _committer.ReachEnd(); // What another program wrote may end inside a cluster.
             _resources.Image.Flush();
             _hasBegun = true;
         }

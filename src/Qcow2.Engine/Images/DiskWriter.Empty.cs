@@ -85,7 +85,11 @@ internal sealed partial class DiskWriter
         long end = _refcounts.FindFreeEnd();
         if (end < _refcounts.HighWater)
         {
-            _resources.Image.SetLength(end << ClusterBits);
+            if (!_resources.Image.HasFixedLength)
+            {
+                _resources.Image.SetLength(end << ClusterBits);
+            }
+
             _refcounts.NoteEnd(end);
         }
 

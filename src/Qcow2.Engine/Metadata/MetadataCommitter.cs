@@ -14,6 +14,8 @@ namespace Qcow2.Engine.Metadata;
 /// <item>References to all the rest: L2 and L1 entries, the header. Flush.</item>
 /// <item>Counts that went down, now that the disk has lost the references; they are written with the next commit.</item>
 /// </list>
+/// With the first flush the file ends where its last cluster does, though nothing was written there: readers that take whole clusters
+/// need that. A crash before it may leave a short end, which this engine and QEMU read as zeros.
 /// However much was written since the last commit, it costs two flushes, and one or two more where the refcount structure grew.
 /// Each write may be torn between sectors: no entry straddles one, and the header's pointers lie in its first.
 /// A commit that failed may have left any of its references on the disk: the next one begins from the first step, and writes
@@ -62,6 +64,7 @@ internal sealed class MetadataCommitter(
 
         refcounts.WriteBlocks();
         l2.WriteNewTables();
+        ReachEnd();
         FlushAll();
         refcounts.MarkBlocksWritten();
         l2.MarkNewTablesWritten();
@@ -108,6 +111,10 @@ internal sealed class MetadataCommitter(
         _isHeaderDirty = false;
         ApplyDecrements();
     }
+
+    /// <summary>Lets the file end where the last cluster does that was ever given out. The next flush brings that to the disk.</summary>
+    /// <exception cref="IOException">The host could not lengthen the file.</exception>
+    internal void ReachEnd() => image.LengthenTo(refcounts.HighWater << Header.ClusterBits);
 
     /// <summary>Commits, and brings the counts that went down to the disk too, so that nothing is leaked.</summary>
     internal void CommitAll()

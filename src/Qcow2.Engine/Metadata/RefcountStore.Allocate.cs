@@ -44,7 +44,7 @@ internal sealed partial class RefcountStore
         }
 
         count = wanted;
-        isFresh = true;
+        isFresh = !_image.HasFixedLength;
         long appended = Append(wanted);
         _hint = HighWater;
         return appended;
@@ -111,7 +111,7 @@ internal sealed partial class RefcountStore
         return end;
     }
 
-    /// <summary>Notes that the file was cut off before a cluster, so that it reads as zeros from there on.</summary>
+    /// <summary>Notes that a file was cut off before a cluster, so that it reads as zeros from there on, or that a device is not used from there on.</summary>
     internal void NoteEnd(long cluster)
     {
         HighWater = cluster;
@@ -148,6 +148,26 @@ internal sealed partial class RefcountStore
             tableLength = RoundUp(Math.Max(neededLength, Math.Max(_firstTableLength, _table.Length + (_table.Length / 2))), EntriesPerCluster);
             tableClusters = tableLength / EntriesPerCluster;
         }
+    }
+
+    /// <summary>The last cluster that has a count.</summary>
+    private long FindLastCounted()
+    {
+        for (long index = _table.Length - 1; index >= 0; index--)
+        {
+            if (Find(index) is Block block)
+            {
+                for (int i = _perBlock - 1; i >= 0; i--)
+                {
+                    if (_order.Read(block.Data, i) != 0)
+                    {
+                        return (index * _perBlock) + i;
+                    }
+                }
+            }
+        }
+
+        return -1;
     }
 
     /// <summary>The last cluster of a range that has a count; null if none has.</summary>
@@ -217,6 +237,11 @@ internal sealed partial class RefcountStore
         if (endCluster > Qcow2Limits.HostOffsetEnd >> _geometry.ClusterBits)
         {
             throw Qcow2Errors.Limit("The image file's length", (ulong)endCluster << _geometry.ClusterBits, (ulong)Qcow2Limits.HostOffsetEnd, "bytes");
+        }
+
+        if (_image.HasFixedLength && endCluster > _image.Length >> _geometry.ClusterBits)
+        {
+            throw new IOException($"{_image.Path}: the image needs {endCluster << _geometry.ClusterBits} bytes, and the device has {_image.Length}: make it larger.");
         }
 
         long tableBytes = tableLength * RefcountTableEntry.Length;

@@ -46,7 +46,10 @@ internal sealed partial class RefcountStore
     /// <summary>Whether the table lies elsewhere than the header on the disk says.</summary>
     internal bool IsTableMoved { get; private set; }
 
-    /// <summary>First host cluster that was never given out and lies past the end of the file: it reads as zeros.</summary>
+    /// <summary>
+    /// First host cluster that was never given out and lies past the end of the file: it reads as zeros. Of a device, which has no such end,
+    /// the first after the last one in use: it may hold anything.
+    /// </summary>
     internal long HighWater { get; private set; }
 
     /// <summary>Whether anything waits to be written.</summary>
@@ -79,11 +82,9 @@ internal sealed partial class RefcountStore
 
         ulong[] table = new ulong[bytes / RefcountTableEntry.Length];
         BigEndianTable.Read(image, header.RefcountTableOffset, table);
-        return new RefcountStore(image, header.Geometry, header.RefcountOrder, table, cacheSize)
-        {
-            TableOffset = header.RefcountTableOffset,
-            HighWater = (fileLength + header.ClusterSize - 1) >> header.ClusterBits,
-        };
+        var store = new RefcountStore(image, header.Geometry, header.RefcountOrder, table, cacheSize) { TableOffset = header.RefcountTableOffset };
+        store.HighWater = image.HasFixedLength ? store.FindLastCounted() + 1 : (fileLength + header.ClusterSize - 1) >> header.ClusterBits;
+        return store;
     }
 
     /// <summary>Begins the counts of an image that has no cluster yet.</summary>

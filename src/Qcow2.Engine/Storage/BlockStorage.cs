@@ -15,6 +15,9 @@ public abstract class BlockStorage : IDisposable
     /// <summary>Bytes the file takes on its disk: less than <see cref="Length"/> where it has holes.</summary>
     public abstract long AllocatedLength { get; }
 
+    /// <summary>Whether the length is what it is, as a device's: nobody can set it.</summary>
+    public virtual bool HasFixedLength => false;
+
     /// <summary>What tells this file from every other on the host, whatever it is called.</summary>
     public abstract FileIdentity Identity { get; }
 
@@ -69,6 +72,15 @@ public abstract class BlockStorage : IDisposable
         if (read < buffer.Length)
         {
             buffer.Slice(read).Clear();
+        }
+    }
+
+    /// <summary>Lets the file reach a position at least. What is added takes no space; a device stays as it is.</summary>
+    internal void LengthenTo(long end)
+    {
+        if (!HasFixedLength && Length < end)
+        {
+            SetLength(end);
         }
     }
 

@@ -31,6 +31,9 @@ public sealed class LocalFile : BlockStorage
         => _kind == FileKind.BlockDevice ? LibC.Seek(_handle, 0, LibC.SeekEnd) : _file.Length;
 
     /// <inheritdoc/>
+    public override bool HasFixedLength => _kind == FileKind.BlockDevice;
+
+    /// <inheritdoc/>
     public override long AllocatedLength
         => (OperatingSystemInfo.IsWindows ? FileStatus.OfHandle(_handle) : FileStatus.OfPath(Path))?.AllocatedLength ?? Length;
 

@@ -16,6 +16,9 @@ internal sealed class UnflushedStorage(BlockStorage storage) : BlockStorage
     public override long AllocatedLength => storage.AllocatedLength;
 
     /// <inheritdoc/>
+    public override bool HasFixedLength => storage.HasFixedLength;
+
+    /// <inheritdoc/>
     public override FileIdentity Identity => storage.Identity;
 
     /// <inheritdoc/>

@@ -18,7 +18,7 @@ internal sealed class WriteLog
         _start = [.. storage.Content];
         storage.Written = (offset, data) => _events.Add((offset, data));
         storage.BeforeFlush = () => _events.Add((0, null));
-        storage.BeforeSetLength = _ => throw new NotSupportedException("The log knows no change of length.");
+        storage.BeforeSetLength = length => RecordLength(storage, length);
     }
 
     /// <summary>Lets a write or flush fail now and then; one that fails does nothing and is not recorded.</summary>
@@ -30,6 +30,11 @@ internal sealed class WriteLog
         {
             FailSometimes(random, 4);
             _events.Add((0, null));
+        };
+        storage.BeforeSetLength = length =>
+        {
+            FailSometimes(random, 20);
+            RecordLength(storage, length);
         };
     }
 
@@ -58,6 +63,17 @@ internal sealed class WriteLog
                 yield return (end, Apply(flushed, flushedAt, end, random, random.Next(4)));
             }
         }
+    }
+
+    /// <summary>A file that grows is a write of nothing at its new end.</summary>
+    private void RecordLength(MemoryStorage storage, long length)
+    {
+        if (length < storage.Length)
+        {
+            throw new NotSupportedException("The log knows no shrinking file.");
+        }
+
+        _events.Add((length, []));
     }
 
     private void FailSometimes(Random random, int oneIn)
