@@ -16,15 +16,19 @@ internal sealed partial class DiskWriter
     // What the host may still have to write when it is asked to flush, which nobody can interrupt.
     private const long UnflushedZeroBytes = 64L << 20;
 
+    private static SubclusterBitmap AllAllocated => new(uint.MaxValue, 0);
+
     /// <summary>
     /// Maps the disk from an offset to its end, where it is not mapped yet. It reads as zeros there and has no backing file, or
     /// is to hide it.
     /// </summary>
     /// <param name="start">Where to start; start of a cluster.</param>
+    /// <param name="keptEnd">What an external data file holds up to here is not overwritten: a raw one shows it, another hides it by its entries.</param>
     /// <param name="preallocation">How.</param>
     /// <param name="progress">Told of the bytes done.</param>
     /// <param name="cancellationToken">Ends the work within a fraction of a second, with a part of it done.</param>
-    internal void Preallocate(long start, Preallocation preallocation, IProgress<long>? progress, CancellationToken cancellationToken)
+    internal void Preallocate(
+        long start, long keptEnd, Preallocation preallocation, IProgress<long>? progress, CancellationToken cancellationToken)
     {
         long unflushed = 0;
         for (long offset = start; offset < _disk.Length;)
@@ -32,7 +36,7 @@ internal sealed partial class DiskWriter
             cancellationToken.ThrowIfCancellationRequested();
             lock (_gate)
             {
-                long done = PreallocateRun(offset, preallocation, cancellationToken);
+                long done = PreallocateRun(offset, keptEnd, preallocation, cancellationToken);
                 CommitIfMuchIsDirty();
                 offset += done;
                 unflushed += preallocation == Preallocation.Full ? done : 0;
@@ -48,10 +52,10 @@ internal sealed partial class DiskWriter
         }
     }
 
-    private long PreallocateRun(long offset, Preallocation preallocation, CancellationToken cancellationToken)
+    private long PreallocateRun(long offset, long keptEnd, Preallocation preallocation, CancellationToken cancellationToken)
     {
         EnsureTable(offset);
-        int wanted = CountWithoutPlace(offset, MaxRun(offset, preallocation));
+        int wanted = CountToMap(offset, MaxRun(offset, keptEnd, preallocation));
         if (wanted == 0)
         {
             return ClusterSize;
@@ -62,8 +66,9 @@ internal sealed partial class DiskWriter
         bool readsAsZeros;
         try
         {
-            readsAsZeros = Reserve(
-                host, offset, HasDataFile ? Math.Min(length, _disk.Length - host) : length, isFresh || HasDataFile, preallocation, cancellationToken);
+            readsAsZeros = HasDataFile
+                ? ReserveInDataFile(offset, Math.Min(length, _disk.Length - offset), keptEnd, preallocation, cancellationToken)
+                : Reserve(host, offset, length, isFresh, preallocation, cancellationToken);
             _map.PrepareToSet(offset, count);
         }
         catch when (!HasDataFile)
@@ -72,10 +77,10 @@ internal sealed partial class DiskWriter
             throw;
         }
 
+        SubclusterBitmap bitmap = readsAsZeros ? AllAllocated : new SubclusterBitmap(0, uint.MaxValue);
         for (int i = 0; i < count; i++)
         {
             long part = (long)i << ClusterBits;
-            var bitmap = new SubclusterBitmap(readsAsZeros ? uint.MaxValue : 0, readsAsZeros ? 0 : uint.MaxValue);
             _map.SetEntry(
                 offset + part, L2Entry.Standard(host + part, isCopied: true, readsAsZeros: !readsAsZeros && !_geometry.IsExtendedL2), bitmap);
         }
@@ -83,10 +88,11 @@ internal sealed partial class DiskWriter
         return length;
     }
 
-    private int MaxRun(long offset, Preallocation preallocation)
+    private int MaxRun(long offset, long keptEnd, Preallocation preallocation)
     {
         long tableEnd = ((offset >> _geometry.L1CoverageBits) + 1) << _geometry.L1CoverageBits;
-        long clusters = (Math.Min(_disk.Length, tableEnd) - offset + ClusterSize - 1) >> ClusterBits;
+        long end = Math.Min(_disk.Length, tableEnd);
+        long clusters = ((offset < keptEnd ? Math.Min(end, keptEnd) : end) - offset + ClusterSize - 1) >> ClusterBits; // What is kept has entries of its own.
         long most = preallocation switch
         {
             Preallocation.Full => ZeroedRunBytes >> ClusterBits,
@@ -96,25 +102,53 @@ internal sealed partial class DiskWriter
         return (int)Math.Min(clusters, Math.Min(PreallocatedRunClusters, most));
     }
 
-    /// <summary>Clusters from an offset on that have no place in the file, up to a number.</summary>
-    private int CountWithoutPlace(long offset, int most)
+    /// <summary>Clusters from an offset on that are to get an entry, up to a number.</summary>
+    private int CountToMap(long offset, int most)
     {
         int count = 0;
-        while (count < most)
+        while (count < most && IsToMap(offset + ((long)count << ClusterBits)))
         {
-            long position = offset + ((long)count << ClusterBits);
-            if (_map.StateOf(_map.GetEntry(position).Entry, position) is not (ClusterState.Unallocated or ClusterState.ZeroPlain))
-            {
-                break;
-            }
-
             count++;
         }
 
         return count;
     }
 
-    /// <summary>Gets space for clusters.</summary>
+    /// <summary>Whether a cluster has no place in the file; of a raw data file, whether its entry does not show all that lies there.</summary>
+    private bool IsToMap(long offset)
+    {
+        (L2Entry entry, SubclusterBitmap bitmap) = _map.GetEntry(offset);
+        ClusterState state = _map.StateOf(entry, offset);
+        return IsDataFileRaw
+            ? state != ClusterState.Data || (_geometry.IsExtendedL2 && bitmap != AllAllocated)
+            : state is ClusterState.Unallocated or ClusterState.ZeroPlain;
+    }
+
+    /// <summary>Gets space in an external data file, where each cluster has its place.</summary>
+    /// <returns>Whether what lies there now is what the disk is to show, so that no entry has to say that it is zeros.</returns>
+    private bool ReserveInDataFile(long offset, long length, long keptEnd, Preallocation preallocation, CancellationToken cancellationToken)
+    {
+        long end = offset + length;
+        long fresh = Math.Min(end, Math.Max(offset, keptEnd));
+        bool isKept = fresh > offset;
+        bool isReserved = preallocation switch
+        {
+            Preallocation.Falloc => _resources.Data.TryAllocate(offset, length),
+            Preallocation.Full => isKept && _resources.Data.TryAllocate(offset, fresh - offset) && fresh == end,
+            _ => true,
+        };
+
+        bool isWritten = !isReserved && fresh < end;
+        if (isWritten)
+        {
+            long start = IsEncrypted ? (fresh + SectorCipher.SectorSize - 1) & ~(SectorCipher.SectorSize - 1L) : fresh;
+            WriteZerosToHost(start, start, Math.Max(0, end - start), cancellationToken);
+        }
+
+        return IsDataFileRaw || (!isKept && (isWritten || !IsEncrypted));
+    }
+
+    /// <summary>Gets space for clusters in the image file.</summary>
     /// <param name="host">Where they lie.</param>
     /// <param name="guest">Where they lie on the disk.</param>
     /// <param name="length">Bytes.</param>
@@ -127,7 +161,7 @@ internal sealed partial class DiskWriter
         bool hasZeroFlag = _resources.Header.Version >= 3;
         bool isReserved = preallocation switch
         {
-            Preallocation.Falloc => _resources.Data.TryAllocate(host, length),
+            Preallocation.Falloc => _resources.Image.TryAllocate(host, length),
             Preallocation.Full => false,
             _ => true,
         };
@@ -141,11 +175,7 @@ internal sealed partial class DiskWriter
         }
 
         // The last cluster must lie inside the file, also where nothing was written to it.
-        if (_resources.Data.Length < host + length)
-        {
-            _resources.Data.SetLength(host + length);
-        }
-
+        _resources.Image.LengthenTo(host + length);
         return readsAsZeros;
     }
 

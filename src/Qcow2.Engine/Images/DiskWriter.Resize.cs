@@ -24,9 +24,11 @@ internal sealed partial class DiskWriter
             }
 
             _bitmaps!.PrepareResize(size);
-            if (size > _disk.Length)
+            long oldSize = _disk.Length;
+            long oldDataEnd = HasDataFile ? _resources.Data.Length : 0;
+            if (size > oldSize)
             {
-                Grow(size, preallocation, progress, cancellationToken);
+                Grow(size, oldDataEnd, preallocation, progress, cancellationToken);
             }
             else
             {
@@ -34,6 +36,11 @@ internal sealed partial class DiskWriter
             }
 
             _bitmaps.Resize();
+            if (IsDataFileRaw && oldDataEnd > oldSize && size > oldSize)
+            {
+                Record(oldSize, Math.Min(size, oldDataEnd) - oldSize); // It shows up, as if it had been written.
+            }
+
             _bitmaps.SaveDisabled();
         }
     }
@@ -46,7 +53,7 @@ internal sealed partial class DiskWriter
         }
     }
 
-    private void Grow(long size, Preallocation preallocation, IProgress<long>? progress, CancellationToken cancellationToken)
+    private void Grow(long size, long oldDataEnd, Preallocation preallocation, IProgress<long>? progress, CancellationToken cancellationToken)
     {
         long oldSize = _disk.Length;
         long entries = _geometry.L1EntriesFor(size);
@@ -65,10 +72,11 @@ internal sealed partial class DiskWriter
 
         // What shows up must be zeros: the backing file may be longer than the disk was, and the last cluster may hold
         // anything past its end. All of that is on the disk of the host before the header says that the disk is larger.
+        // A raw data file is the disk, and whoever made it longer by other means wants to see what is there.
         _disk.SetLength(size);
         try
         {
-            for (long offset = oldSize; offset < size;)
+            for (long offset = oldSize; offset < size && !IsDataFileRaw;)
             {
                 cancellationToken.ThrowIfCancellationRequested();
                 long end = Math.Min(size, (offset / ZeroedStepBytes * ZeroedStepBytes) + ZeroedStepBytes);
@@ -76,17 +84,11 @@ internal sealed partial class DiskWriter
                 offset = end;
             }
 
-            // A raw data file's every cluster has its entry, as in a new image.
-            bool isMapped = preallocation != Preallocation.Off || IsDataFileRaw;
-            if (isMapped)
-            {
-                ClearDataFile(oldSize, cancellationToken);
-            }
-
             LengthenDataFile(size);
-            if (isMapped)
+            if (preallocation != Preallocation.Off || IsDataFileRaw)
             {
-                Preallocate(FirstToPreallocate(oldSize), preallocation, progress, cancellationToken);
+                // A raw data file's every cluster has its entry, as in a new image.
+                Preallocate(FirstToPreallocate(oldSize), oldDataEnd, preallocation, progress, cancellationToken);
             }
 
             _committer.Commit();
@@ -104,18 +106,7 @@ internal sealed partial class DiskWriter
     private long FirstToPreallocate(long oldSize)
     {
         long start = oldSize & ~((long)ClusterSize - 1);
-        return ReadsAsZeros(start, oldSize) ? start : start + ClusterSize;
-    }
-
-    /// <summary>A data file can be longer than the disk was; what it holds there is not the disk's.</summary>
-    private void ClearDataFile(long oldSize, CancellationToken cancellationToken)
-    {
-        long end = HasDataFile ? Math.Min(_disk.Length, _resources.Data.Length) : 0;
-        if (end > oldSize && !_resources.Data.TryPunchHole(oldSize, end - oldSize))
-        {
-            long start = IsEncrypted ? (oldSize + SectorCipher.SectorSize - 1) & ~(SectorCipher.SectorSize - 1L) : oldSize;
-            WriteZerosToHost(start, start, Math.Max(0, end - start), cancellationToken);
-        }
+        return IsDataFileRaw || ReadsAsZeros(start, oldSize) ? start : start + ClusterSize;
     }
 
     /// <summary>Gives back what was allocated past the end of the disk, as far as the host lets us.</summary>
@@ -164,7 +155,7 @@ internal sealed partial class DiskWriter
         _committer.Commit();
         if (HasDataFile)
         {
-            _resources.Data.SetLength(size); // Nothing refers to what is cut off any more.
+            _resources.Data.SetLength(size); // Nothing refers to what is cut off any more, and the file is no longer than the disk.
         }
 
         _disk.SetLength(size);

@@ -209,7 +209,7 @@ public sealed partial class Qcow2Image : VirtualDisk
     internal DiskWriter Writer => _writer!;
 
     internal void Preallocate(Preallocation preallocation, IProgress<long>? progress, CancellationToken cancellationToken)
-        => _writer!.Preallocate(0, preallocation, progress, cancellationToken);
+        => _writer!.Preallocate(0, 0, preallocation, progress, cancellationToken);
 
     /// <summary>Opens an image as part of a chain. On failure the storage is left to the caller.</summary>
     internal static Qcow2Image Open(BlockStorage storage, ChainContext chain)
