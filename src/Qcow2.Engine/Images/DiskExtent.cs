@@ -6,10 +6,10 @@ public enum ExtentKind
     /// <summary>Data stored in a file. It may happen to be zeros.</summary>
     Data,
 
-    /// <summary>An image says that it reads as zeros.</summary>
+    /// <summary>A file of the chain has this and says that it reads as zeros: an image by its tables, a raw file by a hole.</summary>
     Zero,
 
-    /// <summary>No file of the chain has anything here; it reads as zeros.</summary>
+    /// <summary>No file of the chain has anything here, or the one below has ended; it reads as zeros.</summary>
     Unallocated,
 }
 

@@ -102,7 +102,7 @@ public sealed class RawDisk : VirtualDisk
             // A file that another program changes meanwhile must not make this loop stand still.
             long next = Math.Min(end, Math.Max(run.End, offset + 1));
             yield return new DiskExtent(
-                offset, next - offset, run.IsData ? ExtentKind.Data : ExtentKind.Unallocated, depth, Path, offset, IsCompressed: false);
+                offset, next - offset, run.IsData ? ExtentKind.Data : ExtentKind.Zero, depth, Path, offset, IsCompressed: false);
             offset = next;
         }
     }

@@ -10,8 +10,8 @@ namespace Qcow2.PowerShell.Commands;
 /// <remarks>
 /// <para>
 /// Get-Qcow2Extent emits the stretches of the disk in order and without gaps, as <c>qemu-img map</c> does. Each is one of three
-/// kinds: <c>Data</c> is stored in a file, <c>Zero</c> is said to be zeros by an image, and <c>Unallocated</c> is nowhere in
-/// the backing chain, so that it reads as zeros, too. <c>Depth</c> and <c>FilePath</c> say which file of the backing chain
+/// kinds: <c>Data</c> is stored in a file, <c>Zero</c> is said to be zeros by an image or is a hole of a raw file, and <c>Unallocated</c> is
+/// nowhere in the backing chain, so that it reads as zeros, too: what qemu-img calls not present. <c>Depth</c> and <c>FilePath</c> say which file of the backing chain
 /// holds the stretch, <c>HostOffset</c> where in it.
 /// </para>
 /// <para>

@@ -35,6 +35,19 @@ public sealed class ExtentTests(ModuleSession session) : IClassFixture<ModuleSes
     }
 
     [Fact]
+    public void A_hole_of_a_raw_backing_file_is_zero_and_what_is_nowhere_is_unallocated()
+    {
+        using (FileStream raw = File.Create(session.File("hole.raw")))
+        {
+            raw.SetLength(1 << 20);
+        }
+
+        session.Run("$null = New-Qcow2Image over-hole.qcow2 2MB -BackingFile hole.raw -BackingFormat raw");
+        List<Qcow2Extent> extents = [.. session.Run("Get-Qcow2Extent over-hole.qcow2").Of<Qcow2Extent>()];
+        Assert.Equal([(ExtentKind.Zero, 1, 0L), (ExtentKind.Unallocated, 0, null)], extents.Select(extent => (extent.Kind, extent.Depth, extent.HostOffset)));
+    }
+
+    [Fact]
     public void A_snapshot_is_mapped_with_its_own_size()
     {
         long Sum(string script) => session.With("snapshots").Run(script).Of<Qcow2Extent>().Sum(extent => extent.Length);
