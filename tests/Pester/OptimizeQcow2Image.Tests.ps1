@@ -45,6 +45,7 @@ Describe 'Optimize-Qcow2Image' {
         $again = Optimize-Qcow2Image packed.qcow2 -PassThru
         $again.IsReplaced | Should -BeFalse
         $again.SavedBytes | Should -Be 0
+        $again.Reason | Should -BeLike '*would not be worth it*'
     }
 
     It 'keeps snapshots' -Skip:$noQemu {

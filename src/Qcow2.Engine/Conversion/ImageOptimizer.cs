@@ -7,7 +7,8 @@ namespace Qcow2.Engine.Conversion;
 /// <summary>Compacts an image: leaves out what nothing refers to, and what reads as zeros or as the backing file does anyway.</summary>
 /// <remarks>
 /// A new file is made beside the image, with the same header, and moved over it when it is complete; until then, and whatever goes wrong, the
-/// image stays as it was. Snapshots are made anew one after the other: what a snapshot shares with the one before it is shared again.
+/// image stays as it was. It is replaced if the new file takes less on its disk or is shorter, and is not materially larger by the other of
+/// these two. A disk that ends inside a sector gets the whole of it, as any new image does (<see cref="DiskSize"/>). Snapshots are made anew one after the other: what a snapshot shares with the one before it is shared again.
 /// </remarks>
 public static class ImageOptimizer
 {
@@ -51,7 +52,7 @@ public static class ImageOptimizer
                 BitmapCopier.Copy(source, destination, cancellationToken: cancellationToken);
             }
 
-            result = Compare(fullPath, image.Storage, options.ReplacesAlways);
+            result = Compare(fullPath, image.Storage, model.ClusterSize, options.ReplacesAlways);
         }
 
         if (result.IsReplaced)
@@ -187,22 +188,22 @@ public static class ImageOptimizer
     private static bool HasCompressed(VirtualDisk disk, CancellationToken cancellationToken)
         => disk.GetExtents(0, disk.Length, cancellationToken).Any(extent => extent.IsCompressed && extent.Depth == 0);
 
-    private static Qcow2OptimizeResult Compare(string path, BlockStorage next, bool replacesAlways)
+    private static Qcow2OptimizeResult Compare(string path, BlockStorage next, int clusterSize, bool replacesAlways)
     {
         Qcow2ImageInfo old = Qcow2ImageInfo.Read(path);
         next.Flush(); // Some hosts decide only then what the file takes.
-        long length = next.Length;
-        long allocated = next.AllocatedLength;
-        bool isReplaced = replacesAlways || allocated < old.AllocatedSize || (allocated == old.AllocatedSize && length < old.FileSize);
+        var gain = new CompactionGain(old.AllocatedSize, next.AllocatedLength, old.FileSize, next.Length, clusterSize);
+        bool isReplaced = replacesAlways || gain.IsWorthwhile;
         return new Qcow2OptimizeResult
         {
             Path = path,
             IsReplaced = isReplaced,
             FileSizeBefore = old.FileSize,
-            FileSize = isReplaced ? length : old.FileSize,
+            FileSize = isReplaced ? gain.Length : old.FileSize,
             AllocatedSizeBefore = old.AllocatedSize,
-            AllocatedSize = isReplaced ? allocated : old.AllocatedSize,
-            SavedBytes = isReplaced ? old.AllocatedSize - allocated : 0,
+            AllocatedSize = isReplaced ? gain.Allocated : old.AllocatedSize,
+            SavedBytes = isReplaced ? old.AllocatedSize - gain.Allocated : 0,
+            Reason = gain.Reason,
         };
     }
 

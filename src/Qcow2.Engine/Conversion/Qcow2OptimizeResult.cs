@@ -6,7 +6,10 @@ public sealed class Qcow2OptimizeResult : Qcow2ImageObject
     /// <summary>Full path of the image.</summary>
     public override string Path { get; set; } = "";
 
-    /// <summary>Whether the image was replaced. It was not where the new file would have been no smaller.</summary>
+    /// <summary>
+    /// Whether the image was replaced: where the new file takes less on its disk or is shorter, and is not materially larger (by more than a
+    /// hundredth and a cluster) by the other of these two.
+    /// </summary>
     public bool IsReplaced { get; set; }
 
     /// <summary>Length of the file before, in bytes.</summary>
@@ -21,8 +24,11 @@ public sealed class Qcow2OptimizeResult : Qcow2ImageObject
     /// <summary>Bytes that the file takes on its disk now.</summary>
     public long AllocatedSize { get; set; }
 
-    /// <summary>Bytes of the host's disk that were gained.</summary>
+    /// <summary>Bytes of the host's disk that were gained; none, or a few less than none, where only the file's length was.</summary>
     public long SavedBytes { get; set; }
+
+    /// <summary>Why the image was replaced or left as it was, for people.</summary>
+    public string Reason { get; set; } = "";
 
     /// <summary>The path and what was gained.</summary>
     public override string ToString() => $"{Path}: {SavedBytes} bytes gained";

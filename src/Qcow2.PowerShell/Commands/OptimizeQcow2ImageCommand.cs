@@ -18,7 +18,13 @@ namespace Qcow2.PowerShell.Commands;
 /// <para>
 /// The new file is written under a temporary name beside the image and moved over it when it is complete: the folder's disk needs
 /// room for both. Until then the image stays as it was; when the command fails or is stopped, nothing is left behind. The new file has the
-/// owner and the mode of the old one. An image that would not get smaller is left as it is, and so is one that another program has open.
+/// owner and the mode of the old one. One that another program has open is left as it is.
+/// </para>
+/// <para>
+/// The image is replaced if the new file takes less on its disk, or is shorter and so takes less wherever it is copied without its holes, and
+/// does not grow by the other of these two measures by more than a hundredth or a cluster. Else it is left as it is. <c>-Verbose</c> and
+/// the property <c>Reason</c> say why. A disk whose size is no multiple of 512 bytes gets the rest of its last sector, as zeros: QEMU would not show
+/// what is in it.
 /// </para>
 /// <para>
 /// Guests free space for the image when they discard it (<c>fstrim</c> with <c>discard=unmap</c>), or fill it with zeros. Run one of these in the guest
@@ -102,8 +108,8 @@ public sealed class OptimizeQcow2ImageCommand : ChainCmdlet
         };
         Qcow2OptimizeResult result = Optimize(image.Path, options);
         WriteVerbose(result.IsReplaced
-            ? $"{result.Path}: {DisplayText.Size(result.AllocatedSizeBefore)} before, {DisplayText.Size(result.AllocatedSize)} now."
-            : $"{result.Path}: it would not get smaller, and was left as it is.");
+            ? $"{result.Path}: {DisplayText.Size(result.AllocatedSizeBefore)} before, {DisplayText.Size(result.AllocatedSize)} now. {result.Reason}"
+            : $"{result.Path}: left as it is. {result.Reason}");
         if (PassThru)
         {
             WriteObject(result);
