@@ -26,7 +26,9 @@ public static class BitmapCopier
         Qcow2Image source, Qcow2Image destination, bool skipInconsistent = false, CancellationToken cancellationToken = default)
     {
         (List<BitmapDirectoryEntry> copied, List<string> skipped) = Choose(source, skipInconsistent);
-        if (RoundUp(source.Length) != RoundUp(destination.Length))
+
+        // No bit of a bitmap stands for less than a sector, so that the last one may be whole or not.
+        if (DiskSize.RoundUp(source.Length) != DiskSize.RoundUp(destination.Length))
         {
             throw new ArgumentException(
                 $"{destination.Path}: the disk has {destination.Length} bytes, but the bitmaps are those of a disk of {source.Length} bytes.", nameof(destination));
@@ -81,7 +83,5 @@ public static class BitmapCopier
 
         return (copied, skipped);
     }
-
-    /// <summary>No bit of a bitmap stands for less than a sector, so that the last one may be whole or not.</summary>
-    private static long RoundUp(long size) => (size + 511) & ~511L;
 }
+

@@ -112,7 +112,7 @@ public static class DiskConverter
         source.EnsureReadable();
         using VirtualDisk? backing = OpenBacking(layout, fullPath);
         RequireApart(source, backing, fullPath, layout);
-        using var image = NewImageFile.Create(fullPath, RoundUp(source.Length), layout, overwrite, cancellationToken);
+        using var image = NewImageFile.Create(fullPath, source.Length, layout, overwrite, cancellationToken);
         image.Preallocate(null, cancellationToken);
         ConversionResult result;
         using (Qcow2Image disk = image.Open(OpenBacking(layout, fullPath)))
@@ -274,6 +274,4 @@ public static class DiskConverter
             Qcow2ErrorCode.DestinationIsSource,
             $"{source} is read from this very file, directly or through its backing chain, so that it cannot be the destination.")
             .At(System.IO.Path.GetFullPath(path));
-
-    private static long RoundUp(long size) => (size + 511) & ~511L;
 }

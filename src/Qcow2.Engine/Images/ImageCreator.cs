@@ -10,7 +10,7 @@ internal static class ImageCreator
 {
     private const int HeaderLength = 112;
 
-    /// <summary>Lays out an image in empty storage, and leaves the flush to the caller.</summary>
+    /// <summary>Lays out an image in empty storage, and leaves the flush to the caller. Its disk has whole sectors (<see cref="DiskSize"/>).</summary>
     /// <returns>The cipher of an encrypted image, which the caller disposes of; null for any other.</returns>
     /// <exception cref="ArgumentException">The options contradict each other or the format.</exception>
     /// <exception cref="Qcow2Exception">The disk is larger than the layout allows.</exception>
@@ -43,20 +43,20 @@ internal static class ImageCreator
     /// <param name="encryptionHeader">The other image's encryption header; empty where there is none.</param>
     /// <returns>The new header.</returns>
     internal static Qcow2Header CreateLike(BlockStorage storage, Qcow2Header model, long size, byte[] encryptionHeader)
-        => WriteMetadata(
-            storage,
-            model with
-            {
-                Size = size,
-                L1Size = (int)model.Geometry.L1EntriesFor(size),
-                SnapshotCount = 0,
-                SnapshotsOffset = 0,
-                IncompatibleFeatures = model.IncompatibleFeatures & ~IncompatibleFeatures.Dirty,
-                AutoclearFeatures = 0,
-                Extensions = [.. model.Extensions.Where(extension => extension is not BitmapsExtension)],
-            },
-            encryptionHeader,
-            countedClusters: 0);
+    {
+        size = DiskSize.RoundUp(size);
+        Qcow2Header header = model with
+        {
+            Size = size,
+            L1Size = (int)model.Geometry.L1EntriesFor(size),
+            SnapshotCount = 0,
+            SnapshotsOffset = 0,
+            IncompatibleFeatures = model.IncompatibleFeatures & ~IncompatibleFeatures.Dirty,
+            AutoclearFeatures = 0,
+            Extensions = [.. model.Extensions.Where(extension => extension is not BitmapsExtension)],
+        };
+        return WriteMetadata(storage, header, encryptionHeader, countedClusters: 0);
+    }
 
     /// <summary>How many clusters the file is about to have; 0 where it grows in its own time.</summary>
     private static long CountedClusters(Qcow2Header header, Qcow2CreateOptions options)
@@ -123,6 +123,7 @@ internal static class ImageCreator
 
     private static Qcow2Header HeaderFor(long size, Qcow2CreateOptions options)
     {
+        size = DiskSize.RoundUp(size);
         (ClusterGeometry geometry, RefcountOrder refcounts) = CheckLayout(size, options);
         CheckPassphrase(options);
         byte[] name = options.BackingFile is null ? [] : FormatText.Encode(options.BackingFile);

@@ -28,14 +28,14 @@ internal sealed class NewImageFile : IDisposable
 
     /// <summary>Begins an image with an empty disk; nothing is preallocated yet.</summary>
     /// <param name="path">The image to make; a relative path is taken from the process's current directory.</param>
-    /// <param name="size">Size of the disk, in bytes; null to take the backing file's.</param>
+    /// <param name="size">Size of the disk, in bytes, of which whole sectors are made; null to take the backing file's.</param>
     /// <param name="options">The layout.</param>
     /// <param name="overwrite">Whether files that exist are replaced.</param>
     /// <param name="cancellationToken">Ends the derivation of an encrypted image's key.</param>
     internal static NewImageFile Create(string path, long? size, Qcow2CreateOptions options, bool overwrite, CancellationToken cancellationToken)
     {
         string fullPath = System.IO.Path.GetFullPath(path);
-        long diskSize = SizeOf(fullPath, size, options);
+        long diskSize = DiskSize.RoundUp(SizeOf(fullPath, size, options));
         ReplacementFile image = ReplacementFile.Create(fullPath, overwrite);
         ReplacementFile? data = null;
         try

@@ -76,7 +76,7 @@ public sealed partial class Qcow2Image : VirtualDisk
 
     /// <summary>Creates an image and opens it for writing.</summary>
     /// <param name="path">The file to make. A relative path is taken from the process's current directory.</param>
-    /// <param name="size">Size of the virtual disk, in bytes; null to take the backing file's.</param>
+    /// <param name="size">Size of the virtual disk, in bytes; null to take the backing file's. The next multiple of 512 is taken (<see cref="DiskSize"/>).</param>
     /// <param name="options">The layout; null for <see cref="Qcow2CreateOptions.Default"/>.</param>
     /// <param name="overwrite">Whether files that exist are replaced. They stay as they were until the new ones are complete.</param>
     /// <param name="progress">Told of the bytes of the disk that have been preallocated so far, in order, on the calling thread.</param>
@@ -99,7 +99,7 @@ public sealed partial class Qcow2Image : VirtualDisk
     /// this also makes an image whose backing file is not there yet.
     /// </summary>
     /// <param name="path">The file to make. A relative path is taken from the process's current directory.</param>
-    /// <param name="size">Size of the virtual disk, in bytes; null to take the backing file's.</param>
+    /// <param name="size">Size of the virtual disk, in bytes; null to take the backing file's. The next multiple of 512 is taken (<see cref="DiskSize"/>).</param>
     /// <param name="options">The layout; null for <see cref="Qcow2CreateOptions.Default"/>.</param>
     /// <param name="overwrite">Whether files that exist are replaced. They stay as they were until the new ones are complete.</param>
     /// <param name="progress">Told of the bytes of the disk that have been preallocated so far, in order, on the calling thread.</param>
@@ -118,7 +118,7 @@ public sealed partial class Qcow2Image : VirtualDisk
 
     /// <summary>Creates an image in empty storage of the caller's and opens it for writing. The image owns the storage from then on.</summary>
     /// <param name="storage">Empty storage.</param>
-    /// <param name="size">Size of the virtual disk, in bytes.</param>
+    /// <param name="size">Size of the virtual disk, in bytes. The next multiple of 512 is taken (<see cref="DiskSize"/>).</param>
     /// <param name="options">The layout; null for <see cref="Qcow2CreateOptions.Default"/>.</param>
     /// <remarks>The image is on the disk when this returns. Preallocation, which also takes place in a data file, is left out.</remarks>
     public static Qcow2Image Create(BlockStorage storage, long size, Qcow2CreateOptions? options = null)
@@ -256,8 +256,11 @@ public sealed partial class Qcow2Image : VirtualDisk
     /// <inheritdoc/>
     public override void Flush() => _writer?.Flush();
 
-    /// <summary>Gives the disk another size. What is added reads as zeros; what is cut off is gone.</summary>
-    /// <param name="size">The new size, in bytes.</param>
+    /// <summary>
+    /// Gives the disk another size. What is added reads as zeros; what is cut off is gone. A raw external data file is the disk: where it is
+    /// longer already, what it holds there shows up.
+    /// </summary>
+    /// <param name="size">The new size, in bytes. The next multiple of 512 is taken (<see cref="DiskSize"/>).</param>
     /// <param name="allowShrink">Whether the disk may get smaller.</param>
     /// <param name="preallocation">What is allocated in advance of the part that is added. Also where there is a backing file, which it does not show.</param>
     /// <param name="progress">Told of the bytes that have been preallocated so far, in order, on the calling thread.</param>
@@ -281,6 +284,7 @@ public sealed partial class Qcow2Image : VirtualDisk
             throw new NotSupportedException($"{Path}: an image of version 2 that has snapshots cannot be resized, for they do not say how large they are.");
         }
 
+        size = DiskSize.RoundUp(size);
         if (size < Length && !allowShrink)
         {
             throw new ArgumentException($"{Path}: the disk has {Length} bytes; making it smaller destroys what lies past {size} and has to be allowed.", nameof(size));

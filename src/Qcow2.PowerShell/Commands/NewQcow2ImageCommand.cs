@@ -92,6 +92,7 @@ public sealed class NewQcow2ImageCommand : Qcow2Cmdlet
     /// the backing file by default; it may be larger or smaller. A number below 1 MiB without a unit
     /// must be a multiple of 512: <c>40</c> is an error, because <c>40GB</c> is meant, and <c>40B</c> says that 40 bytes are. Numbers are
     /// written as in scripts, whatever the culture: with a point before a fraction, and nothing between thousands.
+    /// A disk has whole sectors of 512 bytes: other sizes are rounded up, which <c>-Verbose</c> says, because QEMU would not show the last bytes.
     /// </summary>
     [Parameter(ParameterSetName = DiskSet, Mandatory = true, Position = 1, ValueFromPipelineByPropertyName = true)]
     [Parameter(ParameterSetName = OverlaySet, Position = 1, ValueFromPipelineByPropertyName = true)]
@@ -227,7 +228,13 @@ public sealed class NewQcow2ImageCommand : Qcow2Cmdlet
         }
 
         new ImageCreation(path, size, Options(), Force).Run(WriteProgress, StopToken);
-        WriteObject(Qcow2ImageInfo.Read(path));
+        Qcow2ImageInfo image = Qcow2ImageInfo.Read(path);
+        if ((size ?? ImageCreation.SizeOfBacking(image)) is long asked && asked != image.Size)
+        {
+            WriteVerbose(DisplayText.RoundedSize(path, asked, image.Size));
+        }
+
+        WriteObject(image);
     }
 
     private Qcow2CreateOptions Options() => new()

@@ -12,6 +12,11 @@ namespace Qcow2.PowerShell.Commands;
 /// partitions and file systems on the disk are not touched: grow them in the guest afterwards.
 /// </para>
 /// <para>
+/// A raw external data file is the disk. Where it is longer already, because another program lengthened it, nothing in it is overwritten:
+/// it shows up as a part of the disk that grows. What another data file holds past its disk stays in the file, and the disk shows zeros. A
+/// disk that gets smaller cuts off its data file at its new end, whatever was past it.
+/// </para>
+/// <para>
 /// A smaller disk loses what lay past its new end, for good: make partitions and file systems smaller first. It needs
 /// <c>-AllowShrink</c>, and asks for confirmation unless <c>-Confirm:$false</c> is given.
 /// </para>
@@ -53,7 +58,8 @@ public sealed class ResizeQcow2ImageCommand : DiskWritingCmdlet
     /// The new size of the disk, in bytes or with a binary unit: <c>80GB</c>, <c>"1.5T"</c>. With a sign it is how much larger or smaller
     /// each disk becomes: <c>+10GB</c>, and with <c>-AllowShrink</c> <c>-5GB</c>. A number below 1 MiB without a unit must be a multiple of
     /// 512: <c>40</c> is an error, because <c>40GB</c> is meant, and <c>40B</c> says that 40 bytes are. Numbers are written as in scripts,
-    /// whatever the culture: with a point before a fraction, and nothing between thousands.
+    /// whatever the culture: with a point before a fraction, and nothing between thousands. A disk has whole sectors of 512 bytes: other sizes
+    /// are rounded up, which <c>-Verbose</c> says. <c>qemu-img resize</c> refuses them.
     /// </summary>
     [Parameter(Mandatory = true, Position = 1)]
     [Alias("Size")]
@@ -78,7 +84,13 @@ public sealed class ResizeQcow2ImageCommand : DiskWritingCmdlet
     {
         RequireActiveDisk(image, "resized");
         long old = Qcow2ImageInfo.Read(image.Path).Size;
-        long size = SizeBytes.From(image.Path, old);
+        long asked = SizeBytes.From(image.Path, old);
+        long size = DiskSize.RoundUp(asked);
+        if (size != asked)
+        {
+            WriteVerbose(DisplayText.RoundedSize(image.Path, asked, size));
+        }
+
         string change = $"from {DisplayText.SizeAndBytes(old)} to {DisplayText.SizeAndBytes(size)}{SizeBytes.Describe()}";
         if (size < old && !AllowShrink)
         {

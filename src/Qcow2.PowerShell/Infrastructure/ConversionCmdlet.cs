@@ -162,6 +162,11 @@ public abstract partial class ConversionCmdlet : DiskReadingCmdlet
             WriteWarning($"{sources[0].Path}: the bitmap '{DisplayText.Printable(bitmap)}' was never saved, says nothing any more and was not copied.");
         }
 
+        if (destination is NewQcow2File && DiskSize.RoundUp(size) != size)
+        {
+            WriteVerbose(DisplayText.RoundedSize(destination.Path, size, DiskSize.RoundUp(size)));
+        }
+
         if (PassThru)
         {
             bool isRaw = destination is NewRawFile or ExistingDisk { Format: DiskImageFormat.Raw };

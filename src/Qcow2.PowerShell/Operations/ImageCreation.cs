@@ -33,6 +33,20 @@ internal sealed class ImageCreation(string path, long? size, Qcow2CreateOptions 
         }
     }
 
+    /// <summary>Size of the disk that a new overlay took its own from; null where that cannot be seen.</summary>
+    internal static long? SizeOfBacking(Qcow2ImageInfo overlay)
+    {
+        try
+        {
+            return overlay.ParentPath is not string backing ? null
+                : overlay.BackingFormat == "raw" ? new FileInfo(backing).Length : Qcow2ImageInfo.Read(backing).Size;
+        }
+        catch (Exception e) when (ErrorRecords.IsOfFile(e))
+        {
+            return null;
+        }
+    }
+
     /// <summary>Refuses to replace an image that, for one, a virtual machine is running from.</summary>
     internal static void EnsureNotInUse(string path)
     {

@@ -201,7 +201,7 @@ public sealed class ConversionFaultTests : IDisposable
             ClusterSize = name switch { "extended" => 16_384, "table-grows" => 512, _ => 4096 },
             RefcountBits = name == "table-grows" ? 64 : 16,
             ExtendedL2 = name == "extended",
-        }))
+        }).ResizeExactly(Size))
         {
             var model = new DiskModel(new byte[Size], 4096, 5, name);
             for (int i = 0; i < 40; i++)

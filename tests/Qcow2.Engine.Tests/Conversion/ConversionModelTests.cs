@@ -66,7 +66,7 @@ public sealed class ConversionModelTests : IDisposable
         string label = $"QCOW2_TEST_SEED={seed}, {options}, {layout}, {content.Length} bytes into {old.Length}";
         byte[]? snapshot = null;
         bool isEncrypted = layout.Encryption != EncryptionMethod.None;
-        using (Qcow2Image image = Qcow2Image.Create(path, old.Length, layout))
+        using (Qcow2Image image = Qcow2Image.Create(path, old.Length, layout).ResizeExactly(old.Length))
         {
             var model = new DiskModel(DiskModel.ReadAll(image), layout.ClusterSize, seed, label);
             for (int i = random.Next(20); i > 0 && old.Length > 0; i--)
@@ -176,7 +176,7 @@ public sealed class ConversionModelTests : IDisposable
             ExtendedL2 = clusterSize >= 16_384 && random.Next(2) == 0,
             BackingFile = below,
             BackingFormat = below is null ? null : "raw",
-        }))
+        }).ResizeExactly(length))
         {
             for (int i = random.Next(30); i > 0; i--)
             {

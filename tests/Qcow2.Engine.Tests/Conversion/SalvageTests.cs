@@ -48,7 +48,7 @@ public sealed class SalvageTests : IDisposable
         }
 
         using var storage = new MemoryStorage([]);
-        using (Qcow2Image image = Qcow2Image.Create(storage, Size, new Qcow2CreateOptions { CompressionType = type }))
+        using (Qcow2Image image = Qcow2Image.Create(storage, Size, new Qcow2CreateOptions { CompressionType = type }).ResizeExactly(Size))
         {
             for (int start = 0; start < Size; start += Cluster)
             {

@@ -91,7 +91,7 @@ internal sealed partial class DiskModel
     internal Action NextResize(Qcow2Image image, int size)
     {
         SetLength(size);
-        return () => image.Resize(size, allowShrink: true);
+        return () => image.ResizeExactly(size);
     }
 
     /// <summary>Notes that the disk has another size.</summary>

@@ -39,6 +39,27 @@ public sealed class NewTests : IDisposable
     }
 
     [Fact]
+    public void A_size_is_rounded_up_to_whole_sectors_and_that_is_said()
+    {
+        SessionResult result = _session.Run("New-Qcow2Image disk.qcow2 1000001B -Verbose");
+        Assert.Equal(1_000_448, Assert.Single(result.Of<Qcow2ImageInfo>()).Size);
+        Assert.Contains(result.Verbose, text => text.Contains("447 more than asked for", StringComparison.Ordinal));
+        Assert.DoesNotContain(_session.Run("New-Qcow2Image whole.qcow2 1000448B -Verbose").Verbose, text => text.Contains("asked for", StringComparison.Ordinal));
+
+        _session.Folder.Write("odd.raw", new byte[1000]);
+        result = _session.Run("New-Qcow2Image overlay.qcow2 -BackingFile odd.raw -BackingFormat raw -Verbose");
+        Assert.Equal(1024, Assert.Single(result.Of<Qcow2ImageInfo>()).Size);
+        Assert.Contains(result.Verbose, text => text.Contains("24 more than asked for", StringComparison.Ordinal));
+
+        result = _session.Run("Resize-Qcow2Image disk.qcow2 +1B -PassThru -Verbose");
+        Assert.Equal(1_000_960, Assert.Single(result.Of<Qcow2ImageInfo>()).Size);
+        Assert.Contains(result.Verbose, text => text.Contains("511 more than asked for", StringComparison.Ordinal));
+        Assert.Equal(["ShrinkNotAllowed"], _session.Run("Resize-Qcow2Image disk.qcow2 1000000B").ErrorIds);
+        result = _session.Run("Convert-Qcow2Image odd.raw copy.qcow2 -SourceFormat Raw -Verbose");
+        Assert.Contains(result.Verbose, text => text.Contains("24 more than asked for", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void A_relative_backing_file_starts_from_the_folder_of_the_image()
     {
         Directory.CreateDirectory(_session.File("vm"));
