@@ -7,9 +7,6 @@ namespace Qcow2.PowerShell.Tests.Cmdlets;
 /// <summary>The three ways in, which every cmdlet has from one base class.</summary>
 public sealed class BindingTests(ModuleSession session) : IClassFixture<ModuleSession>
 {
-    // The bare engine has no Get-Item; this is what it emits.
-    private const string Item = "$ExecutionContext.InvokeProvider.Item.Get([string[]] $args[0], $false, $true)";
-
     public static TheoryData<string> Names => ["plain.qcow2", "a[1].qcow2", "with space.qcow2", "Größe 磁盘.qcow2", "quote'd.qcow2"];
 
     [Theory]
@@ -24,7 +21,7 @@ public sealed class BindingTests(ModuleSession session) : IClassFixture<ModuleSe
             "Get-Qcow2Image -LP $args[0]",
             "Get-Qcow2Image -PSPath $args[0]",
             "Get-Qcow2Image -FullName $args[0]",
-            $"{Item} | Get-Qcow2Image",
+            "Get-Item -LiteralPath $args[0] | Get-Qcow2Image",
             "[IO.FileInfo] $args[0] | Get-Qcow2Image",
             "Get-Qcow2Image -LiteralPath $args[0] | Get-Qcow2Image",
             "Get-Qcow2Image -InputObject (Get-Qcow2Image -LiteralPath $args[0])",

@@ -20,7 +20,7 @@ internal sealed class HelpSession : IDisposable
         File.WriteAllText(_folder.File($"en-US/{Path.GetFileName(location)}-Help.xml"), maml);
         string module = _folder.File("Sample.psm1");
         File.WriteAllText(module, $"Import-Module -Name '{location}'\nExport-ModuleMember -Cmdlet '*' -Alias '*'\n");
-        _runspace = RunspaceFactory.CreateRunspace(InitialSessionState.CreateDefault2());
+        _runspace = RunspaceFactory.CreateRunspace(InitialSessionState.CreateDefault());
         _runspace.Open();
         Run($"Import-Module '{module}' -ErrorAction Stop");
     }

@@ -1,6 +1,5 @@
 using System.Management.Automation;
 using System.Management.Automation.Runspaces;
-using Qcow2.Shell.Hosting;
 using PowerShellPipeline = System.Management.Automation.PowerShell;
 
 namespace Qcow2.PowerShell.Tests.Infrastructure;
@@ -21,22 +20,21 @@ public sealed record SessionResult(
 }
 
 /// <summary>
-/// A session of PowerShell's bare engine in this process, with the module imported from the folder that the build laid out
+/// A session of PowerShell in this process, with the module imported from the folder that the build laid out
 /// and a folder of its own as the current location.
 /// </summary>
 public sealed class ModuleSession : IDisposable
 {
     private readonly TempFolder _folder = new();
-    private readonly StringWriter _shown = new();
+    private readonly ScreenHost _screen = new();
     private readonly Runspace _runspace;
 
     public ModuleSession()
     {
-        Terminal nobody = new() { Input = false, Output = false, Error = false };
-        var host = new ShellHost(new ShellHostUserInterface(nobody, nonInteractive: true, _shown, TextWriter.Null));
-        InitialSessionState state = InitialSessionState.CreateDefault2();
+        // What is built in is there at once, with nothing to look for on a module path.
+        InitialSessionState state = InitialSessionState.CreateDefault();
         state.ImportPSModule([Manifest]);
-        _runspace = RunspaceFactory.CreateRunspace(host, state);
+        _runspace = RunspaceFactory.CreateRunspace(_screen, state);
         _runspace.Open();
         _runspace.SessionStateProxy.Path.SetLocation(_folder.Path);
         _runspace.SessionStateProxy.SetVariable("folder", _folder.Path);
@@ -86,10 +84,10 @@ public sealed class ModuleSession : IDisposable
     /// <summary>What a person sees of the objects that a script emits, on a screen of 120 columns.</summary>
     public string Show(string script, params object[] arguments)
     {
-        _shown.GetStringBuilder().Clear();
+        _screen.Clear();
         using PowerShellPipeline shell = Start(script, arguments);
         shell.AddCommand("Out-Default").Invoke();
-        return _shown.ToString().ReplaceLineEndings("\n");
+        return _screen.Text;
     }
 
     public static SessionResult Result(PowerShellPipeline shell, IReadOnlyList<PSObject> output) => new(
@@ -103,6 +101,5 @@ public sealed class ModuleSession : IDisposable
     {
         _runspace.Dispose();
         _folder.Dispose();
-        _shown.Dispose();
     }
 }
