@@ -132,6 +132,11 @@ public sealed class MergeQcow2ImageCommand : ChainCmdlet
         }
 
         Track("Merging", image.Path, (progress, token) => ImageMerge.Merge(image.Path, options, progress, token));
+        long grown = images[0].Size;
+        if (destination.Format != "raw" && grown > destination.Size && DiskSize.RoundUp(grown) != grown)
+        {
+            WriteVerbose(DisplayText.RoundedSize(destination.Path, grown, DiskSize.RoundUp(grown)));
+        }
 
         if (PassThru)
         {

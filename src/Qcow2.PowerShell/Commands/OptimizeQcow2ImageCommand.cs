@@ -93,8 +93,8 @@ public sealed class OptimizeQcow2ImageCommand : ChainCmdlet
     /// <inheritdoc/>
     private protected override void ProcessImage(ImageInput image)
     {
-        long size = Qcow2ImageInfo.Read(image.Path).AllocatedSize;
-        if (!ShouldProcess(image.Path, $"{(Compress ? "Compact and compress" : "Compact")} (now {DisplayText.Size(size)})"))
+        Qcow2ImageInfo before = Qcow2ImageInfo.Read(image.Path);
+        if (!ShouldProcess(image.Path, $"{(Compress ? "Compact and compress" : "Compact")} (now {DisplayText.Size(before.AllocatedSize)})"))
         {
             return;
         }
@@ -110,6 +110,11 @@ public sealed class OptimizeQcow2ImageCommand : ChainCmdlet
         WriteVerbose(result.IsReplaced
             ? $"{result.Path}: {DisplayText.Size(result.AllocatedSizeBefore)} before, {DisplayText.Size(result.AllocatedSize)} now. {result.Reason}"
             : $"{result.Path}: left as it is. {result.Reason}");
+        if (result.IsReplaced && DiskSize.RoundUp(before.Size) is long rounded && rounded != before.Size)
+        {
+            WriteVerbose(DisplayText.RoundedSize(result.Path, before.Size, rounded));
+        }
+
         if (PassThru)
         {
             WriteObject(result);

@@ -42,7 +42,7 @@ public static class DisplayText
 
     /// <summary>Says that a disk has another size than was asked for.</summary>
     internal static string RoundedSize(string path, long asked, long size)
-        => $"{path}: the disk has {SizeAndBytes(size)}, {size - asked} more than asked for, because disks have whole sectors of {DiskSize.SectorSize} bytes.";
+        => $"{path}: the disk has {SizeAndBytes(size)}, {size - asked} more than {SizeAndBytes(asked)}, because disks have whole sectors of {DiskSize.SectorSize} bytes.";
 
     /// <summary>A position in a file or disk, in hexadecimal; null gives an empty text.</summary>
     /// <param name="offset">The position, in bytes.</param>

@@ -43,20 +43,41 @@ public sealed class NewTests : IDisposable
     {
         SessionResult result = _session.Run("New-Qcow2Image disk.qcow2 1000001B -Verbose");
         Assert.Equal(1_000_448, Assert.Single(result.Of<Qcow2ImageInfo>()).Size);
-        Assert.Contains(result.Verbose, text => text.Contains("447 more than asked for", StringComparison.Ordinal));
-        Assert.DoesNotContain(_session.Run("New-Qcow2Image whole.qcow2 1000448B -Verbose").Verbose, text => text.Contains("asked for", StringComparison.Ordinal));
+        Assert.Contains(result.Verbose, text => text.Contains("447 more than", StringComparison.Ordinal));
+        Assert.DoesNotContain(_session.Run("New-Qcow2Image whole.qcow2 1000448B -Verbose").Verbose, text => text.Contains(" more than", StringComparison.Ordinal));
 
         _session.Folder.Write("odd.raw", new byte[1000]);
         result = _session.Run("New-Qcow2Image overlay.qcow2 -BackingFile odd.raw -BackingFormat raw -Verbose");
         Assert.Equal(1024, Assert.Single(result.Of<Qcow2ImageInfo>()).Size);
-        Assert.Contains(result.Verbose, text => text.Contains("24 more than asked for", StringComparison.Ordinal));
+        Assert.Contains(result.Verbose, text => text.Contains("24 more than", StringComparison.Ordinal));
 
         result = _session.Run("Resize-Qcow2Image disk.qcow2 +1B -PassThru -Verbose");
         Assert.Equal(1_000_960, Assert.Single(result.Of<Qcow2ImageInfo>()).Size);
-        Assert.Contains(result.Verbose, text => text.Contains("511 more than asked for", StringComparison.Ordinal));
+        Assert.Contains(result.Verbose, text => text.Contains("511 more than", StringComparison.Ordinal));
         Assert.Equal(["ShrinkNotAllowed"], _session.Run("Resize-Qcow2Image disk.qcow2 1000000B").ErrorIds);
         result = _session.Run("Convert-Qcow2Image odd.raw copy.qcow2 -SourceFormat Raw -Verbose");
-        Assert.Contains(result.Verbose, text => text.Contains("24 more than asked for", StringComparison.Ordinal));
+        Assert.Contains(result.Verbose, text => text.Contains("24 more than", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void An_odd_size_that_is_stored_anew_is_said_by_merging_and_compacting()
+    {
+        _session.Run("$null = New-Qcow2Image base.qcow2 1MB; $null = New-Qcow2Image top.qcow2 2MB -BackingFile base.qcow2 -BackingFormat qcow2");
+        using (FileStream file = File.OpenWrite(_session.File("top.qcow2")))
+        {
+            file.Position = 24; // The size, as earlier versions could have stored it.
+            file.Write([0, 0, 0, 0, 0, 0x1f, 0xff, 0xfd]);
+        }
+
+        SessionResult result = _session.Run("Merge-Qcow2Image top.qcow2 -KeepSource -Verbose -Confirm:$false");
+        Assert.Contains(result.Verbose, text => text.Contains("3 more than", StringComparison.Ordinal));
+        Assert.Equal(2L << 20, Qcow2ImageInfo.Read(_session.File("base.qcow2")).Size);
+
+        _session.Run("Write-Qcow2Image top.qcow2 -Offset 0 -Value ([byte[]]::new(1MB)); Write-Qcow2Image top.qcow2 -Offset 0 -Value ([byte[]](1, 2))");
+        result = _session.Run("Optimize-Qcow2Image top.qcow2 -Verbose -PassThru");
+        Assert.True(Assert.Single(result.Of<Qcow2OptimizeResult>()).IsReplaced);
+        Assert.Contains(result.Verbose, text => text.Contains("3 more than", StringComparison.Ordinal));
+        Assert.Equal(2L << 20, Qcow2ImageInfo.Read(_session.File("top.qcow2")).Size);
     }
 
     [Fact]
