@@ -2,6 +2,11 @@ using System.Globalization;
 using Qcow2.Engine;
 using Qcow2.Engine.CrashWriter;
 
+if (args[0] == "replace")
+{
+    return ReplacementWriter.Run(args[1], canHaveNoName: args[2] == "unnamed", waits: args[3] == "wait");
+}
+
 // Writes to an image until it is killed. Prints the number of writes that a flush has brought to the disk, each time.
 using Qcow2Image image = Qcow2Image.Open(args[0], new Qcow2OpenOptions { Writable = true });
 var sequence = new WriteSequence(int.Parse(args[1], CultureInfo.InvariantCulture), (int)image.Length);

@@ -27,7 +27,7 @@ internal sealed class MergeRoute
             bool isWanted = wanted is null ? images.Count == 2 : LocalFile.TryIdentify(image.Path) == wanted;
             if (isWanted)
             {
-                return images.Count > 1 ? new MergeRoute(images) : throw IntoItself(image.Path);
+                return images.Count > 1 ? new MergeRoute(images).Checked(options) : throw IntoItself(image.Path);
             }
         }
 
@@ -46,6 +46,15 @@ internal sealed class MergeRoute
         {
             File.Delete(image.Path);
         }
+    }
+
+    /// <summary>To delete a device would delete its name, and leave what is on it.</summary>
+    private MergeRoute Checked(ImageMergeOptions options)
+    {
+        Qcow2ImageInfo? device = options.Source != MergedImage.Delete
+            ? null
+            : Images.Take(Depth).FirstOrDefault(image => Storage.Destination.At(image.Path).Kind == FileKind.BlockDevice);
+        return device is null ? this : throw new NotSupportedException($"{device.Path}: this is a block device, and only files are deleted after a merge. Nothing was changed.");
     }
 
     private static FileIdentity IdentityOf(string path)

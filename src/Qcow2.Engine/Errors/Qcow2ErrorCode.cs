@@ -66,6 +66,21 @@ public enum Qcow2ErrorCode
     /// <summary>The file that was to be written is one that the source is read from.</summary>
     DestinationIsSource,
 
+    /// <summary>A folder is where a file was to be written.</summary>
+    DestinationIsFolder,
+
+    /// <summary>A block device is where a file was to be written. Devices are written into, and never replaced.</summary>
+    DestinationIsDevice,
+
+    /// <summary>Something that is neither a file nor a disk is where a file was to be written: a pipe, a socket, a character device.</summary>
+    DestinationNotFile,
+
+    /// <summary>
+    /// The file that was to be replaced is protected (immutable, append-only, read-only), or the new file could not be given what the old one
+    /// has: owner, group, access list, labels.
+    /// </summary>
+    DestinationProtected,
+
     /// <summary>The image has no backing file, which what was asked for needs.</summary>
     NoBackingFile,
 

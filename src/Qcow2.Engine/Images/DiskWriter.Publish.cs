@@ -71,20 +71,8 @@ internal sealed partial class DiskWriter
 
                 break;
             case ClusterState.Data or ClusterState.ZeroAllocated when !HasDataFile:
-                QueueDecrement(entry.Offset, entry.IsCopied);
+                _refcounts.QueueDecrement(entry.Offset >> ClusterBits);
                 break;
-        }
-    }
-
-    private void QueueDecrement(long hostOffset, bool isCopied)
-    {
-        if (isCopied)
-        {
-            _refcounts.QueueDecrement(hostOffset >> ClusterBits);
-        }
-        else
-        {
-            _refcounts.QueueSharedDecrement(hostOffset >> ClusterBits);
         }
     }
 

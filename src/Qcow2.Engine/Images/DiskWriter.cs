@@ -313,7 +313,7 @@ internal sealed partial class DiskWriter
         ChangeMap(() => _l1.Set(index, new L1Entry(table, isCopied: true)));
         if (entry.IsUsed)
         {
-            QueueDecrement(entry.Offset, entry.IsCopied);
+            _refcounts.QueueDecrement(entry.Offset >> ClusterBits);
         }
     }
 

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace Qcow2.Engine.Storage;
 
 /// <summary>The few calls of the C library that .NET has no equivalent for.</summary>
-internal static unsafe class LibC
+internal static unsafe partial class LibC
 {
     internal const int ErrorNoSuchAddress = 6; // ENXIO
 
@@ -80,6 +80,9 @@ internal static unsafe class LibC
     [StructLayout(LayoutKind.Explicit, Size = 256)]
     internal struct StatXBuffer
     {
+        [FieldOffset(8)]
+        internal ulong Attributes;
+
         [FieldOffset(16)]
         internal uint Links;
 
@@ -132,5 +135,8 @@ internal static unsafe class LibC
 
         [FieldOffset(104)]
         internal long Blocks;
+
+        [FieldOffset(116)]
+        internal uint Flags;
     }
 }

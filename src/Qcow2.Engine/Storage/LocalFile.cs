@@ -10,9 +10,12 @@ public sealed class LocalFile : BlockStorage
     private readonly FileKind _kind;
     private readonly PageCacheFlush _flush;
 
-    private LocalFile(string path, PositionalFile file, FileIdentity identity, FileKind kind)
+    private readonly string? _hostPath;
+
+    private LocalFile(string path, string? hostPath, PositionalFile file, FileIdentity identity, FileKind kind)
     {
         Path = path;
+        _hostPath = hostPath;
         _file = file;
         _handle = file.Handle;
         Identity = identity;
@@ -35,7 +38,9 @@ public sealed class LocalFile : BlockStorage
 
     /// <inheritdoc/>
     public override long AllocatedLength
-        => (OperatingSystemInfo.IsWindows ? FileStatus.OfHandle(_handle) : FileStatus.OfPath(Path))?.AllocatedLength ?? Length;
+        => (OperatingSystemInfo.IsWindows ? FileStatus.OfHandle(_handle)
+            : LibC.IsLinux ? FileStatus.OfDescriptorOn(_handle)
+            : FileStatus.OfPath(_hostPath ?? Path))?.AllocatedLength ?? Length;
 
     /// <summary>Whether locks are to be released before the file is closed.</summary>
     internal bool HoldsLocks { get; set; }
@@ -61,13 +66,26 @@ public sealed class LocalFile : BlockStorage
     /// <summary>Creates a file that must not exist yet, for reading and writing.</summary>
     /// <param name="path">The file; a relative path is taken from the process's current directory.</param>
     /// <exception cref="IOException">It exists, or could not be created.</exception>
-    public static LocalFile CreateNew(string path)
+    public static LocalFile CreateNew(string path) => CreateNew(System.IO.Path.GetFullPath(path), null, isPrivate: false);
+
+    /// <summary>Creates a file that must not exist yet, and that is known to people under another path than it has for now.</summary>
+    /// <param name="path">Full path of the file.</param>
+    /// <param name="shownPath">The path that errors name; null for the same.</param>
+    /// <param name="isPrivate">Whether nobody but its owner may open it, from the first moment on. On Windows the folder decides.</param>
+    internal static LocalFile CreateNew(string path, string? shownPath, bool isPrivate)
     {
-        string fullPath = System.IO.Path.GetFullPath(path);
-        PositionalFile file = PositionalFile.Open(fullPath, FileMode.CreateNew, FileAccess.ReadWrite, ImageSharing.All);
+        PositionalFile file = isPrivate && !OperatingSystemInfo.IsWindows
+            ? PositionalFile.CreatePrivate(path)
+            : PositionalFile.Open(path, FileMode.CreateNew, FileAccess.ReadWrite, ImageSharing.All);
         WindowsSparseFile.TryMakeSparse(file.Handle);
-        return Finish(fullPath, file, FileStatus.OfPath(fullPath));
+        return Finish(shownPath ?? path, path, file, FileStatus.OfPath(path));
     }
+
+    /// <summary>Takes over a file that is open for reading and writing and has no path, on Linux.</summary>
+    /// <param name="shownPath">The path that errors name.</param>
+    /// <param name="handle">The open file.</param>
+    internal static LocalFile Own(string shownPath, SafeFileHandle handle)
+        => Finish(shownPath, null, PositionalFile.Own(handle), FileStatus.OfDescriptorOn(handle));
 
     /// <summary>Opens a file that exists.</summary>
     /// <param name="path">The file; a relative path is taken from the process's current directory.</param>
@@ -78,7 +96,7 @@ public sealed class LocalFile : BlockStorage
         string fullPath = System.IO.Path.GetFullPath(path);
         FileStatus? status = FileStatus.OfPath(fullPath);
         RequireFile(fullPath, status);
-        return Finish(fullPath, PositionalFile.Open(fullPath, FileMode.Open, access, share), status);
+        return Finish(fullPath, fullPath, PositionalFile.Open(fullPath, FileMode.Open, access, share), status);
     }
 
     /// <summary>Says which file a path leads to; null where there is none, or none that could be opened.</summary>
@@ -126,6 +144,10 @@ public sealed class LocalFile : BlockStorage
         {
             _file.Write(offset, buffer);
         }
+        catch (IOException e) when (_hostPath != Path)
+        {
+            throw Named(e);
+        }
         finally
         {
             _flush.NoteWrite(); // Also when it failed: a part may be written.
@@ -138,7 +160,15 @@ public sealed class LocalFile : BlockStorage
     {
         if (_kind != FileKind.BlockDevice)
         {
-            _file.SetLength(length);
+            try
+            {
+                _file.SetLength(length);
+            }
+            catch (IOException e) when (_hostPath != Path)
+            {
+                throw Named(e);
+            }
+
             _flush.NoteWrite();
         }
         else if (length > Length)
@@ -217,14 +247,14 @@ public sealed class LocalFile : BlockStorage
         }
     }
 
-    private static LocalFile Finish(string path, PositionalFile file, FileStatus? status)
+    private static LocalFile Finish(string path, string? hostPath, PositionalFile file, FileStatus? status)
     {
         try
         {
             FileStatus known = status ?? (OperatingSystemInfo.IsWindows
                 ? FileStatus.OfHandle(file.Handle)
                 : throw new IOException($"{path}: the host does not say which file this is."));
-            return new LocalFile(path, file, known.Identity, known.Kind);
+            return new LocalFile(path, hostPath, file, known.Identity, known.Kind);
         }
         catch
         {
@@ -233,6 +263,10 @@ public sealed class LocalFile : BlockStorage
         }
     }
 
+    /// <summary>The host knows the file by another path, or by none, which tells people nothing.</summary>
+    private IOException Named(IOException e)
+        => new($"{Path}: {(_hostPath is null ? e.Message : e.Message.Replace($" : '{_hostPath}'", "").Replace(_hostPath, Path))}", e.HResult);
+
     private static void RequireFile(string path, FileStatus? status)
     {
         if (Directory.Exists(path))
@@ -240,7 +274,7 @@ public sealed class LocalFile : BlockStorage
             throw new IOException($"{path}: this is a folder, not a disk image.");
         }
 
-        if (status is { Kind: FileKind.Other })
+        if (status is { Kind: not (FileKind.Regular or FileKind.BlockDevice) })
         {
             throw new IOException($"{path}: a disk image is a regular file or a block device, and this is neither.");
         }

@@ -6,6 +6,8 @@ namespace Qcow2.Engine.Storage;
 internal sealed class PositionalFile : IDisposable
 {
 #if NET
+    private FileStream? _stream; // Where one made the file, it lives as long as its handle is used.
+
     private PositionalFile(SafeFileHandle handle) => Handle = handle;
 
     internal SafeFileHandle Handle { get; }
@@ -15,6 +17,22 @@ internal sealed class PositionalFile : IDisposable
     internal static PositionalFile Open(string path, FileMode mode, FileAccess access, FileShare share)
         => new(File.OpenHandle(path, mode, access, share));
 
+    /// <summary>Creates a file that only its owner may open, on Linux and macOS.</summary>
+    internal static PositionalFile CreatePrivate(string path)
+    {
+        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.ReadWrite, Share = ImageSharing.All, BufferSize = 0 };
+        if (!OperatingSystem.IsWindows())
+        {
+            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        }
+
+        var stream = new FileStream(path, options);
+        return new PositionalFile(stream.SafeFileHandle) { _stream = stream };
+    }
+
+    /// <summary>Takes over an open file.</summary>
+    internal static PositionalFile Own(SafeFileHandle handle) => new(handle);
+
     internal int Read(long offset, Span<byte> buffer) => RandomAccess.Read(Handle, buffer, offset);
 
     internal void Write(long offset, ReadOnlySpan<byte> buffer) => RandomAccess.Write(Handle, buffer, offset);
@@ -23,7 +41,11 @@ internal sealed class PositionalFile : IDisposable
 
     internal void Flush() => RandomAccess.FlushToDisk(Handle);
 
-    public void Dispose() => Handle.Dispose();
+    public void Dispose()
+    {
+        Handle.Dispose();
+        _stream?.Dispose();
+    }
 #else
     private readonly FileStream _stream;
     private readonly object _gate = new();
@@ -47,6 +69,29 @@ internal sealed class PositionalFile : IDisposable
     // A buffer size of 1 turns FileStream's own buffering off: what is written is at once in the file.
     internal static PositionalFile Open(string path, FileMode mode, FileAccess access, FileShare share)
         => new(new FileStream(path, mode, access, share, 1));
+
+    /// <summary>Creates a file that only its owner may open, on Linux and macOS.</summary>
+    internal static unsafe PositionalFile CreatePrivate(string path)
+    {
+        const uint OwnerOnly = 0x180; // rw-------
+        if (!LibC.IsLinux)
+        {
+            PositionalFile file = Open(path, FileMode.CreateNew, FileAccess.ReadWrite, ImageSharing.All);
+            _ = LibC.ChangeMode(file.Handle, OwnerOnly);
+            return file;
+        }
+
+        fixed (byte* name = System.Text.Encoding.UTF8.GetBytes(path + "\0"))
+        {
+            int descriptor = LibC.OpenOrCreate(name, LibC.CreateOnly, OwnerOnly);
+            return descriptor >= 0
+                ? Own(new SafeFileHandle((IntPtr)descriptor, ownsHandle: true))
+                : throw new IOException($"{path}: the file could not be created ({new System.ComponentModel.Win32Exception().Message}).");
+        }
+    }
+
+    /// <summary>Takes over a file that is open for reading and writing.</summary>
+    internal static PositionalFile Own(SafeFileHandle handle) => new(new FileStream(handle, FileAccess.ReadWrite, 1));
 
     internal int Read(long offset, Span<byte> buffer)
     {

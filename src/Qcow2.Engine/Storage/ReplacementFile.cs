@@ -1,5 +1,3 @@
-using System.Text;
-
 namespace Qcow2.Engine.Storage;
 
 /// <summary>
@@ -7,51 +5,56 @@ namespace Qcow2.Engine.Storage;
 /// wrong, the destination stays as it was and nothing is left behind.
 /// </summary>
 /// <remarks>
-/// The new file gets the owner and the mode of the one that it replaces. What is replaced is locked meanwhile as if it were
-/// written: a virtual machine whose disk another file has taken the name of goes on with one that is gone when it ends.
+/// The new file gets what the one that it replaces has (<see cref="FileTraits"/>), before anything of a disk is in it. What is replaced is
+/// locked meanwhile as if it were written: a virtual machine whose disk another file has taken the name of goes on with one that is gone when
+/// it ends. Where the path is a symbolic link, what it leads to is replaced.
 /// </remarks>
 public sealed class ReplacementFile : IDisposable
 {
-    /// <summary>In bytes: most hosts allow names of 255, and what is added takes 38.</summary>
-    private const int MaxNameInTemporary = 200;
-
-    private readonly string _path;
     private readonly bool _overwrite;
-    private readonly LocalFile _file;
+    private readonly IncompleteFile _file;
+    private readonly Destination _destination;
     private LocalFile? _replaced;
-    private bool _committed;
+    private FileTraits? _traits;
 
-    private ReplacementFile(string path, bool overwrite, LocalFile? replaced, LocalFile file)
+    private ReplacementFile(Destination destination, bool overwrite, LocalFile? replaced, FileTraits? traits, IncompleteFile file)
     {
-        _path = path;
+        _destination = destination;
         _overwrite = overwrite;
         _replaced = replaced;
+        _traits = traits;
         _file = file;
     }
 
     /// <summary>Where the new bytes go.</summary>
-    public BlockStorage Storage => _file;
+    public BlockStorage Storage => _file.File;
 
     /// <summary>Begins a file.</summary>
     /// <param name="path">The destination; a relative path is taken from the process's current directory.</param>
     /// <param name="overwrite">Whether a destination that exists is replaced.</param>
-    /// <exception cref="Qcow2Exception">The destination exists and may not be replaced, or another program has it open as an image.</exception>
-    /// <exception cref="IOException">The destination is a folder or a link, or the file could not be created.</exception>
-    public static ReplacementFile Create(string path, bool overwrite)
+    /// <exception cref="Qcow2Exception">
+    /// The destination exists and may not be replaced, is protected, or is no file; another program has it open as an image; or the new file
+    /// cannot have what the old one has.
+    /// </exception>
+    /// <exception cref="IOException">The file could not be created.</exception>
+    public static ReplacementFile Create(string path, bool overwrite) => Create(path, overwrite, canHaveNoName: true);
+
+    /// <summary>Begins a file.</summary>
+    /// <param name="path">The destination.</param>
+    /// <param name="overwrite">Whether a destination that exists is replaced.</param>
+    /// <param name="canHaveNoName">Whether the host is asked for a file without a name; tests do without, as some file systems.</param>
+    internal static ReplacementFile Create(string path, bool overwrite, bool canHaveNoName)
     {
-        string fullPath = System.IO.Path.GetFullPath(path);
-        RequireReplaceable(fullPath, overwrite);
-        string folder = System.IO.Path.GetDirectoryName(fullPath)
-            ?? throw new IOException($"{fullPath}: this is not a file's path.");
-        string name = System.IO.Path.GetFileName(fullPath);
-        string prefix = Encoding.UTF8.GetByteCount(name) <= MaxNameInTemporary ? name : "";
-        string temporary = System.IO.Path.Combine(folder, $".{prefix}.{Guid.NewGuid():N}.tmp");
-        LocalFile? replaced = Lock(fullPath, null);
+        Destination destination = Destination.At(path);
+        destination.EnsureReplaceable(overwrite);
+        LocalFile? replaced = Hold(destination, null);
         try
         {
-            LocalFile file = LocalFile.CreateNew(temporary);
-            FilePermissions.Copy(fullPath, temporary); // Before anything of a disk is in it.
-            return new ReplacementFile(fullPath, overwrite, replaced, file);
+            IncompleteFiles.Sweep(destination.Folder);
+            FileTraits? traits = TraitsOf(destination, replaced);
+            IncompleteFile file = IncompleteFile.Create(
+                destination.Target, destination.Path, traits is not null, canHaveNoName, (created, name) => traits?.GiveTo(created, name, destination.Path));
+            return new ReplacementFile(destination, overwrite, replaced, traits, file);
         }
         catch
         {
@@ -70,46 +73,75 @@ public sealed class ReplacementFile : IDisposable
     /// <exception cref="IOException">The file could not be moved; or it is in place, but the host's disk could not take its name.</exception>
     public void Commit()
     {
-        EnsureReplaceable();
-        _file.Dispose();
-        Move(_file.Path, _path, _overwrite);
-        _committed = true;
-        FlushFolder(System.IO.Path.GetDirectoryName(_path)!);
+        Destination now = Check();
+        if (now.Kind != FileKind.None)
+        {
+            _file.MoveOver(IsReplaced);
+        }
+        else if (!_file.TryMoveToNew())
+        {
+            if (Check().Kind == FileKind.None) // Refuses what may not be replaced.
+            {
+                throw new IOException($"{_destination.Path}: another program makes and removes this very file. Nothing was written.");
+            }
+
+            _file.MoveOver(IsReplaced);
+        }
+
+        _file.File.Dispose();
+        FlushFolder(_destination.Folder);
     }
 
     /// <summary>Makes sure that nothing has come between since the file was begun. Of several files none should be moved before this holds of all.</summary>
     /// <exception cref="Qcow2Exception">A destination that may not be replaced, or is in use, came to exist meanwhile.</exception>
-    /// <exception cref="IOException">The destination is a folder or a link by now.</exception>
-    internal void EnsureReplaceable()
-    {
-        RequireReplaceable(_path, _overwrite);
-        _replaced = Lock(_path, _replaced);
-    }
+    /// <exception cref="IOException">The link that the destination is leads elsewhere by now.</exception>
+    internal void EnsureReplaceable() => Check();
 
     /// <summary>Closes the file, and removes it unless it was moved into place.</summary>
     public void Dispose()
     {
         _replaced?.Dispose();
         _file.Dispose();
-        if (!_committed)
-        {
-            File.Delete(_file.Path);
-        }
     }
 
-    /// <summary>Locks what a path leads to. Where that is what is locked already, nothing changes.</summary>
-    private static LocalFile? Lock(string path, LocalFile? locked)
+    private Destination Check()
     {
-        if (!ImageLock.IsAvailable || !File.Exists(path))
+        Destination now = Destination.At(_destination.Path);
+        now.EnsureReplaceable(_overwrite);
+        if (!string.Equals(now.Target, _destination.Target, StringComparison.Ordinal))
         {
-            return locked; // On Windows a file that is open elsewhere cannot be replaced.
+            throw new IOException($"{_destination.Path}: this symbolic link leads to another file than before, {now.Target}. Nothing was written.");
         }
 
-        LocalFile file = LocalFile.OpenRead(path);
-        if (locked is not null && file.Identity == locked.Identity)
+        _replaced = Hold(now, _replaced);
+        if (TraitsOf(now, _replaced) is FileTraits traits && (_traits is null || !traits.IsSameAs(_traits)))
+        {
+            traits.GiveTo(_file.File, _file.Name, now.Path); // Another file, or somebody has changed its rights since.
+            _traits = traits;
+        }
+
+        return now;
+    }
+
+    private static FileTraits? TraitsOf(Destination destination, LocalFile? replaced)
+        => destination.Kind == FileKind.Regular ? FileTraits.Of(destination.Target, replaced) : null;
+
+    private bool IsReplaced(string path)
+        => OperatingSystemInfo.IsWindows || (FileStatus.OfLink(path) is { Kind: FileKind.Regular } status && status.Identity == _replaced?.Identity);
+
+    /// <summary>Opens what is to be replaced and locks it where the host can do that. Where that is what is held already, nothing changes.</summary>
+    private static LocalFile? Hold(Destination destination, LocalFile? held)
+    {
+        if (destination.Kind != FileKind.Regular || OperatingSystemInfo.IsWindows)
+        {
+            return held; // On Windows a file that is open cannot be replaced.
+        }
+
+        LocalFile file = LocalFile.OpenRead(destination.Target);
+        if (held is not null && file.Identity == held.Identity)
         {
             file.Dispose();
-            return locked;
+            return held;
         }
 
         try
@@ -122,44 +154,7 @@ public sealed class ReplacementFile : IDisposable
             throw;
         }
 
-        locked?.Dispose();
+        held?.Dispose();
         return file;
-    }
-
-    private static void RequireReplaceable(string path, bool overwrite)
-    {
-        if (Directory.Exists(path))
-        {
-            throw new IOException($"{path}: this is a folder; name a file.");
-        }
-
-        if (File.Exists(path))
-        {
-            if (!overwrite)
-            {
-                throw new Qcow2Exception(Qcow2ErrorCode.DestinationExists, "The file exists already, and replacing it was not allowed.").At(path);
-            }
-
-            if ((File.GetAttributes(path) & (FileAttributes.Device | FileAttributes.ReparsePoint)) != 0)
-            {
-                throw new IOException($"{path}: only a regular file can be replaced, not a device or a link.");
-            }
-        }
-    }
-
-    private static void Move(string from, string to, bool overwrite)
-    {
-#if NET
-        File.Move(from, to, overwrite);
-#else
-        if (overwrite && File.Exists(to))
-        {
-            File.Replace(from, to, null);
-        }
-        else
-        {
-            File.Move(from, to);
-        }
-#endif
     }
 }

@@ -1,6 +1,7 @@
 using System.Management.Automation;
 using Qcow2.Engine;
 using Qcow2.Engine.Conversion;
+using Qcow2.Engine.Storage;
 using Qcow2.PowerShell.Infrastructure;
 using Qcow2.PowerShell.Operations;
 
@@ -18,6 +19,11 @@ namespace Qcow2.PowerShell.Commands;
 /// The new file is written under a temporary name beside its destination and moved into place when it is complete. Until then the
 /// destination stays as it was; when the conversion fails or is stopped, nothing is left behind. The same disk makes the same bytes,
 /// however many threads do the work; encrypted images have a new key each time.
+/// </para>
+/// <para>
+/// A block device, pipe, socket or folder is never replaced, with <c>-Force</c> neither; a disk is written into a device with <c>-NoCreate</c>. Where the destination is a symbolic link, the file that it leads to is made or
+/// replaced, in its own folder, and the link stays. A file that replaces another has its owner, group, mode, access list, extended attributes and labels; what cannot be kept is an
+/// error before anything is done.
 /// </para>
 /// <para>
 /// The source is only read. An image that another program has open for writing is refused, unless <c>-ForceShare</c> is given. Backing
@@ -194,7 +200,17 @@ public sealed class ConvertQcow2ImageCommand : ConversionCmdlet
 
     private void EnsureDeletable(ImageInput image, DiskSource source)
     {
-        if (!DeleteSource || source.Format == DiskImageFormat.Raw)
+        if (!DeleteSource)
+        {
+            return;
+        }
+
+        if (Destination.At(image.Path).Kind == FileKind.BlockDevice)
+        {
+            throw ImageCmdletException.NotPossible($"{image.Path}: this is a device; -DeleteSource deletes files.");
+        }
+
+        if (source.Format == DiskImageFormat.Raw)
         {
             return;
         }

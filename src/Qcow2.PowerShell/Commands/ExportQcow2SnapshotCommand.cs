@@ -17,6 +17,11 @@ namespace Qcow2.PowerShell.Commands;
 /// or is stopped, nothing is left behind. An image that another program has open for writing is refused, unless <c>-ForceShare</c> is given.
 /// </para>
 /// <para>
+/// A block device, pipe, socket or folder is never replaced, with <c>-Force</c> neither. Where the destination is a symbolic link, the file that it leads to is made or
+/// replaced, in its own folder, and the link stays. A file that replaces another has its owner, group, mode, access list, extended attributes and labels; what cannot be kept is an
+/// error before anything is done.
+/// </para>
+/// <para>
 /// The format of the new file follows from its name, or from <c>-DestinationFormat</c>. The saved state of a virtual machine is not exported.
 /// </para>
 /// </remarks>

@@ -154,6 +154,10 @@ public sealed class MergeQcow2ImageCommand : ChainCmdlet
         {
             throw new ItemNotFoundException($"Cannot find path '{options.DestinationPath}' of -DestinationPath because it does not exist.");
         }
+        catch (NotSupportedException e)
+        {
+            throw ImageCmdletException.NotPossible(e.Message);
+        }
     }
 
     private string Afterwards(IReadOnlyList<Qcow2ImageInfo> images)

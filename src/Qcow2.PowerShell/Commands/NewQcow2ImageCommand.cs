@@ -29,6 +29,11 @@ namespace Qcow2.PowerShell.Commands;
 /// stays as it is until then; when the command fails or is stopped, nothing is left behind.
 /// </para>
 /// <para>
+/// A block device, pipe, socket or folder is never replaced, with <c>-Force</c> neither. Where the destination is a symbolic link, the file that it leads to is made or
+/// replaced, in its own folder, and the link stays. A file that replaces another has its owner, group, mode, access list, extended attributes and labels; what cannot be kept is an
+/// error before anything is done.
+/// </para>
+/// <para>
 /// With <c>-Encryption Luks</c> the disk is encrypted as QEMU does it by default: LUKS version 1, AES-256 in XTS mode. Key
 /// derivation is made to take about two seconds on this machine, and so does this command. The tables, the names of snapshots
 /// and the size of the disk are not encrypted. Who loses the passphrase loses the disk.

@@ -18,7 +18,8 @@ namespace Qcow2.PowerShell.Commands;
 /// <para>
 /// The new file is written under a temporary name beside the image and moved over it when it is complete: the folder's disk needs
 /// room for both. Until then the image stays as it was; when the command fails or is stopped, nothing is left behind. The new file has the
-/// owner and the mode of the old one. One that another program has open is left as it is.
+/// owner, group, mode, access list, extended attributes and labels of the old one; what cannot be kept is an error before anything is done. Where the path is a symbolic link, the
+/// file that it leads to is compacted, and the link stays. An image that another program has open is left as it is.
 /// </para>
 /// <para>
 /// The image is replaced if the new file takes less on its disk, or is shorter and so takes less wherever it is copied without its holes, and

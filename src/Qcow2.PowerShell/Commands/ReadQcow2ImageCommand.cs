@@ -15,6 +15,8 @@ namespace Qcow2.PowerShell.Commands;
 /// <para>
 /// Where the range passes the end of the disk, what lies before the end is read. An array holds 1 GiB at most: for more, use
 /// <c>-OutputFile</c>. The file is complete or not there: it is written under a temporary name and then moved into place.
+/// A block device, pipe, socket or folder is never replaced; a symbolic link stands for the file that it leads to. A file that replaces another has its owner, group, mode, access
+/// list, extended attributes and labels.
 /// </para>
 /// <para>
 /// An image that another program has open for writing is refused, unless <c>-ForceShare</c> is given.
@@ -117,19 +119,14 @@ public sealed class ReadQcow2ImageCommand : DiskReadingCmdlet
         }
 
         string destination = Resolver.Literal(OutputFile);
-        if (_written.Contains(destination))
-        {
-            throw DestinationFile.WrittenAlready(destination, Usage);
-        }
-
-        DestinationFile.EnsureUsable(destination, Force, "-OutputFile");
+        DestinationFile.EnsureUsable(destination, Force, _written, "-OutputFile", Usage);
         if (!ShouldProcess(image.Path, $"Read a part of the disk to '{destination}'"))
         {
             return;
         }
 
         Run(image, (transfer, disk, count, stop) => Save(transfer, disk, count, destination, stop), destination);
-        _written.Add(destination);
+        _written.Add(DestinationFile.KeyOf(destination));
     }
 
     private void Run(ImageInput input, Action<DiskTransfer, VirtualDisk, long, CancellationToken> read, string? destination = null)

@@ -151,7 +151,7 @@ public abstract partial class ConversionCmdlet : DiskReadingCmdlet
         }
 
         ConversionResult result = new DiskConversion(sources, destination, Options()).Run(WriteProgress, StopToken);
-        _written.Add(destination.Path);
+        _written.Add(DestinationFile.KeyOf(destination.Path));
         foreach (DiskRange range in result.Unreadable)
         {
             WriteWarning($"{sources[0].Path}: {DisplayText.SizeAndBytes(range.Length)} at 0x{range.Offset:x} of the disk could not be read, and are zeros in {destination.Path}.");
@@ -204,7 +204,7 @@ public abstract partial class ConversionCmdlet : DiskReadingCmdlet
         }
 
         DiskImageFormat format = DestinationFormat ?? DestinationFile.FormatOf(path);
-        DestinationFile.EnsureUsable(path, Force, _written, Usage);
+        DestinationFile.EnsureUsable(path, Force, _written, "-DestinationPath", Usage);
         if (format == DiskImageFormat.Qcow2)
         {
             EnsureDataFileUsable(path);
@@ -220,15 +220,12 @@ public abstract partial class ConversionCmdlet : DiskReadingCmdlet
 
     private ExistingDisk Existing(string path)
     {
-        if (_written.Contains(path))
+        if (_written.Contains(DestinationFile.KeyOf(path)))
         {
             throw DestinationFile.WrittenAlready(path, Usage);
         }
 
-        if (!File.Exists(path))
-        {
-            throw new ItemNotFoundException($"Cannot find path '{path}' of -DestinationPath because it does not exist. -NoCreate writes into what exists.");
-        }
+        DestinationFile.EnsureDisk(path, "-DestinationPath");
 
         DiskImageFormat format = DiskSource.FormatOf(path, DestinationFormat, "-DestinationFormat");
         return new ExistingDisk(path, format, Qcow2OpenOptions.Sequential with { Writable = true, Passphrase = Unseal(DestinationPassphrase) }, TargetIsZero);

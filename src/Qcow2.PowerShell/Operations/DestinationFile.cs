@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using Qcow2.Engine;
+using Qcow2.Engine.Storage;
 using Qcow2.PowerShell.Infrastructure;
 
 namespace Qcow2.PowerShell.Operations;
@@ -14,16 +15,17 @@ internal static class DestinationFile
     /// <summary>Refuses a destination before anything is read.</summary>
     /// <param name="path">Full path of the destination.</param>
     /// <param name="force">Whether an existing file is replaced.</param>
-    /// <param name="written">What this command has written so far.</param>
+    /// <param name="written">What this command has written so far, as <see cref="KeyOf"/> has it.</param>
+    /// <param name="parameter">The parameter that named the file, with its dash.</param>
     /// <param name="usage">The cmdlet and the parameter that names the file.</param>
-    internal static void EnsureUsable(string path, bool force, HashSet<string> written, string usage)
+    internal static void EnsureUsable(string path, bool force, HashSet<string> written, string parameter, string usage)
     {
-        if (written.Contains(path))
+        if (written.Contains(KeyOf(path)))
         {
             throw WrittenAlready(path, usage);
         }
 
-        EnsureUsable(path, force, "-DestinationPath");
+        EnsureUsable(path, force, parameter);
     }
 
     /// <summary>Refuses a file before anything is written.</summary>
@@ -32,25 +34,49 @@ internal static class DestinationFile
     /// <param name="parameter">The parameter that named it, with its dash.</param>
     internal static void EnsureUsable(string path, bool force, string parameter)
     {
-        if (Directory.Exists(path))
+        var destination = Destination.At(path);
+        if (destination.Kind == FileKind.Folder)
         {
-            throw new ImageCmdletException("DestinationIsFolder", ErrorCategory.InvalidArgument,
-                $"{path}: this is a folder; {parameter} names the file to write.");
+            throw IsFolder(path, parameter);
         }
 
-        string? folder = System.IO.Path.GetDirectoryName(path);
-        if (folder is not null && !Directory.Exists(folder))
+        if (!Directory.Exists(destination.Folder))
         {
             throw new ImageCmdletException("DestinationFolderNotFound", ErrorCategory.ObjectNotFound,
-                $"{path}: the folder of {parameter} does not exist. Create it first.");
+                $"{path}: the folder of {parameter}{(destination.Target == destination.Path ? "" : $", which is a link to {destination.Target},")} does not exist. Create it first.");
         }
 
-        if (!force && File.Exists(path))
+        if (!force && destination.Kind == FileKind.Regular)
         {
             throw new Qcow2Exception(Qcow2ErrorCode.DestinationExists,
                 $"{path}: the file of {parameter} exists already. Use -Force to replace it.");
         }
+
+        destination.EnsureReplaceable(force);
     }
+
+    /// <summary>Refuses what no disk can be written into.</summary>
+    /// <param name="path">Full path of what is there already.</param>
+    /// <param name="parameter">The parameter that named it, with its dash.</param>
+    internal static void EnsureDisk(string path, string parameter)
+    {
+        var destination = Destination.At(path);
+        switch (destination.Kind)
+        {
+            case FileKind.Regular or FileKind.BlockDevice:
+                return;
+            case FileKind.Folder when Directory.Exists(path):
+                throw IsFolder(path, parameter);
+            case FileKind.None or FileKind.Folder:
+                throw new ItemNotFoundException($"Cannot find path '{path}' of {parameter} because it does not exist. -NoCreate writes into what exists.");
+            default:
+                destination.EnsureReplaceable(overwrite: true); // Says what it is.
+                return;
+        }
+    }
+
+    /// <summary>By what a destination is known again: the file itself, whatever links lead to it.</summary>
+    internal static string KeyOf(string path) => Destination.At(path).Target;
 
     /// <summary>The format that a destination's name stands for.</summary>
     /// <exception cref="ImageCmdletException">The name is that of another format of disk images: a raw file of that name would deceive.</exception>
@@ -85,6 +111,9 @@ internal static class DestinationFile
         $"{path}: {source} is read from this very file, directly or through its backing chain, so that it cannot be the destination.");
 
     private const string ConvertUsage = "Convert-Qcow2Image -DestinationPath";
+
+    private static ImageCmdletException IsFolder(string path, string parameter)
+        => new(nameof(Qcow2ErrorCode.DestinationIsFolder), ErrorCategory.InvalidArgument, $"{path}: this is a folder; {parameter} names the file to write.");
 
     private static string GiveEachItsOwn(string usage)
         => $"Give each image a destination of its own: Get-ChildItem *.qcow2 | {usage} {{ $_.FullName + '.raw' }}.";

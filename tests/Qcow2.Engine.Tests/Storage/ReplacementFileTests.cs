@@ -119,16 +119,4 @@ public sealed class ReplacementFileTests : IDisposable
         Assert.Equal("someone else's", File.ReadAllText(path));
         Assert.Equal([path], Directory.GetFiles(_folder.Path));
     }
-
-    [Fact]
-    public void Folders_and_links_are_not_replaced()
-    {
-        Directory.CreateDirectory(_folder.File("folder"));
-        File.WriteAllText(_folder.File("target"), "kept");
-        File.CreateSymbolicLink(_folder.File("link"), _folder.File("target"));
-
-        Assert.Throws<IOException>(() => ReplacementFile.Create(_folder.File("folder"), overwrite: true));
-        Assert.Throws<IOException>(() => ReplacementFile.Create(_folder.File("link"), overwrite: true));
-        Assert.Equal("kept", File.ReadAllText(_folder.File("target")));
-    }
 }

@@ -119,10 +119,10 @@ public sealed class ConvertTests : IDisposable
         => Assert.Empty(_session.With("v3").Run("Convert-Qcow2Image v3.qcow2 disk.raw").Progress);
 
     [Theory]
-    [InlineData("Convert-Qcow2Image slow.qcow2 slow.raw", ".slow.raw*")]
-    [InlineData("Convert-Qcow2Image slow.qcow2 slow-copy.qcow2 -Compress", ".slow-copy.qcow2*")]
-    [InlineData("Optimize-Qcow2Image slow.qcow2", ".slow.qcow2*")]
-    public async Task Long_work_shows_progress_and_stops_at_once(string script, string unfinished)
+    [InlineData("Convert-Qcow2Image slow.qcow2 slow.raw")]
+    [InlineData("Convert-Qcow2Image slow.qcow2 slow-copy.qcow2 -Compress")]
+    [InlineData("Optimize-Qcow2Image slow.qcow2")]
+    public async Task Long_work_shows_progress_and_stops_at_once(string script)
     {
         SlowImage.Write(_session.File("slow.qcow2"));
         using PowerShellPipeline shell = _session.Start(script);
@@ -136,7 +136,7 @@ public sealed class ConvertTests : IDisposable
         ProgressRecord[] records = [.. shell.Streams.Progress];
         Assert.NotEmpty(records);
         Assert.Contains("of 512 GiB", records[0].StatusDescription, StringComparison.Ordinal);
-        Assert.NotEmpty(Directory.GetFiles(_session.Folder.Path, unfinished));
+        Assert.DoesNotContain(Directory.GetFiles(_session.Folder.Path).Select(Path.GetFileName), name => name is "slow.raw" or "slow-copy.qcow2");
 
         var stopping = Stopwatch.StartNew();
         shell.Stop();
