@@ -59,7 +59,16 @@ internal sealed class AuditContext
     /// <summary>Whether an L1 table is not there, so that clusters nothing seems to refer to may be all that is left of a disk.</summary>
     internal bool LacksL1 { get; set; }
 
-    /// <summary>Whether the bitmaps cannot be used, and cannot be put right.</summary>
+    /// <summary>Whether the snapshot table, or an entry of it, cannot be used as it is.</summary>
+    internal bool HasDamagedSnapshots { get; set; }
+
+    /// <summary>Whether the file ends inside a structure of metadata.</summary>
+    internal bool HasCutMetadata { get; private set; }
+
+    /// <summary>Whether a bitmap was not saved when the image was last closed.</summary>
+    internal bool HasInconsistentBitmaps { get; set; }
+
+    /// <summary>Whether a bitmap cannot be used, and cannot be put right.</summary>
     internal bool HasDamagedBitmaps { get; set; }
 
     /// <summary>COPIED flags of the active tables that do not agree with the refcounts.</summary>
@@ -74,8 +83,14 @@ internal sealed class AuditContext
     /// <summary>Clusters of refcount blocks that something else uses, too, which was counted where the blocks were.</summary>
     internal HashSet<long> KnownOverlaps { get; } = [];
 
-    /// <summary>Whether metadata shares a cluster with something else.</summary>
-    internal bool HasOverlap { get; set; }
+    /// <summary>Clusters of metadata that something else uses, too.</summary>
+    internal HashSet<long> Overlaps { get; } = [];
+
+    /// <summary>Whether some cluster has several references, and a count that does not know of them.</summary>
+    internal bool HasUncountedSharing { get; set; }
+
+    /// <summary>Whether some cluster has more references than its count can say.</summary>
+    internal bool HasOverflow { get; set; }
 
     /// <summary>Whether so many damaged entries may still need their clusters that none may be freed.</summary>
     internal bool KeepsAll { get; private set; }
@@ -130,9 +145,29 @@ internal sealed class AuditContext
             return false;
         }
 
+        if (offset + length > Image.Length)
+        {
+            NoteCut(order, position, offset, length, name);
+        }
+
         Refer(offset, length, 1);
         _metadata.Add((offset & ~(Geometry.ClusterSize - 1L), offset + length));
         return true;
+    }
+
+    /// <summary>Notes a structure of which the end is not in the file, because the file ends inside its last cluster.</summary>
+    internal void NoteCut(FindingOrder order, long position, long offset, long length, string name)
+    {
+        HasCutMetadata = true;
+        Log.Add(order with { Minor = order.Minor + 50 }, Qcow2CheckSeverity.Warning, 1, () => new Qcow2CheckFinding
+        {
+            Kind = Qcow2CheckFindingKind.PastEndOfFile,
+            Offset = position,
+            Cluster = offset >> Geometry.ClusterBits,
+            Table = name,
+            Found = (ulong)offset,
+            Message = $"The file ends at 0x{Image.Length:x}, inside {name} at 0x{offset:x}, which is {length} bytes long: the rest is lost.",
+        });
     }
 
     /// <summary>
@@ -190,8 +225,31 @@ internal sealed class AuditContext
         }
     }
 
+    /// <summary>Whether anything is said to lie past the end of the file.</summary>
+    internal bool HasClaims => _pastEnd.Count > 0;
+
     /// <summary>Whether nothing is said to lie in a range past the end of the file.</summary>
-    internal bool IsUnclaimed(long start, long end) => _pastEnd.Count <= MostPastEnd && !_pastEnd.Any(range => range.Offset < end && range.Offset + range.Length > start);
+    internal bool IsUnclaimed(long start, long end) => ClaimEnd(start, end) is null;
+
+    /// <summary>Where something ends that is said to lie in a range past the end of the file; null if nothing is.</summary>
+    internal long? ClaimEnd(long start, long end)
+    {
+        if (_pastEnd.Count > MostPastEnd)
+        {
+            return long.MaxValue - Geometry.ClusterSize;
+        }
+
+        long? last = null;
+        foreach ((long offset, long length) in _pastEnd)
+        {
+            if (offset < end && offset + length > start)
+            {
+                last = Math.Max(last ?? 0, offset + length);
+            }
+        }
+
+        return last;
+    }
 
     internal void NoteWrongCopiedFlag(long weight) => Interlocked.Add(ref _wrongCopiedFlags, weight);
 

@@ -33,6 +33,7 @@ internal static class BitmapAudit
         var ranges = new List<(long Start, long End)>();
         for (int i = 0; i < bitmaps.Count; i++)
         {
+            NoteIfInconsistent(context, i, bitmaps[i], (long)extension.DirectoryOffset);
             long length = (long)bitmaps[i].TableSize * BitmapTableEntry.Length;
             if (Use(context, i, bitmaps[i].TableOffset, length, $"the table of bitmap '{FormatText.Printable(bitmaps[i].Name)}'"))
             {
@@ -86,6 +87,11 @@ internal static class BitmapAudit
             else if (entry.IsUsed && context.IsInFile(entry.Offset, clusterSize))
             {
                 context.Refer(entry.Offset, clusterSize, weight);
+                if (context.IsShared(entry.Offset, clusterSize, weight))
+                {
+                    Report(context, at, Qcow2CheckSeverity.Warning, Qcow2CheckFindingKind.MetadataOverlap, at,
+                        $"The bitmap data at 0x{entry.Offset:x} (entry at 0x{at:x}) lies where something else lies, which would be overwritten when the bitmap is saved.", weight);
+                }
             }
             else if (entry.IsUsed)
             {
@@ -94,6 +100,25 @@ internal static class BitmapAudit
                     $"The bitmap data at 0x{entry.Offset:x} (entry at 0x{at:x}) lies past the end of the file at 0x{context.FileLength:x}.", weight);
             }
         }
+    }
+
+    private static void NoteIfInconsistent(AuditContext context, int index, BitmapDirectoryEntry bitmap, long directory)
+    {
+        if ((bitmap.Flags & BitmapFlags.InUse) == 0)
+        {
+            return;
+        }
+
+        context.HasInconsistentBitmaps = true;
+        context.Log.Add(new FindingOrder(CheckStage.Bitmaps, index, (int)Qcow2CheckFindingKind.BitmapInconsistent), Qcow2CheckSeverity.Information, 1, () => new Qcow2CheckFinding
+        {
+            Kind = Qcow2CheckFindingKind.BitmapInconsistent,
+            Offset = directory,
+            Cluster = directory >> context.Geometry.ClusterBits,
+            Table = "Bitmaps",
+            Message = $"The bitmap '{FormatText.Printable(bitmap.Name)}' was not saved when the image was last closed: what it says is outdated, and it can only be removed "
+                + "(Remove-Qcow2Bitmap, or Repair-Qcow2Image -Mode All).",
+        });
     }
 
     private static bool Use(AuditContext context, int index, long offset, long length, string name)

@@ -8,7 +8,7 @@ internal sealed class CopiedFlags(ImageAudit audit, Action beforeWrite, Cancella
     private readonly AuditContext _context = audit.Context!;
     private readonly TableRewriter _tables = new(audit, beforeWrite, cancellationToken);
 
-    /// <summary>Clears the flags of clusters that have not exactly one reference. That is always safe.</summary>
+    /// <summary>Clears the flags of clusters that have not exactly one reference. That is safe, but where no count can say so.</summary>
     internal bool Clear() => Run(false);
 
     /// <summary>Sets the flags of clusters that have exactly one reference. The counts must say so by now.</summary>
@@ -45,6 +45,13 @@ internal sealed class CopiedFlags(ImageAudit audit, Action beforeWrite, Cancella
         }
     }
 
+    /// <summary>
+    /// Whether a cluster is shared and its count cannot say more than one. A clear flag beside that count would let a writer free
+    /// what another entry still needs, so the flag stays as it is.
+    /// </summary>
+    private bool IsBeyondWidth(long cluster)
+        => _context.Header.RefcountOrder.MaxValue == 1 && cluster < _context.References.Clusters && _context.References[cluster] > 1;
+
     private ulong Change(ulong entry, bool value, bool isElsewhere)
     {
         const ulong Flag = L2Entry.CopiedFlag;
@@ -54,6 +61,11 @@ internal sealed class CopiedFlags(ImageAudit audit, Action beforeWrite, Cancella
         }
 
         long cluster = (long)(entry & L2Entry.OffsetMask) >> _context.Geometry.ClusterBits;
+        if (!isElsewhere && IsBeyondWidth(cluster))
+        {
+            return entry;
+        }
+
         bool isOne = isElsewhere || (cluster < _context.References.Clusters && _context.References[cluster] == 1);
         return isOne == value ? entry ^ Flag : entry;
     }

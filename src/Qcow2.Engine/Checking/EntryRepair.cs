@@ -64,9 +64,9 @@ internal sealed class EntryRepair(ImageAudit audit, Action beforeWrite, Cancella
         }
 
         entry &= ~ReservedMask;
-        if (_context.Geometry.IsExtendedL2)
+        if (_context.Geometry.IsExtendedL2 || _context.Header.Version < 3)
         {
-            entry &= ~L2Entry.ZeroFlag;
+            entry &= ~L2Entry.ZeroFlag; // Reserved, so what the entry leads to is the data.
         }
 
         long offset = (long)(entry & L2Entry.OffsetMask);

@@ -30,14 +30,19 @@ internal enum RepairScope
 /// <item>Counts that are too high are lowered. Or, for both: a new refcount structure is written where nothing lies, and the
 /// header's first sector leads to it.</item>
 /// <item>COPIED flags are set where a cluster has one reference.</item>
+/// <item>What more entries refer to than its count can say, and metadata that is data, too, is copied: the copy and its count, then
+/// the entry. The next pass lowers the old count.</item>
 /// <item>After a check that finds nothing, the dirty and corrupt bits are cleared.</item>
 /// </list>
 /// </remarks>
 internal sealed class ImageRepair(
     BlockStorage image, RepairScope scope, Qcow2CheckOptions options, IProgress<Qcow2CheckProgress>? progress, CancellationToken cancellationToken)
 {
-    private const int MostPasses = 4;
+    private const int MostPasses = 8;
 
+    private readonly RepairReport _report = new();
+    private CopyBudget? _budget;
+    private bool _hasUncountedSharing;
     private bool _hasWritten;
     private bool _hasWrittenInPass;
 
@@ -55,7 +60,8 @@ internal sealed class ImageRepair(
 
         // What one pass takes apart, the next can repair: an L2 table that lay where the old refcounts were, say.
         Qcow2CheckResult after = before;
-        for (int pass = 0; pass < MostPasses && after.Corruptions + after.Leaks + after.CheckErrors > 0; pass++)
+        bool isDue = !before.IsHealthy || (scope == RepairScope.All && audit.Context.HasInconsistentBitmaps);
+        for (int pass = 0; pass < MostPasses && isDue; pass++)
         {
             _hasWrittenInPass = false;
             RunPass(audit);
@@ -66,14 +72,20 @@ internal sealed class ImageRepair(
 
             audit = Audit();
             after = audit.Result;
+            isDue = !after.IsHealthy;
         }
 
         if (after.Corruptions == 0 && after.CheckErrors == 0)
         {
             after = ClearFlags(after);
         }
+        else if (scope == RepairScope.All && audit.Context is { } left && (left.Overlaps.Count > 0 || left.HasOverflow))
+        {
+            after = MarkCorrupt(after);
+        }
 
         after = ReferenceEquals(after, before) ? before.Copy() : after;
+        _report.AddTo(after);
         after.Before = before;
         after.CorruptionsFixed = Math.Max(0, before.Corruptions - after.Corruptions);
         after.LeaksFixed = Math.Max(0, before.Leaks - after.Leaks);
@@ -86,8 +98,13 @@ internal sealed class ImageRepair(
     {
         if (scope == RepairScope.All)
         {
-            bool hasWritten = new EntryRepair(audit, BeforeWrite, cancellationToken).Run();
-            if (DropBitmaps(audit.Context!) || hasWritten)
+            if (new SnapshotTableRepair(audit, _report, BeforeWrite, cancellationToken).Run())
+            {
+                audit = Audit();
+            }
+
+            bool hasWritten = CompleteFile(audit.Context!) | new EntryRepair(audit, BeforeWrite, cancellationToken).Run();
+            if (new BitmapRepair(audit, _report, BeforeWrite).Run() | hasWritten)
             {
                 image.Flush();
                 audit = Audit();
@@ -97,8 +114,45 @@ internal sealed class ImageRepair(
         // Without an L1 table nobody knows what belongs to it, and where it should lie nothing must be put.
         if (audit.Context!.FoundAll && !audit.Context.LacksL1)
         {
-            RepairCounts(audit);
+            if (scope != RepairScope.All || audit.Context.NeedsRebuild || CanSetFlags(audit))
+            {
+                RepairCounts(audit);
+            }
+
+            if (scope == RepairScope.All)
+            {
+                Separate(audit);
+            }
         }
+    }
+
+    /// <summary>
+    /// Copies what too many entries refer to. By now all counts are right that can be; where the structure was made anew, and with
+    /// overlaps that went with the old one, the next pass does it.
+    /// </summary>
+    private void Separate(ImageAudit audit)
+    {
+        AuditContext context = audit.Context!;
+        _hasUncountedSharing |= context.HasUncountedSharing;
+        if (!context.NeedsRebuild && audit.Result.CheckErrors == 0)
+        {
+            _budget ??= new CopyBudget(context.FileLength);
+            _ = new SharedTableRepair(audit, _budget, _hasUncountedSharing, BeforeWrite, cancellationToken).Run()
+                || new SharedDataRepair(audit, _budget, _hasUncountedSharing, BeforeWrite, cancellationToken).Run();
+        }
+    }
+
+    /// <summary>
+    /// Whether every active table can be written, so that its flags can follow the counts. A count that was corrected beside a flag
+    /// that was not would be the worse of the two.
+    /// </summary>
+    private static bool CanSetFlags(ImageAudit audit)
+    {
+        AuditContext context = audit.Context!;
+        Qcow2Header header = context.Header;
+        return !context.IsShared(header.L1TableOffset, Math.Max(1, (long)header.L1Size * L1Entry.Length), 1)
+            && !audit.Tables!.Tables.Any(table => table.ActiveWeight > 0
+                && context.Geometry.IsClusterAligned(table.Offset) && context.IsShared(table.Offset, context.Geometry.ClusterSize, table.Weight));
     }
 
     private void RepairCounts(ImageAudit audit)
@@ -113,7 +167,8 @@ internal sealed class ImageRepair(
                 return;
             }
 
-            Step(new RefcountCorrection(context, BeforeWrite, cancellationToken).Lower());
+            var leaks = new RefcountCorrection(context, BeforeWrite, cancellationToken);
+            Step(leaks.Lower() | leaks.ClearPastEnd());
             if (audit.Result.Corruptions == context.WrongCopiedFlags)
             {
                 Step(flags.Clear());
@@ -139,29 +194,26 @@ internal sealed class ImageRepair(
         {
             var correction = new RefcountCorrection(context, BeforeWrite, cancellationToken);
             Step(correction.Raise());
-            Step(correction.Lower());
+            Step(correction.Lower() | correction.ClearPastEnd());
         }
 
         Step(flags.Set());
     }
 
-    /// <summary>
-    /// Withdraws bitmaps that cannot be used. No data of the disk is lost by that, and a backup that does without them copies too
-    /// much at worst.
-    /// </summary>
-    private bool DropBitmaps(AuditContext context)
+    /// <summary>Makes a file that ends inside a table end with that table. What it lost reads as zeros, as it does for QEMU.</summary>
+    private bool CompleteFile(AuditContext context)
     {
-        if (!context.HasDamagedBitmaps)
+        long length = context.Clusters << context.Geometry.ClusterBits;
+        length = Math.Max(length, RefcountAudit.ClustersInUse(context) << context.Geometry.ClusterBits);
+        if (!context.HasCutMetadata || length <= image.Length)
         {
             return false;
         }
 
         BeforeWrite();
-        Span<byte> field = stackalloc byte[sizeof(ulong)];
-        image.ReadZeroPadded(HeaderField.AutoclearFeatures, field);
-        ulong features = BinaryPrimitives.ReadUInt64BigEndian(field) & ~(ulong)AutoclearFeatures.Bitmaps;
-        BinaryPrimitives.WriteUInt64BigEndian(field, features);
-        image.Write(HeaderField.AutoclearFeatures, field);
+        _report.Add(Qcow2CheckFindingKind.PastEndOfFile, image.Length, "File", $"The file ended inside a table. It was lengthened from {image.Length} to {length} bytes: what the table lost reads as zeros.");
+        _report.Settle();
+        image.Write(image.Length, new byte[length - image.Length]);
         return true;
     }
 
@@ -193,6 +245,26 @@ internal sealed class ImageRepair(
             image.Write(HeaderField.AutoclearFeatures, field);
             image.Flush();
         }
+    }
+
+    /// <summary>
+    /// What is left shares clusters without counts that say so: whoever writes would destroy what another entry or structure needs.
+    /// The format's own mark keeps every writer away; version 2 has none.
+    /// </summary>
+    private Qcow2CheckResult MarkCorrupt(Qcow2CheckResult result)
+    {
+        if (result.IsCorrupt || HeaderAudit.Load(image, new FindingLog(0), out _)!.Version < 3)
+        {
+            return result;
+        }
+
+        Span<byte> field = stackalloc byte[sizeof(ulong)];
+        image.ReadZeroPadded(HeaderField.IncompatibleFeatures, field);
+        BeforeWrite();
+        BinaryPrimitives.WriteUInt64BigEndian(field, BinaryPrimitives.ReadUInt64BigEndian(field) | (ulong)IncompatibleFeatures.Corrupt);
+        image.Write(HeaderField.IncompatibleFeatures, field);
+        image.Flush();
+        return Audit().Result;
     }
 
     private Qcow2CheckResult ClearFlags(Qcow2CheckResult result)

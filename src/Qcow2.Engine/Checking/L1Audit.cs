@@ -31,8 +31,12 @@ internal sealed class L1Audit(AuditContext context)
         for (int i = 0; i < snapshots.Count; i++)
         {
             SnapshotL1 table = snapshots[i];
-            context.LacksL1 |= !context.UseMetadata(
-                new FindingOrder(CheckStage.Snapshots, i, 100), table.Entry, table.Offset, table.Length, $"the L1 table of {table.Name}");
+            if (!context.UseMetadata(
+                new FindingOrder(CheckStage.Snapshots, i, 100), table.Entry, table.Offset, table.Length, $"the L1 table of {table.Name}"))
+            {
+                context.LacksL1 = true;
+                context.HasDamagedSnapshots = true;
+            }
             ranges.Add((table.Offset, table.Offset + table.Length));
         }
 
@@ -93,6 +97,10 @@ internal sealed class L1Audit(AuditContext context)
         if (isInFile)
         {
             context.Refer(entry.Offset, clusterSize, weight);
+            if (entry.Offset + clusterSize > context.Image.Length && context.Geometry.IsClusterAligned(entry.Offset))
+            {
+                context.NoteCut(new FindingOrder(CheckStage.L1, isActive ? at - context.Header.L1TableOffset : at + int.MaxValue), at, entry.Offset, clusterSize, "the L2 table");
+            }
         }
         else
         {

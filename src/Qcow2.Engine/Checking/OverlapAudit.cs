@@ -21,6 +21,9 @@ internal static class OverlapAudit
             }
         }
 
+        context.HasDamagedSnapshots |= context.Overlaps.Count > 0
+            && context.Snapshots.Any(snapshot => context.IsInFile(snapshot.Offset, snapshot.Length) && context.IsShared(snapshot.Offset, snapshot.Length, 1));
+
         // Both are in the order of the file.
         int next = 0;
         foreach (L2Reference table in tables.Tables)
@@ -49,7 +52,7 @@ internal static class OverlapAudit
         // Where the refcount is too low, that was counted already.
         ulong counted = Math.Min((ulong)references, context.Header.RefcountOrder.MaxValue);
         bool isCounted = context.KnownOverlaps.Contains(cluster) || counted < (ulong)references || context.Stored.Get(cluster) is not ulong stored || stored < counted;
-        context.HasOverlap = true;
+        context.Overlaps.Add(cluster);
         context.Log.Add(
             new FindingOrder(CheckStage.Overlaps, cluster),
             isCounted ? Qcow2CheckSeverity.Information : Qcow2CheckSeverity.Corruption,

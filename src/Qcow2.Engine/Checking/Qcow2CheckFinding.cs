@@ -94,6 +94,9 @@ public enum Qcow2CheckFindingKind
     /// <summary>A bitmap's table is damaged.</summary>
     BitmapDamaged,
 
+    /// <summary>A bitmap was not saved when the image was last closed, so that what it says is outdated. The disk is not affected.</summary>
+    BitmapInconsistent,
+
     /// <summary>The LUKS header is damaged.</summary>
     EncryptionHeaderDamaged,
 

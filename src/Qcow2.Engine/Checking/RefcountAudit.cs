@@ -97,7 +97,8 @@ internal static class RefcountAudit
     /// <summary>The count that a cluster should have, as far as the width of the counts allows it.</summary>
     internal static ulong Wanted(AuditContext context, long cluster) => Math.Min((ulong)context.References[cluster], context.Header.RefcountOrder.MaxValue);
 
-    private static long ClustersInUse(AuditContext context) => context.Clusters + (context.References[context.Clusters] > 0 ? 1 : 0);
+    /// <summary>Clusters of the file, and the one after them if a structure runs into it.</summary>
+    internal static long ClustersInUse(AuditContext context) => context.Clusters + (context.References[context.Clusters] > 0 ? 1 : 0);
 
     private static int NextMismatch(AuditContext context, int page, int start, int length)
     {
@@ -158,6 +159,7 @@ internal static class RefcountAudit
         ulong references = (ulong)context.References[cluster];
         if (references > max)
         {
+            context.HasOverflow = true;
             ulong all = references;
             Report(context, cluster, Qcow2CheckSeverity.Corruption, Qcow2CheckFindingKind.RefcountOverflow, max, references, (long)(references - max),
                 () => $"has {all} references, and a refcount of {context.Header.RefcountOrder.Bits} bits cannot say more than {max}.");
@@ -172,6 +174,7 @@ internal static class RefcountAudit
         else if (stored < references)
         {
             context.NeedsRebuild |= stored == 0 && !HasBlock(context, cluster);
+            context.HasUncountedSharing |= references > 1;
             Report(context, cluster, Qcow2CheckSeverity.Corruption, Qcow2CheckFindingKind.RefcountTooLow, references, stored, 1,
                 () => $"has the refcount {stored}, but {references} {(references == 1 ? "reference" : "references")}.");
         }

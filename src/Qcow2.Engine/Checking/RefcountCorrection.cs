@@ -15,6 +15,52 @@ internal sealed class RefcountCorrection(AuditContext context, Action beforeWrit
     /// <returns>Whether anything was written.</returns>
     internal bool Lower() => Run((stored, wanted) => stored > wanted);
 
+    /// <summary>
+    /// Clears counts of clusters past the end of the file, which a file that was cut off leaves. They would be leaks as soon as it
+    /// grew again. Nothing may be said to lie there.
+    /// </summary>
+    /// <returns>Whether anything was written.</returns>
+    internal bool ClearPastEnd()
+    {
+        long first = RefcountAudit.ClustersInUse(context);
+        if (context.HasClaims)
+        {
+            return false;
+        }
+
+        RefcountOrder order = context.Header.RefcountOrder;
+        int perBlock = order.EntriesPerBlock(context.Header.ClusterSize);
+        byte[] block = new byte[context.Header.ClusterSize];
+        bool hasWritten = false;
+        for (long index = first / perBlock; index < context.Stored.Table.Length; index++)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            if (OffsetOf(index) == 0)
+            {
+                continue;
+            }
+
+            context.Image.ReadZeroPadded(OffsetOf(index), block);
+            bool hasChanged = false;
+            for (long cluster = Math.Max(first, index * perBlock); cluster < (index + 1) * perBlock; cluster++)
+            {
+                if (order.Read(block, (int)(cluster % perBlock)) != 0)
+                {
+                    order.Write(block, (int)(cluster % perBlock), 0);
+                    hasChanged = true;
+                }
+            }
+
+            if (hasChanged)
+            {
+                Write(index, block);
+                hasWritten = true;
+            }
+        }
+
+        return hasWritten;
+    }
+
     private bool Run(Func<ulong, ulong, bool> isDue)
     {
         RefcountOrder order = context.Header.RefcountOrder;

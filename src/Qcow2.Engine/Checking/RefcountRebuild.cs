@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using Qcow2.Engine.Format;
 using Qcow2.Engine.Metadata;
 
@@ -78,11 +77,7 @@ internal sealed class RefcountRebuild(AuditContext context, Action beforeWrite, 
 
         BigEndianTable.Write(context.Image, place, table);
         context.Image.Flush();
-        Span<byte> fields = stackalloc byte[sizeof(ulong) + sizeof(uint)];
-        BinaryPrimitives.WriteInt64BigEndian(fields, place);
-        BinaryPrimitives.WriteInt32BigEndian(fields.Slice(sizeof(ulong)), (int)(tableBytes / _clusterSize));
-        context.Image.Write(HeaderField.RefcountTableOffset, fields);
-        context.Image.Flush();
+        RepairSpace.LeadToRefcountTable(context.Image, place, (int)(tableBytes / _clusterSize));
     }
 
     private void Fill(byte[] content, long first, long start, long end)

@@ -25,6 +25,14 @@ internal static class SnapshotAudit
                 $"The image has {header.SnapshotCount} internal snapshots and an external data file, which exclude each other.");
         }
 
+        if (header.SnapshotCount > Qcow2Limits.MaxSnapshots || header.SnapshotsOffset <= 0 || !context.Geometry.IsClusterAligned(header.SnapshotsOffset))
+        {
+            Report(context, -1, Qcow2CheckSeverity.Error, Qcow2CheckFindingKind.SnapshotTableDamaged, HeaderField.SnapshotCount,
+                $"The snapshot table cannot be read: {header.SnapshotCount} snapshots at 0x{header.SnapshotsOffset:x}; "
+                + $"there are at most {Qcow2Limits.MaxSnapshots}, and their table starts where a cluster starts.");
+            return null;
+        }
+
         var ids = new HashSet<string>(StringComparer.Ordinal);
         byte[] piece = new byte[PieceLength];
         long pieceStart = -1;
@@ -115,7 +123,9 @@ internal static class SnapshotAudit
     }
 
     private static void Report(AuditContext context, int index, Qcow2CheckSeverity severity, Qcow2CheckFindingKind kind, long position, string message)
-        => context.Log.Add(new FindingOrder(CheckStage.Snapshots, index, (int)kind), severity, 1, () => new Qcow2CheckFinding
+    {
+        context.HasDamagedSnapshots |= kind is not Qcow2CheckFindingKind.SnapshotsWithDataFile;
+        context.Log.Add(new FindingOrder(CheckStage.Snapshots, index, (int)kind), severity, 1, () => new Qcow2CheckFinding
         {
             Kind = kind,
             Offset = position,
@@ -123,6 +133,7 @@ internal static class SnapshotAudit
             Table = "Snapshot table",
             Message = message,
         });
+    }
 }
 
 /// <summary>The L1 table of a snapshot.</summary>

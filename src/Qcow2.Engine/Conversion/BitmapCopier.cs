@@ -65,7 +65,7 @@ public static class BitmapCopier
                 {
                     throw new Qcow2Exception(
                         Qcow2ErrorCode.BitmapInconsistent,
-                        $"Bitmap '{shown}' was not saved when the image was last closed, so what it says is outdated. Remove it, or leave it out.").At(source.Path);
+                        $"Bitmap '{shown}' was not saved when the image was last closed, so what it says is outdated. It can only be removed: Remove-Qcow2Bitmap, or Repair-Qcow2Image -Mode All.").At(source.Path);
                 }
 
                 skipped.Add(bitmap.Name);

@@ -11,6 +11,9 @@ public sealed record SnapshotTableEntry
     /// <summary>Extra data that version 3 requires: the 64-bit VM state size and the disk size.</summary>
     public const int Version3ExtraDataLength = 16;
 
+    /// <summary>Extra data that is known: what version 3 requires, and the instruction count.</summary>
+    internal const int KnownExtraDataLength = 24;
+
     private const int DiskSizeOffset = 8;
     private const int InstructionCountOffset = 16;
     private const int WrittenExtraDataLength = 24;

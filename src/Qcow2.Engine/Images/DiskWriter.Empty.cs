@@ -76,7 +76,7 @@ internal sealed partial class DiskWriter
         }
 
         _discarded.Add(table.Offset >> ClusterBits);
-        _refcounts.QueueDecrement(table.Offset >> ClusterBits);
+        QueueDecrement(table.Offset, table.IsCopied);
         return entries.Count + 1;
     }
 

@@ -71,8 +71,20 @@ internal sealed partial class DiskWriter
 
                 break;
             case ClusterState.Data or ClusterState.ZeroAllocated when !HasDataFile:
-                _refcounts.QueueDecrement(entry.Offset >> ClusterBits);
+                QueueDecrement(entry.Offset, entry.IsCopied);
                 break;
+        }
+    }
+
+    private void QueueDecrement(long hostOffset, bool isCopied)
+    {
+        if (isCopied)
+        {
+            _refcounts.QueueDecrement(hostOffset >> ClusterBits);
+        }
+        else
+        {
+            _refcounts.QueueSharedDecrement(hostOffset >> ClusterBits);
         }
     }
 

@@ -313,7 +313,7 @@ internal sealed partial class DiskWriter
         ChangeMap(() => _l1.Set(index, new L1Entry(table, isCopied: true)));
         if (entry.IsUsed)
         {
-            _refcounts.QueueDecrement(entry.Offset >> ClusterBits);
+            QueueDecrement(entry.Offset, entry.IsCopied);
         }
     }
 

@@ -21,7 +21,7 @@ internal sealed partial class RefcountStore
     private readonly int _maxCleanBlocks;
     private readonly Dictionary<long, Block> _blocks = [];
     private readonly Queue<long> _clean = new();
-    private readonly Queue<long> _decrements = new();
+    private readonly Queue<(long Cluster, bool MayFree)> _decrements = new();
     private readonly HashSet<long> _dirtyTableEntries = [];
     private ulong[] _table;
     private long _firstTableLength;
@@ -134,7 +134,13 @@ internal sealed partial class RefcountStore
     }
 
     /// <summary>Counts one reference less, once the disk no longer has it: see <see cref="ApplyDecrements"/>.</summary>
-    internal void QueueDecrement(long cluster) => _decrements.Enqueue(cluster);
+    internal void QueueDecrement(long cluster) => _decrements.Enqueue((cluster, true));
+
+    /// <summary>
+    /// Counts one reference less of a cluster whose entry said that others refer to it, too. Where the count does not know of them
+    /// the entry is believed: the cluster is leaked rather than given to somebody else.
+    /// </summary>
+    internal void QueueSharedDecrement(long cluster) => _decrements.Enqueue((cluster, false));
 
     /// <summary>Counts one reference less to each cluster of a structure, once the disk no longer has it.</summary>
     internal void QueueDecrements(long offset, long length)
@@ -160,7 +166,13 @@ internal sealed partial class RefcountStore
     {
         while (_decrements.Count > 0)
         {
-            long cluster = _decrements.Peek();
+            (long cluster, bool mayFree) = _decrements.Peek();
+            if (!mayFree && Get(cluster) <= 1)
+            {
+                _decrements.Dequeue();
+                continue;
+            }
+
             ulong count = Decrement(cluster);
             _decrements.Dequeue(); // Only now: what failed is tried again, what was done is not.
             if (count == 0)
