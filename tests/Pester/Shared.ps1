@@ -16,14 +16,19 @@ function Get-TestedModulePath {
     $manifest
 }
 
-# Starts another PowerShell of this very kind. One that is a .NET tool is a process of dotnet, which runs pwsh.dll.
+# Starts another PowerShell of this very kind; what is piped in is its standard input. One that is a .NET tool is a process of dotnet, which
+# runs pwsh.dll.
 function Invoke-PowerShell {
-    $program = (Get-Process -Id $PID).Path
+    $program, $first = (Get-Process -Id $PID).Path, @()
     if ([IO.Path]::GetFileNameWithoutExtension($program) -eq 'dotnet') {
-        & $program (Join-Path $PSHOME 'pwsh.dll') @args
+        $first = @(Join-Path $PSHOME 'pwsh.dll')
+    }
+
+    if ($MyInvocation.ExpectingInput) {
+        $input | & $program @first @args
     }
     else {
-        & $program @args
+        & $program @first @args
     }
 }
 
