@@ -162,7 +162,10 @@ internal static class RefcountAudit
             context.HasOverflow = true;
             ulong all = references;
             Report(context, cluster, Qcow2CheckSeverity.Corruption, Qcow2CheckFindingKind.RefcountOverflow, max, references, (long)(references - max),
-                () => $"has {all} references, and a refcount of {context.Header.RefcountOrder.Bits} bits cannot say more than {max}.");
+                () => $"has {all} references, and a refcount of {context.Header.RefcountOrder.Bits} bits cannot say more than {max}; "
+                    + (SharedDataRepair.CanMove(context.Header)
+                        ? "Repair-Qcow2Image -Mode All gives each its own, if there is space."
+                        : "only a copy of the disk cures that (Convert-Qcow2Image)."));
             references = max;
         }
 

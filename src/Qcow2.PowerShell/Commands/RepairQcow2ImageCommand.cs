@@ -13,13 +13,18 @@ namespace Qcow2.PowerShell.Commands;
 /// </para>
 /// <para>
 /// <c>-Mode Leaks</c> gives space back that nothing refers to, and touches nothing else. <c>-Mode All</c> also corrects refcounts and
-/// flags, makes the refcount structure anew where it cannot be used, withdraws bitmaps that cannot be read, and drops entries that lead
-/// nowhere: what they stood for reads as zeros. It clears the marks of an image that was not closed well, or was found corrupt, if
+/// flags, makes the refcount structure anew where it cannot be used, and drops entries that lead nowhere: what they stood for reads as
+/// zeros. Where more entries share a cluster or a table than its refcount can say, each gets a copy of its own, so that no disk shows
+/// anything else. A snapshot table that cannot be used is written anew: what can be kept of a snapshot is kept, and one whose own table
+/// lies nowhere is removed. Bitmaps that cannot be read, or were not saved when the image was last closed, are removed. The first
+/// <c>Findings</c> of the result, with the severity <c>Information</c>, name what was removed or changed that way. It clears the marks of an image that was not closed well, or was found corrupt, if
 /// nothing is wrong any more. It asks for confirmation unless <c>-Confirm:$false</c> is given.
 /// </para>
 /// <para>
 /// What data can be saved is saved: nothing is freed that any entry may refer to, however damaged the entry is. What only a person
-/// can decide, such as which of two uses of a cluster is right, is left as it is and stays in the verdict. A repair may be
+/// can decide, such as which of two uses of a table is right, is left as it is and stays in the verdict; where a write could then destroy
+/// what something else needs, the image is marked corrupt, so that nobody writes to it. With LUKS, data cannot be copied without the
+/// passphrase: <c>Convert-Qcow2Image</c> makes a sound copy. A repair may be
 /// interrupted at any point, and run again. If the data matters, copy the file first: <c>-Mode All</c> decides things.
 /// </para>
 /// <para>
@@ -56,7 +61,7 @@ public sealed class RepairQcow2ImageCommand : ImageCmdlet
     private protected override void ProcessImage(ImageInput image)
     {
         Qcow2CheckResult before = ImageCheck.Check(image.Path, Qcow2CheckOptions.Default, WriteProgress, StopToken);
-        if (IsNothingToDo(before))
+        if (IsNothingToDo(before, Mode))
         {
             before.Before = before;
             WriteObject(before);
@@ -81,6 +86,8 @@ public sealed class RepairQcow2ImageCommand : ImageCmdlet
         }
 
         Add(result.CheckErrors, "thing that could not be checked", "things that could not be checked");
+        Add(Count(result, Qcow2CheckFindingKind.BitmapInconsistent), "bitmap that was not saved", "bitmaps that were not saved");
+        Add(result.Findings.Count(finding => finding.Severity == Qcow2CheckSeverity.Warning), "warning", "warnings");
         if (result.IsDirty)
         {
             parts.Add("marked as not closed well");
@@ -102,8 +109,11 @@ public sealed class RepairQcow2ImageCommand : ImageCmdlet
         }
     }
 
-    private static bool IsNothingToDo(Qcow2CheckResult result)
-        => result.Corruptions + result.Leaks + result.CheckErrors == 0 && !result.IsDirty && !result.IsCorrupt;
+    private static bool IsNothingToDo(Qcow2CheckResult result, Qcow2RepairMode mode)
+        => result.Corruptions + result.Leaks + result.CheckErrors == 0 && !result.IsDirty && !result.IsCorrupt
+            && (mode == Qcow2RepairMode.Leaks || (result.IsHealthy && Count(result, Qcow2CheckFindingKind.BitmapInconsistent) == 0));
+
+    private static long Count(Qcow2CheckResult result, Qcow2CheckFindingKind kind) => result.Findings.Count(finding => finding.Kind == kind);
 
     /// <summary>
     /// Repairing all alone has high impact, and a cmdlet has one impact. So this asks where ShouldProcess did not, but would have
