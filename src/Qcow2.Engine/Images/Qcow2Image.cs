@@ -22,12 +22,12 @@ public sealed partial class Qcow2Image : VirtualDisk
     private readonly IReadOnlyList<SnapshotTableEntry> _snapshots;
     private bool _isDisposed;
 
-    private Qcow2Image(ImageResources resources, IReadOnlyList<SnapshotTableEntry> snapshots)
+    private Qcow2Image(ImageResources resources, IReadOnlyList<SnapshotTableEntry> snapshots, bool mayBeCut = false)
     {
         _resources = resources;
         _snapshots = snapshots;
         Qcow2Header header = resources.Header;
-        L1Table l1 = L1Table.Load(resources.Image, header.L1TableOffset, header.L1Size, "The active L1 table");
+        L1Table l1 = L1Table.Load(resources.Image, header.L1TableOffset, header.L1Size, "The active L1 table", mayBeCut);
         _active = new MappedDisk(resources, l1, header.Size);
         if (resources.IsWritable)
         {
@@ -219,9 +219,10 @@ public sealed partial class Qcow2Image : VirtualDisk
         SectorCipher? cipher = null;
         try
         {
-            Qcow2Header header = HeaderCluster.Load(storage);
-            header.EnsureSupported();
             bool isWritable = chain.IsTop && chain.Options.Writable;
+            bool isSalvage = chain.Options.Salvage && !isWritable;
+            Qcow2Header header = isSalvage ? HeaderCluster.LoadForSalvage(storage) : HeaderCluster.Load(storage);
+            header.EnsureSupported();
             if (isWritable)
             {
                 header = DirtyImage.MakeWritable(storage, header, chain.CancellationToken);
@@ -234,7 +235,7 @@ public sealed partial class Qcow2Image : VirtualDisk
                 : storage;
             backing = chain.HasSubstitute ? chain.Substitute : BackingFile.Open(header, storage.Path, chain);
             var resources = new ImageResources(header, storage, data, backing, cipher, chain.Options.L2CacheSize, isWritable);
-            return new Qcow2Image(resources, snapshots);
+            return new Qcow2Image(resources, snapshots, isSalvage);
         }
         catch (Exception e)
         {

@@ -48,6 +48,12 @@ public sealed record Qcow2OpenOptions
     /// </summary>
     public bool ForceShare { get; init; }
 
+    /// <summary>
+    /// Open the image for reading although its active L1 table does not end in the file, or fields of its header are damaged that are
+    /// needed for writing only. Reading what the lost part of the table led to fails. Has no effect on what is opened for writing.
+    /// </summary>
+    public bool Salvage { get; init; }
+
     /// <summary>Most memory for L2 tables, in bytes, for each image of the chain. 32 MiB by default.</summary>
     public long L2CacheSize { get; init; } = 32L << 20;
 }

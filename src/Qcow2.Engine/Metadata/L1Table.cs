@@ -9,6 +9,9 @@ internal sealed class L1Table
     private readonly SortedSet<int> _dirty = [];
     private volatile ulong[] _entries;
 
+    /// <summary>Entries that could be read; those that follow are lost.</summary>
+    private int _readable = int.MaxValue;
+
     private L1Table(long offset, ulong[] entries)
     {
         Offset = offset;
@@ -26,7 +29,9 @@ internal sealed class L1Table
     /// <summary>Whether anything waits to be written.</summary>
     internal bool IsDirty => IsMoved || _dirty.Count > 0;
 
-    internal L1Entry this[int index] => new(Volatile.Read(ref _entries[index]));
+    internal L1Entry this[int index] => index < _readable
+        ? new(Volatile.Read(ref _entries[index]))
+        : throw Qcow2Errors.Corrupt($"Entry {index} of the L1 table at 0x{Offset:x} lies past the end of the file: what it led to is lost.");
 
     /// <summary>A table of entries that point nowhere.</summary>
     internal static L1Table CreateEmpty(long offset, int count) => new(offset, new ulong[count]) { IsMoved = true };
@@ -36,25 +41,28 @@ internal sealed class L1Table
     /// <param name="offset">Host offset of the table.</param>
     /// <param name="count">Number of entries; checked against the limit by whoever read it from the file.</param>
     /// <param name="name">What to call the table in an error.</param>
+    /// <param name="mayBeCut">Whether a table of which only a part lies in the file will do.</param>
     /// <exception cref="Qcow2Exception">The table does not fit in the file.</exception>
-    internal static L1Table Load(BlockStorage storage, long offset, int count, string name)
+    internal static L1Table Load(BlockStorage storage, long offset, int count, string name, bool mayBeCut = false)
     {
         long bytes = (long)count * L1Entry.Length;
         long fileLength = storage.Length;
-        if (offset > fileLength - bytes)
+        bool isCut = offset > fileLength - bytes;
+        if (isCut && !(mayBeCut && offset <= fileLength - L1Entry.Length))
         {
             throw Qcow2Errors.PastEnd(name, (ulong)offset, (ulong)bytes, fileLength);
         }
 
         ulong[] entries = new ulong[count];
-        BigEndianTable.Read(storage, offset, entries);
-        return new L1Table(offset, entries);
+        int readable = isCut ? (int)((fileLength - offset) / L1Entry.Length) : count;
+        BigEndianTable.Read(storage, offset, entries.AsSpan(0, readable));
+        return new L1Table(offset, entries) { _readable = isCut ? readable : int.MaxValue };
     }
 
     /// <summary>Number of consecutive entries from one on that point to no L2 table.</summary>
     internal int CountUnused(int index, int limit)
     {
-        int end = Math.Min(limit, _entries.Length);
+        int end = Math.Min(limit, Math.Min(_readable, _entries.Length));
         int i = index;
         while (i < end && !new L1Entry(_entries[i]).IsUsed)
         {

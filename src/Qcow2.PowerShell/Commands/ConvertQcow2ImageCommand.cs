@@ -193,7 +193,7 @@ public sealed class ConvertQcow2ImageCommand : ConversionCmdlet
 
     /// <inheritdoc/>
     private protected override DiskSource SourceFor(ImageInput image)
-        => DiskSource.Of(image, SourceFormat, OptionsFor(image.Path), SnapshotOf(image));
+        => DiskSource.Of(image, SourceFormat, OptionsFor(image.Path) with { Salvage = Salvage }, SnapshotOf(image));
 
     /// <inheritdoc/>
     private protected override ConversionOptions Options() => base.Options() with { CopyBitmaps = CopyBitmaps, SkipBrokenBitmaps = SkipBrokenBitmaps };

@@ -54,7 +54,8 @@ public abstract partial class ConversionCmdlet : DiskReadingCmdlet
 
     /// <summary>
     /// Goes on where the source cannot be read: those parts become zeros, and a warning names each of them. By default the first error ends
-    /// the conversion, and nothing is left behind.
+    /// the conversion, and nothing is left behind. An image whose L1 table does not end in the file, or whose header is damaged in what only
+    /// writers need, is opened, too.
     /// </summary>
     [Parameter]
     public SwitchParameter Salvage { get; set; }

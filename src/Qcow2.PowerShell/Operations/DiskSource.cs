@@ -103,6 +103,13 @@ internal sealed record DiskSource(string Path, DiskImageFormat Format, Qcow2Open
     /// <summary>Size of the disk, in bytes, as the metadata says it.</summary>
     internal long ReadSize()
     {
+        if (Options.Salvage && Format == DiskImageFormat.Qcow2)
+        {
+            // What describes an image reads all of its metadata, of which some may be damaged.
+            using OpenedDisk opened = (this with { Options = Options with { Passphrase = null } }).Open(CancellationToken.None);
+            return opened.Disk.Length;
+        }
+
         Qcow2ImageInfo info = ReadInformation();
         return Snapshot is null ? info.Size : SnapshotOf(info)?.DiskSize ?? info.Size;
     }

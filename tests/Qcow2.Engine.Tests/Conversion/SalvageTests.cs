@@ -162,6 +162,40 @@ public sealed class SalvageTests : IDisposable
 
     private static ulong EntryAt(byte[] file, int cluster) => U64(file, EntryOffset(file, cluster));
 
+    /// <summary>An L1 table of 32 entries at the end of the file, of which the file has four.</summary>
+    [Fact]
+    public void L1_table_that_does_not_end_in_the_file_is_read_as_far_as_it_goes()
+    {
+        const int Covered = 2 << 20;
+        BuiltImage built = new ImageBuilder { Size = 64 << 20, DataClusters = 4 }.Build();
+        byte[] table = built.Bytes[built.L1Offset..(built.L1Offset + 32)];
+        byte[] file = built.SetU64(HeaderOffset.L1TableOffset, (uint)built.Bytes.Length).Append(table).Bytes;
+        Assert.Throws<Qcow2Exception>(() => Qcow2Image.Open(new MemoryStorage(file)));
+
+        using Qcow2Image source = Qcow2Image.Open(new MemoryStorage(file), new Qcow2OpenOptions { Salvage = true });
+        using var raw = new MemoryStorage([]);
+        Assert.Throws<Qcow2Exception>(() => DiskConverter.ConvertToRaw(source, new MemoryStorage([]), Salvage with { Salvage = false }));
+        ConversionResult result = DiskConverter.ConvertToRaw(source, raw, Salvage);
+        byte[] disk = new byte[64 << 20];
+        built.Guest.CopyTo(disk, 0);
+        AssertSalvaged(disk, raw.Content, result, [new(4 * Covered, (64 << 20) - (4 * Covered))]);
+        Assert.Throws<Qcow2Exception>(() => Qcow2Image.Open(new MemoryStorage(file), new Qcow2OpenOptions { Salvage = true, Writable = true }));
+    }
+
+    [Theory]
+    [InlineData(HeaderOffset.RefcountTableOffset, 0x1234UL)]
+    [InlineData(HeaderOffset.RefcountTableClusters, 0xffff_ffff_0000_0000UL)]
+    public void Header_that_is_damaged_in_what_writers_need_is_enough(int offset, ulong value)
+    {
+        BuiltImage built = new ImageBuilder { DataClusters = 4 }.Build();
+        byte[] file = built.SetU64(offset, value).Bytes;
+        Assert.Throws<Qcow2Exception>(() => Qcow2Image.Open(new MemoryStorage(file)));
+        using Qcow2Image source = Qcow2Image.Open(new MemoryStorage(file), new Qcow2OpenOptions { Salvage = true });
+        using var raw = new MemoryStorage([]);
+        ConversionResult result = DiskConverter.ConvertToRaw(source, raw, Salvage);
+        AssertSalvaged(built.Guest, raw.Content, result, []);
+    }
+
     private static void SetEntry(byte[] file, int cluster, ulong value)
         => System.Buffers.Binary.BinaryPrimitives.WriteUInt64BigEndian(file.AsSpan(EntryOffset(file, cluster)), value);
 
