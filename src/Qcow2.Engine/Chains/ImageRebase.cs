@@ -158,7 +158,7 @@ public static class ImageRebase
             throw Qcow2Errors.Corrupt("The image is marked corrupt: it can be read, but must be repaired before it is written.");
         }
 
-        if (reference is not null && ImageReference.TryResolve(reference.Name, file.Path) is string path && LocalFile.TryIdentify(path) == file.Identity)
+        if (reference is not null && ImageReference.TryResolve(reference.Name, file.Path) is string path && LocalFile.TryIdentify(path)?.IsProvenSameAs(file.Identity) == true)
         {
             throw new Qcow2Exception(Qcow2ErrorCode.BackingChainLoop, "An image cannot be its own backing file.");
         }

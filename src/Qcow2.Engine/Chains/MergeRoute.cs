@@ -24,7 +24,7 @@ internal sealed class MergeRoute
         foreach (Qcow2ImageInfo image in Qcow2ImageInfo.ReadChain(path, options.Open))
         {
             images.Add(image);
-            bool isWanted = wanted is null ? images.Count == 2 : LocalFile.TryIdentify(image.Path) == wanted;
+            bool isWanted = wanted is not FileIdentity file ? images.Count == 2 : LocalFile.TryIdentify(image.Path)?.IsProvenSameAs(file) == true;
             if (isWanted)
             {
                 return images.Count > 1 ? new MergeRoute(images).Checked(options) : throw IntoItself(image.Path);

@@ -28,16 +28,16 @@ internal sealed class DiskLayers
             return false;
         }
 
-        if (origin == otherOrigin)
+        if (origin.IsProvenSameAs(otherOrigin))
         {
             return true;
         }
 
         bool isReadAlike = origin.Encryption == EncryptionMethod.None
             ? otherOrigin.Encryption == EncryptionMethod.None
-            : otherOrigin.Encryption == origin.Encryption && otherOrigin.Image == origin.Image;
+            : otherOrigin.Encryption == origin.Encryption && otherOrigin.HasImageOf(origin);
         return isReadAlike
-            && origin.Data == otherOrigin.Data
+            && origin.HasDataOf(otherOrigin)
             && !extent.IsCompressed && !other.IsCompressed
             && extent.HostOffset is long host && other.HostOffset is long otherHost
             && host - extent.Offset == otherHost - other.Offset;

@@ -96,7 +96,7 @@ internal static class BackingFile
         LocalFile file = OpenFile(
             path, "external data file", Qcow2ErrorCode.DataFileUnavailable, image.Path,
             named => isWritable ? ImageFile.OpenForWriting(named) : ImageFile.Open(named, options));
-        if (file.Identity == image.Identity)
+        if (file.Identity.IsProvenSameAs(image.Identity))
         {
             file.Dispose();
             throw Qcow2Errors.Corrupt("The image names itself as its external data file.").At(image.Path);

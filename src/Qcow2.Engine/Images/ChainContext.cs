@@ -41,12 +41,13 @@ internal sealed class ChainContext
         => new(options, null, top.Identity, cancellationToken) { HasSubstitute = true, Substitute = backing };
 
     /// <summary>Refuses a file that is in the chain already. Asked before it is opened, where its locks would be in its own way.</summary>
+    /// <remarks>A loop that the host does not let us see ends at the longest chain that is allowed.</remarks>
     /// <exception cref="Qcow2Exception">It is.</exception>
     internal void RequireNew(FileIdentity? file, string path, string imagePath)
     {
         for (ChainContext? link = this; link is not null; link = link._above)
         {
-            if (link._file == file)
+            if (file?.IsProvenSameAs(link._file) == true)
             {
                 throw new Qcow2Exception(
                     Qcow2ErrorCode.BackingChainLoop,

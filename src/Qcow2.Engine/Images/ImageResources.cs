@@ -147,7 +147,7 @@ internal sealed class ImageResources : IDisposable
     }
 
     /// <summary>Whether a file is the image or its external data file.</summary>
-    internal bool AreIn(FileIdentity file) => Image.Identity == file || Data.Identity == file;
+    internal bool AreIn(FileIdentity file) => Image.Identity.IsProvenSameAs(file) || Data.Identity.IsProvenSameAs(file);
 
     public void Dispose()
     {

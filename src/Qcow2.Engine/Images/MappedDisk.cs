@@ -31,7 +31,7 @@ internal sealed class MappedDisk : VirtualDisk
 
     /// <inheritdoc/>
     internal override DiskOrigin? Origin => new DiskOrigin(
-        _resources.Image.Identity, _resources.Data.Identity, Map.TableOffset, _resources.Header.EncryptionMethod, IsFixed: !_resources.IsWritable);
+        _resources.Image.Identity, _resources.Data.Identity, Map.TableOffset, _resources.Header.EncryptionMethod, isFixed: !_resources.IsWritable);
 
     /// <summary>Where the disk's clusters are.</summary>
     internal ClusterMap Map { get; }

@@ -27,7 +27,7 @@ public sealed class RawDisk : VirtualDisk
 
     /// <inheritdoc/>
     internal override DiskOrigin? Origin
-        => new DiskOrigin(_storage.Identity, _storage.Identity, DiskOrigin.NoTable, EncryptionMethod.None, IsFixed: true);
+        => new DiskOrigin(_storage.Identity, _storage.Identity, DiskOrigin.NoTable, EncryptionMethod.None, isFixed: true);
 
     /// <inheritdoc/>
     public override bool CanWrite { get; }
@@ -108,7 +108,7 @@ public sealed class RawDisk : VirtualDisk
     }
 
     /// <inheritdoc/>
-    protected internal override bool ReadsFrom(FileIdentity file) => _storage.Identity == file;
+    protected internal override bool ReadsFrom(FileIdentity file) => _storage.Identity.IsProvenSameAs(file);
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)

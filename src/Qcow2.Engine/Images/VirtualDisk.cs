@@ -134,6 +134,10 @@ public abstract class VirtualDisk : IDisposable
     /// Whether a path leads to one of the files that the disk is read from: the image, a file of its backing chain or an
     /// external data file. Such a file must not be overwritten with what is read.
     /// </summary>
+    /// <remarks>
+    /// True means proven. Where the host does not say enough (one file of a network share by two names of the server) this is false, and
+    /// what keeps the source whole is that it is open: it cannot be opened for writing meanwhile, and a new file takes its place when complete.
+    /// </remarks>
     /// <param name="path">A file that may but need not exist; links to the file are recognised, too.</param>
     public bool ReadsFrom(string path) => LocalFile.TryIdentify(path) is FileIdentity file && ReadsFrom(file);
 
@@ -192,7 +196,7 @@ public abstract class VirtualDisk : IDisposable
     /// <param name="depth">How far down the chain this disk is.</param>
     protected internal abstract IEnumerable<DiskExtent> EnumerateExtents(long offset, long length, int depth);
 
-    /// <summary>Whether the disk is read from a file, directly or through its backing chain.</summary>
+    /// <summary>Whether the disk is read from a file, directly or through its backing chain, beyond doubt.</summary>
     /// <param name="file">The file.</param>
     protected internal virtual bool ReadsFrom(FileIdentity file) => Backing?.ReadsFrom(file) ?? false;
 

@@ -100,8 +100,3 @@ public abstract class BlockStorage : IDisposable
 /// <param name="IsData">Whether it is data; a hole reads as zeros.</param>
 /// <param name="End">Where the run ends, in bytes from the start of the file.</param>
 public readonly record struct StorageRun(bool IsData, long End);
-
-/// <summary>A file's identity on its host: equal exactly when two paths lead to the same file.</summary>
-/// <param name="Device">The volume or device.</param>
-/// <param name="File">The file on it.</param>
-public readonly record struct FileIdentity(ulong Device, ulong File);

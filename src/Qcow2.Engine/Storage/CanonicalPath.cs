@@ -7,6 +7,12 @@ namespace Qcow2.Engine.Storage;
 /// <summary>The path of a file or folder with every symbolic link resolved.</summary>
 internal static class CanonicalPath
 {
+    /// <summary>For <see cref="OfHandle"/>: volumes by their drive letters (VOLUME_NAME_DOS), and network shares.</summary>
+    internal const uint DriveNames = 0;
+
+    /// <summary>For <see cref="OfHandle"/>: volumes by their unique names (VOLUME_NAME_GUID); nothing of network shares.</summary>
+    internal const uint VolumeNames = 1;
+
     /// <summary>Resolves a path; null if it does not lead to anything.</summary>
     internal static string? TryOf(string path) => OperatingSystemInfo.IsWindows ? OnWindows(path) : OnUnix(path);
 
@@ -47,17 +53,18 @@ internal static class CanonicalPath
             return null;
         }
 
-        char[] buffer = new char[32 * 1024];
-        uint length = GetFinalPathNameByHandle(handle, buffer, (uint)buffer.Length, 0);
-        if (length == 0 || length >= buffer.Length)
-        {
-            return null;
-        }
-
-        string final = new(buffer, 0, (int)length);
-        return final.StartsWith(@"\\?\UNC\", StringComparison.Ordinal) ? $@"\\{final.Substring(8)}"
+        return OfHandle(handle, DriveNames) is not string final ? null
+            : final.StartsWith(@"\\?\UNC\", StringComparison.Ordinal) ? $@"\\{final.Substring(8)}"
             : final.StartsWith(@"\\?\", StringComparison.Ordinal) ? final.Substring(4)
             : final;
+    }
+
+    /// <summary>The path of an open file on Windows, led by <c>\\?\</c>; null where Windows does not know it.</summary>
+    internal static string? OfHandle(SafeFileHandle handle, uint names)
+    {
+        char[] buffer = new char[32 * 1024];
+        uint length = GetFinalPathNameByHandle(handle, buffer, (uint)buffer.Length, names);
+        return length == 0 || length >= buffer.Length ? null : new string(buffer, 0, (int)length);
     }
 
     [DllImport("libc", EntryPoint = "realpath", SetLastError = true)]

@@ -113,7 +113,7 @@ public sealed class Destination
         }
 
         string? target = CanonicalPath.TryOf(path);
-        if (status.Kind == FileKind.Regular && (target is null || FileStatus.OfLink(target)?.Identity != status.Identity))
+        if (status.Kind == FileKind.Regular && (target is null || FileStatus.OfLink(target)?.Identity.IsProvenSameAs(status.Identity) != true))
         {
             throw new IOException($"{path}: the file that this link leads to has no name any more, so that it cannot be replaced.");
         }

@@ -1,4 +1,3 @@
-using System.ComponentModel;
 using System.Runtime.InteropServices;
 using System.Text;
 using Microsoft.Win32.SafeHandles;
@@ -81,18 +80,7 @@ internal readonly record struct FileStatus(FileIdentity Identity, FileKind Kind,
 
     /// <summary>Asks about an open file, on Windows.</summary>
     internal static FileStatus OfHandle(SafeFileHandle handle)
-    {
-        if (!GetFileInformationByHandle(handle, out WindowsFileInformation information))
-        {
-            throw new IOException("The file's identity could not be read.", new Win32Exception(Marshal.GetLastWin32Error()));
-        }
-
-        long? allocated = GetFileInformationByHandleEx(handle, 1, out WindowsStandardInformation standard, 24)
-            ? standard.AllocationSize
-            : null;
-        ulong file = ((ulong)information.FileIndexHigh << 32) | information.FileIndexLow;
-        return new FileStatus(new FileIdentity(information.VolumeSerialNumber, file), FileKind.Regular, allocated);
-    }
+        => new(WindowsFileStatus.IdentityOf(handle), FileKind.Regular, WindowsFileStatus.AllocatedLengthOf(handle));
 
     /// <summary>How many names (hard links) a file has; null on Windows, and where there is no file.</summary>
     internal static long? LinksOf(string path) => OfPath(path)?.Access?.Links;
@@ -128,42 +116,6 @@ internal readonly record struct FileStatus(FileIdentity Identity, FileKind Kind,
     };
 
     private static byte[] Terminated(string path) => Encoding.UTF8.GetBytes(path + "\0");
-
-    [DllImport("kernel32", SetLastError = true)]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]
-    [return: MarshalAs(UnmanagedType.Bool)]
-    private static extern bool GetFileInformationByHandle(SafeFileHandle file, out WindowsFileInformation information);
-
-    [DllImport("kernel32", SetLastError = true)]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]
-    [return: MarshalAs(UnmanagedType.Bool)]
-    private static extern bool GetFileInformationByHandleEx(
-        SafeFileHandle file, int informationClass, out WindowsStandardInformation information, int size);
-
-    [StructLayout(LayoutKind.Sequential)]
-    private struct WindowsFileInformation
-    {
-        internal uint FileAttributes;
-        internal long CreationTime;
-        internal long LastAccessTime;
-        internal long LastWriteTime;
-        internal uint VolumeSerialNumber;
-        internal uint FileSizeHigh;
-        internal uint FileSizeLow;
-        internal uint NumberOfLinks;
-        internal uint FileIndexHigh;
-        internal uint FileIndexLow;
-    }
-
-    [StructLayout(LayoutKind.Sequential)]
-    private struct WindowsStandardInformation
-    {
-        internal long AllocationSize;
-        internal long EndOfFile;
-        internal uint NumberOfLinks;
-        internal byte DeletePending;
-        internal byte Directory;
-    }
 }
 
 /// <summary>Who a file belongs to, and what keeps it from being changed, on Linux and macOS.</summary>

@@ -87,7 +87,7 @@ internal static class IncompleteFiles
             using var handle = new SafeFileHandle((IntPtr)descriptor, ownsHandle: true);
 
             // A file system without such locks cannot say whether the owner is gone, and refuses.
-            if (LibC.LockFile(handle, LibC.LockAlone) == 0 && FileStatus.OfLink(path)?.Identity == status.Identity)
+            if (LibC.LockFile(handle, LibC.LockAlone) == 0 && FileStatus.OfLink(path)?.Identity.IsProvenSameAs(status.Identity) == true)
             {
                 File.Delete(path);
             }

@@ -38,9 +38,9 @@ public sealed class LocalFile : BlockStorage
 
     /// <inheritdoc/>
     public override long AllocatedLength
-        => (OperatingSystemInfo.IsWindows ? FileStatus.OfHandle(_handle)
-            : LibC.IsLinux ? FileStatus.OfDescriptorOn(_handle)
-            : FileStatus.OfPath(_hostPath ?? Path))?.AllocatedLength ?? Length;
+        => (OperatingSystemInfo.IsWindows ? WindowsFileStatus.AllocatedLengthOf(_handle)
+            : LibC.IsLinux ? FileStatus.OfDescriptorOn(_handle)?.AllocatedLength
+            : FileStatus.OfPath(_hostPath ?? Path)?.AllocatedLength) ?? Length;
 
     /// <summary>Whether locks are to be released before the file is closed.</summary>
     internal bool HoldsLocks { get; set; }

@@ -127,7 +127,7 @@ public sealed class ReplacementFile : IDisposable
         => destination.Kind == FileKind.Regular ? FileTraits.Of(destination.Target, replaced) : null;
 
     private bool IsReplaced(string path)
-        => OperatingSystemInfo.IsWindows || (FileStatus.OfLink(path) is { Kind: FileKind.Regular } status && status.Identity == _replaced?.Identity);
+        => OperatingSystemInfo.IsWindows || (FileStatus.OfLink(path) is { Kind: FileKind.Regular } status && _replaced?.Identity.IsProvenSameAs(status.Identity) == true);
 
     /// <summary>Opens what is to be replaced and locks it where the host can do that. Where that is what is held already, nothing changes.</summary>
     private static LocalFile? Hold(Destination destination, LocalFile? held)
@@ -138,7 +138,7 @@ public sealed class ReplacementFile : IDisposable
         }
 
         LocalFile file = LocalFile.OpenRead(destination.Target);
-        if (held is not null && file.Identity == held.Identity)
+        if (held is not null && file.Identity.IsProvenSameAs(held.Identity))
         {
             file.Dispose();
             return held;

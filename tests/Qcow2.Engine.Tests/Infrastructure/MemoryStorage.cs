@@ -8,6 +8,7 @@ internal sealed class MemoryStorage : BlockStorage
     private static long _lastFile;
     private readonly ReaderWriterLockSlim _growth = new();
     private readonly string _path;
+    private readonly FileIdentity _identity = new(ulong.MaxValue, (ulong)Interlocked.Increment(ref _lastFile));
     private byte[] _content;
     private long _length;
     private long _reads;
@@ -25,7 +26,10 @@ internal sealed class MemoryStorage : BlockStorage
 
     public override long AllocatedLength => Length;
 
-    public override FileIdentity Identity { get; } = new(ulong.MaxValue, (ulong)Interlocked.Increment(ref _lastFile));
+    public override FileIdentity Identity => SaidIdentity ?? _identity;
+
+    /// <summary>Which file this is said to be; by default one of its own.</summary>
+    internal FileIdentity? SaidIdentity { get; init; }
 
     /// <summary>Called before each read with its offset and length; throws to inject a fault.</summary>
     internal Action<long, int>? BeforeRead { get; set; }
