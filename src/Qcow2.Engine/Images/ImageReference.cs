@@ -9,97 +9,83 @@ namespace Qcow2.Engine;
 /// </summary>
 internal static class ImageReference
 {
-    private const string FileProtocol = "file:";
-
     /// <summary>Resolves a name, without asking whether the file exists.</summary>
     /// <param name="name">The name as stored.</param>
     /// <param name="imagePath">The image that stores it; a relative name starts from its folder.</param>
     /// <returns>The full path, or null if the name is not that of a local file.</returns>
     internal static string? TryResolve(string name, string imagePath)
-    {
-        if (name.StartsWith(FileProtocol, StringComparison.OrdinalIgnoreCase))
-        {
-            name = name.Substring(FileProtocol.Length);
-        }
-
-        if (name.Length == 0 || name.AsSpan().IndexOf('\0') >= 0 || HasProtocol(name) || IsForeignNetworkPath(name, imagePath))
-        {
-            return null;
-        }
-
-        string folder = System.IO.Path.GetDirectoryName(imagePath) ?? imagePath;
-        return System.IO.Path.GetFullPath(System.IO.Path.Combine(folder, name));
-    }
+        => ReferenceName.TryResolve(name, System.IO.Path.GetFullPath(imagePath), ReferenceName.HostRules, out _);
 
     /// <summary>Resolves a name and checks that the policy lets it be opened.</summary>
     /// <exception cref="Qcow2Exception">It is not a local file, or the policy refuses it.</exception>
     internal static string Resolve(string name, string imagePath, string role, ReferencePolicy policy)
     {
-        string shown = FormatText.Printable(name);
+        string? path = TryAllow(name, System.IO.Path.GetFullPath(imagePath), policy, ReferenceName.HostRules, CanonicalPath.TryOf, out string? refusal);
+        return path ?? throw new Qcow2Exception(
+            Qcow2ErrorCode.ReferenceForbidden, $"The image names the {role} '{FormatText.Printable(name)}', {refusal}").At(imagePath);
+    }
+
+    /// <summary>Decides whether a name may be opened.</summary>
+    /// <param name="name">The name as stored.</param>
+    /// <param name="imagePath">Full path of the image that stores it.</param>
+    /// <param name="policy">What the caller allows.</param>
+    /// <param name="rules">The host's rules for paths.</param>
+    /// <param name="canonical">Resolves every link of a path; null for what does not exist.</param>
+    /// <param name="refusal">Why it may not; null where it may.</param>
+    /// <returns>The path to open; null where it may not be.</returns>
+    internal static string? TryAllow(
+        string name, string imagePath, ReferencePolicy policy, PathRules rules, Func<string, string?> canonical, out string? refusal)
+    {
         if (policy is ReferencePolicy.ForbidPolicy)
         {
-            throw Forbidden(imagePath, $"The image names the {role} '{shown}', and opening other files is forbidden here.");
+            refusal = "and opening other files is forbidden here.";
+            return null;
         }
 
-        string path = TryResolve(name, imagePath)
-            ?? throw Forbidden(imagePath, $"The image names the {role} '{shown}', which is not the path of a local file; nothing else is ever opened.");
+        if (ReferenceName.TryResolve(name, imagePath, rules, out refusal) is not string path)
+        {
+            refusal = $"which {refusal}; only files of this machine are ever opened.";
+            return null;
+        }
 
         if (policy is not ReferencePolicy.ConfinePolicy confine)
         {
             return path;
         }
 
-        string? folder = CanonicalPath.TryOf(confine.Folder);
-        string? canonical = CanonicalPath.TryOf(path);
-        if (canonical is null)
-        {
-            // It does not exist, which the open will say better; but a name that points outside is refused before that.
-            return IsInside(path, confine.Folder) ? path : throw Outside();
-        }
-
-        return folder is not null && IsInside(canonical, folder) ? canonical : throw Outside();
-
-        Qcow2Exception Outside()
-            => Forbidden(imagePath, $"The image names the {role} '{shown}', which lies outside of the folder '{confine.Folder}'.");
-    }
-
-    private static Qcow2Exception Forbidden(string imagePath, string message)
-        => new Qcow2Exception(Qcow2ErrorCode.ReferenceForbidden, message).At(imagePath);
-
-    private static bool IsInside(string path, string folder)
-    {
-        string prefix = folder.TrimEnd(System.IO.Path.DirectorySeparatorChar) + System.IO.Path.DirectorySeparatorChar;
-        return path.StartsWith(prefix, OperatingSystemInfo.IsWindows ? StringComparison.OrdinalIgnoreCase : StringComparison.Ordinal);
-    }
-
-    /// <summary>As QEMU sees it: a colon before the first slash makes a protocol, but for a drive letter on Windows.</summary>
-    private static bool HasProtocol(string name)
-    {
-        int colon = name.IndexOf(':');
-        if (colon < 0 || (OperatingSystemInfo.IsWindows && colon == 1))
-        {
-            return false;
-        }
-
-        int slash = name.IndexOfAny(['/', '\\']);
-        return slash < 0 || colon < slash;
+        string? allowed = Confined(path, confine.Folder, rules, canonical);
+        refusal = allowed is null ? $"which lies outside of the folder '{confine.Folder}'." : null;
+        return allowed;
     }
 
     /// <summary>
-    /// On Windows, opening <c>\\server\share</c> sends the user's credentials to the server. A name may lead to a server
-    /// only if the image itself lies on it.
+    /// The path with its links resolved, if it lies below the folder. Of a file that does not exist, which the open will say better,
+    /// the folders that do exist are looked at: a link among them can lead out, too.
     /// </summary>
-    private static bool IsForeignNetworkPath(string name, string imagePath)
+    private static string? Confined(string path, string folder, PathRules rules, Func<string, string?> canonical)
     {
-        if (!OperatingSystemInfo.IsWindows || !(name.StartsWith(@"\\", StringComparison.Ordinal) || name.StartsWith("//", StringComparison.Ordinal)))
+        string? home = canonical(folder);
+        if (canonical(path) is string file)
         {
-            return false;
+            return home is not null && ReferenceName.IsInside(file, home, rules) ? file : null;
         }
 
-        string server = ServerOf(name);
-        return !imagePath.StartsWith(@"\\", StringComparison.Ordinal)
-            || !string.Equals(server, ServerOf(imagePath), StringComparison.OrdinalIgnoreCase);
-    }
+        if (!ReferenceName.IsInside(path, folder, rules))
+        {
+            return null;
+        }
 
-    private static string ServerOf(string path) => path.TrimStart('\\', '/').Split('\\', '/')[0];
+        char separator = rules == PathRules.Windows ? '\\' : '/';
+        string above = path;
+        while (above.LastIndexOf(separator) is > 0 and int end && end >= folder.TrimEnd(separator).Length)
+        {
+            above = path.Substring(0, end);
+            if (canonical(above) is string existing)
+            {
+                return home is not null && ReferenceName.IsInside(existing + separator, home, rules) ? path : null;
+            }
+        }
+
+        return path;
+    }
 }
