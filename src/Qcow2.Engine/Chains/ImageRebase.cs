@@ -144,8 +144,7 @@ public static class ImageRebase
                     throw new Qcow2Exception(
                         Qcow2ErrorCode.SnapshotWouldChange,
                         $"The snapshot '{FormatText.Printable(snapshot.Name)}' (id {FormatText.Printable(snapshot.Id)}) shows data of the old backing file at "
-                        + $"0x{piece.Offset:x} that the new one does not have, and it cannot be copied there. Export and remove the snapshot first, "
-                        + "or change the header alone (-MetadataOnly), which changes what the snapshot shows.").At(image.Path);
+                        + $"0x{piece.Offset:x} that the new one does not have, and it cannot be copied there. Export and remove the snapshot first.").At(image.Path);
                 }
             }
         }
@@ -181,7 +180,7 @@ public static class ImageRebase
 
         string? recorded = options.MetadataOnly ? header.Extension<BackingFormatExtension>()?.Format : null;
         string format = options.BackingFormat ?? recorded ?? throw new ArgumentException(
-            "A backing file and its format are given together: it is never guessed (-BackingFormat qcow2 or raw).", nameof(options));
+            "A backing file and its format are given together: it is never guessed.", nameof(options));
         return format is "qcow2" or "raw" || options.BackingFormat is null
             ? new BackingReference(options.BackingFile!, format)
             : throw new ArgumentException($"The format '{format}' is not supported; a backing file is qcow2 or raw.", nameof(options));

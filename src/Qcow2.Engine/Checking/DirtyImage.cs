@@ -20,7 +20,7 @@ internal static class DirtyImage
     {
         if (header.Has(IncompatibleFeatures.Corrupt))
         {
-            throw Qcow2Errors.Corrupt("The image is marked corrupt: it can be read, but must be repaired before it is written (Repair-Qcow2Image -Mode All).");
+            throw Qcow2Errors.Corrupt("The image is marked corrupt: it can be read, but must be repaired before it is written.");
         }
 
         if (!header.Has(IncompatibleFeatures.Dirty))
@@ -34,8 +34,8 @@ internal static class DirtyImage
             string? first = result.Findings.FirstOrDefault(finding => finding.Severity >= Qcow2CheckSeverity.Corruption)?.Message;
             throw Qcow2Errors.Corrupt(
                 $"The image was not closed well (dirty bit), and repairing its refcounts left {result.Corruptions + result.CheckErrors} "
-                + $"{(result.Corruptions + result.CheckErrors == 1 ? "error" : "errors")}. It can be read, but must be repaired before it is written "
-                + $"(Repair-Qcow2Image -Mode All). The first: {first}");
+                + $"{(result.Corruptions + result.CheckErrors == 1 ? "error" : "errors")}. It can be read, but must be repaired before it is written. "
+                + $"The first: {first}");
         }
 
         return HeaderCluster.Load(image);

@@ -87,7 +87,7 @@ internal static class BackingFile
             {
                 throw new Qcow2Exception(
                     Qcow2ErrorCode.DataFileUnavailable,
-                    "The image keeps its data in an external file but does not name it; say which file it is (-DataFile).").At(image.Path);
+                    "The image keeps its data in an external file but does not name it.").At(image.Path);
             }
 
             path = ImageReference.Resolve(name!, image.Path, "external data file", options.References);
@@ -117,8 +117,7 @@ internal static class BackingFile
         {
             null => throw new Qcow2Exception(
                 Qcow2ErrorCode.BackingFormatMissing,
-                $"The image does not record the format of its backing file '{FormatText.Printable(header.BackingFile!)}', and guessing it is not safe. "
-                + "Say which it is: -BackingFormat qcow2 or -BackingFormat raw.").At(imagePath),
+                $"The image does not record the format of its backing file '{FormatText.Printable(header.BackingFile!)}', and guessing it is not safe.").At(imagePath),
             "qcow2" => BackingFormat.Qcow2,
             "raw" => BackingFormat.Raw,
             _ => throw Qcow2Errors.Unsupported(

@@ -288,12 +288,12 @@ internal static class ImageCreator
         {
             if (options.Passphrase is not null)
             {
-                throw new ArgumentException("There is a passphrase, but the new image is not to be encrypted; say which encryption (-Encryption Luks).", nameof(options));
+                throw new ArgumentException("There is a passphrase, but the new image is not to be encrypted; say which encryption.", nameof(options));
             }
         }
         else if (options.Passphrase is null || options.Passphrase.Utf8.IsEmpty)
         {
-            throw new ArgumentException("An encrypted image needs a passphrase (-Passphrase), and an empty one protects nothing.", nameof(options));
+            throw new ArgumentException("An encrypted image needs a passphrase, and an empty one protects nothing.", nameof(options));
         }
     }
 

@@ -27,7 +27,7 @@ internal static class ImageFile
         }
         catch (IOException e) when (ImageSharing.IsConflict(e, OperatingSystemInfo.IsWindows))
         {
-            throw new Qcow2Exception(Qcow2ErrorCode.ImageLocked, refusal, e).At(System.IO.Path.GetFullPath(path));
+            throw new Qcow2Exception(Qcow2ErrorCode.ImageLocked, refusal, e) { CanBeShared = refusal == ImageLock.ReadingRefused }.At(System.IO.Path.GetFullPath(path));
         }
 
         try

@@ -192,6 +192,11 @@ public sealed partial class Qcow2Image
             throw new ArgumentException($"{Path}: a snapshot's name has 1 to {MaxSnapshotNameBytes} bytes in UTF-8; this one has {length}.", nameof(name));
         }
 
+        if (name.Contains('\0') || Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(name)) != name)
+        {
+            throw new ArgumentException($"{Path}: a snapshot's name is text without NUL characters and halves of surrogate pairs, which could not be read back.", nameof(name));
+        }
+
         if (Snapshots.FirstOrDefault(known => known.Name == name || known.Id == name) is SnapshotTableEntry taken)
         {
             throw new Qcow2Exception(

@@ -255,7 +255,7 @@ public sealed partial class Qcow2Image : VirtualDisk
     public override bool CanWrite => _writer is not null;
 
     /// <inheritdoc/>
-    public override void Flush() => _writer?.Flush();
+    public override void Flush() => Named(() => _writer?.Flush());
 
     /// <summary>
     /// Gives the disk another size. What is added reads as zeros; what is cut off is gone. A raw external data file is the disk: where it is
@@ -301,7 +301,7 @@ public sealed partial class Qcow2Image : VirtualDisk
             _resources.EnsureReadable(); // Encrypted zeros need the key.
         }
 
-        _writer.Resize(size, preallocation, progress, cancellationToken);
+        Named(() => _writer.Resize(size, preallocation, progress, cancellationToken));
     }
 
     /// <summary>
@@ -337,13 +337,25 @@ public sealed partial class Qcow2Image : VirtualDisk
     }
 
     /// <inheritdoc/>
-    protected internal override void WriteZeroesCore(long offset, long length, bool keepAllocation) => _writer!.WriteZeroes(offset, length, keepAllocation);
+    protected internal override void WriteZeroesCore(long offset, long length, bool keepAllocation)
+        => Named(() => _writer!.WriteZeroes(offset, length, keepAllocation));
 
     /// <inheritdoc/>
-    protected internal override void DiscardCore(long offset, long length) => _writer!.Discard(offset, length);
+    protected internal override void DiscardCore(long offset, long length) => Named(() => _writer!.Discard(offset, length));
 
     /// <inheritdoc/>
-    protected internal override void WriteCore(long offset, ReadOnlySpan<byte> data) => _writer!.Write(offset, data);
+    protected internal override void WriteCore(long offset, ReadOnlySpan<byte> data)
+    {
+        try
+        {
+            _writer!.Write(offset, data);
+        }
+        catch (Qcow2Exception e)
+        {
+            e.At(Path);
+            throw;
+        }
+    }
 
     /// <inheritdoc/>
     protected internal override void EnsureReadable() => _active.EnsureReadable();
@@ -372,7 +384,7 @@ public sealed partial class Qcow2Image : VirtualDisk
             _isDisposed = true;
             try
             {
-                _writer?.Close();
+                Named(() => _writer?.Close());
             }
             finally
             {
@@ -381,6 +393,20 @@ public sealed partial class Qcow2Image : VirtualDisk
         }
 
         base.Dispose(disposing);
+    }
+
+    /// <summary>What is found wrong while the image is written names the image, too.</summary>
+    private void Named(Action write)
+    {
+        try
+        {
+            write();
+        }
+        catch (Qcow2Exception e)
+        {
+            e.At(Path);
+            throw;
+        }
     }
 
     private DiskWriter CreateWriter(L1Table l1)

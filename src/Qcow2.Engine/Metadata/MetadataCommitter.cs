@@ -141,7 +141,7 @@ internal sealed class MetadataCommitter(
     {
         if (_isStopped)
         {
-            throw Qcow2Errors.Corrupt("The image was found to be corrupt and is no longer written; check and repair it.");
+            throw Qcow2Errors.Corrupt("The image was found to be corrupt and is no longer written; check and repair it.").At(image.Path);
         }
 
         if (_isUnsettled)

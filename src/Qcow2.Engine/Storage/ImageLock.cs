@@ -26,8 +26,7 @@ internal static class ImageLock
 {
     /// <summary>Why an image is not read, for people.</summary>
     internal const string ReadingRefused =
-        "Another program has this image open for writing, probably a running virtual machine. "
-        + "Stop it, or read the image all the same with -ForceShare, in which case what is read may be inconsistent.";
+        "Another program has this image open for writing, probably a running virtual machine.";
 
     /// <summary>Why an image is not written, for people.</summary>
     internal const string WritingRefused =
@@ -140,7 +139,10 @@ internal static class ImageLock
         if (conflicts)
         {
             Release(file);
-            throw new Qcow2Exception(Qcow2ErrorCode.ImageLocked, isRewritten ? RewritingRefused : refusal).At(file.Path);
+            throw new Qcow2Exception(Qcow2ErrorCode.ImageLocked, isRewritten ? RewritingRefused : refusal)
+            {
+                CanBeShared = !isRewritten && refusal == ReadingRefused,
+            }.At(file.Path);
         }
     }
 

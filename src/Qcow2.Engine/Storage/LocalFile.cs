@@ -144,9 +144,9 @@ public sealed class LocalFile : BlockStorage
         {
             _file.Write(offset, buffer);
         }
-        catch (IOException e) when (_hostPath != Path)
+        catch (Exception e) when (HostError.Describe(e, _hostPath, Path, offset + buffer.Length) is IOException described)
         {
-            throw Named(e);
+            throw described;
         }
         finally
         {
@@ -164,9 +164,9 @@ public sealed class LocalFile : BlockStorage
             {
                 _file.SetLength(length);
             }
-            catch (IOException e) when (_hostPath != Path)
+            catch (Exception e) when (length >= 0 && HostError.Describe(e, _hostPath, Path, length) is IOException described)
             {
-                throw Named(e);
+                throw described;
             }
 
             _flush.NoteWrite();
@@ -179,7 +179,17 @@ public sealed class LocalFile : BlockStorage
 
     /// <inheritdoc/>
     /// <remarks>After a failure every later flush fails, too, until the file is opened again.</remarks>
-    public override void Flush() => _flush.Run(_file.Flush);
+    public override void Flush()
+    {
+        try
+        {
+            _flush.Run(_file.Flush);
+        }
+        catch (IOException e) when (HostError.Describe(e, _hostPath, Path, Length) is IOException described)
+        {
+            throw described;
+        }
+    }
 
     /// <inheritdoc/>
     public override bool TryAllocate(long offset, long length)
@@ -192,9 +202,7 @@ public sealed class LocalFile : BlockStorage
             return isDone;
         }
 
-        return error == LibC.ErrorNoSpace
-            ? throw new IOException($"{Path}: there is not enough space on the disk for {length} bytes.", LibC.ErrorNoSpace)
-            : false;
+        return error == LibC.ErrorNoSpace || error == LibC.ErrorQuota ? throw HostError.NoSpace(Path, offset + length, error) : false;
     }
 
     /// <inheritdoc/>
@@ -262,10 +270,6 @@ public sealed class LocalFile : BlockStorage
             throw;
         }
     }
-
-    /// <summary>The host knows the file by another path, or by none, which tells people nothing.</summary>
-    private IOException Named(IOException e)
-        => new($"{Path}: {(_hostPath is null ? e.Message : e.Message.Replace($" : '{_hostPath}'", "").Replace(_hostPath, Path))}", e.HResult);
 
     private static void RequireFile(string path, FileStatus? status)
     {

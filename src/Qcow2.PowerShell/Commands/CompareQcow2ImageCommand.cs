@@ -144,6 +144,13 @@ public sealed class CompareQcow2ImageCommand : DiskReadingCmdlet
         WriteObject(Quiet ? result.AreEqual : result);
     }
 
+    /// <inheritdoc/>
+    private protected override string? ParameterFor(string usual, string? path)
+        => path is null || !DestinationFile.PathComparer.Equals(path, Resolver.Literal(DifferencePath)) ? base.ParameterFor(usual, path)
+            : usual == nameof(Passphrase) ? nameof(DifferencePassphrase)
+            : usual == nameof(DataFile) ? nameof(DifferenceDataFile)
+            : base.ParameterFor(usual, path);
+
     private DiskSource Difference()
     {
         string path = Resolver.Literal(DifferencePath);

@@ -152,7 +152,7 @@ public sealed class MeasureQcow2ImageCommand : DiskCmdlet
         }
         catch (ArgumentException e)
         {
-            Refuse(ImageCreation.Contradiction(e), nameof(DestinationFormat));
+            Refuse(ImageCmdletException.Contradiction(ErrorMessage.Text(e)), nameof(DestinationFormat));
         }
     }
 

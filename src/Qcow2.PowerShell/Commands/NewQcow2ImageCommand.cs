@@ -215,7 +215,11 @@ public sealed class NewQcow2ImageCommand : Qcow2Cmdlet
     private PathResolver Resolver => _resolver ??= new PathResolver(SessionState.Path);
 
     /// <inheritdoc/>
-    protected override void ProcessRecord() => ForFile(Path, () => Create(Resolver.Literal(Path)));
+    protected override void ProcessRecord() => ForFile(Path, () =>
+    {
+        string path = Resolver.Literal(Path);
+        ForFile(path, () => Create(path));
+    });
 
     private void Create(string path)
     {
@@ -225,6 +229,7 @@ public sealed class NewQcow2ImageCommand : Qcow2Cmdlet
             DestinationFile.EnsureUsable(data, Force, "-DataFile");
         }
 
+        RequireWholeEncryption();
         ImageCreation.EnsureNotInUse(path);
         long? size = MyInvocation.BoundParameters.ContainsKey(nameof(SizeBytes)) ? SizeBytes : null;
         if (!ShouldProcess(path, Description(size)))
@@ -240,6 +245,14 @@ public sealed class NewQcow2ImageCommand : Qcow2Cmdlet
         }
 
         WriteObject(image);
+    }
+
+    private void RequireWholeEncryption()
+    {
+        if ((Encryption == EncryptionMethod.Luks) != (Passphrase is not null) && Encryption != EncryptionMethod.Aes)
+        {
+            throw ImageCmdletException.Contradiction("-Encryption Luks and -Passphrase go together: the one says how the new image is encrypted, the other with what.");
+        }
     }
 
     private Qcow2CreateOptions Options() => new()
@@ -259,6 +272,10 @@ public sealed class NewQcow2ImageCommand : Qcow2Cmdlet
         Encryption = Encryption,
         Passphrase = Unseal(Passphrase),
     };
+
+    /// <inheritdoc/>
+    /// <remarks>All of them are about the new image, and no error of what it is layered on.</remarks>
+    private protected override string? ParameterFor(string usual, string? path) => null;
 
     private string Description(long? size)
     {

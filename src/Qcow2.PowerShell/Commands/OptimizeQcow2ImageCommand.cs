@@ -107,7 +107,7 @@ public sealed class OptimizeQcow2ImageCommand : ChainCmdlet
             Open = OptionsFor(image.Path),
             ThrottleLimit = ThrottleLimit,
         };
-        Qcow2OptimizeResult result = Optimize(image.Path, options);
+        Qcow2OptimizeResult result = Track("Compacting", image.Path, (progress, token) => ImageOptimizer.Optimize(image.Path, options, progress, token));
         WriteVerbose(result.IsReplaced
             ? $"{result.Path}: {DisplayText.Size(result.AllocatedSizeBefore)} before, {DisplayText.Size(result.AllocatedSize)} now. {result.Reason}"
             : $"{result.Path}: left as it is. {result.Reason}");
@@ -119,18 +119,6 @@ public sealed class OptimizeQcow2ImageCommand : ChainCmdlet
         if (PassThru)
         {
             WriteObject(result);
-        }
-    }
-
-    private Qcow2OptimizeResult Optimize(string path, ImageOptimizeOptions options)
-    {
-        try
-        {
-            return Track("Compacting", path, (progress, token) => ImageOptimizer.Optimize(path, options, progress, token));
-        }
-        catch (ArgumentException e)
-        {
-            throw ImageCreation.Contradiction(e);
         }
     }
 }

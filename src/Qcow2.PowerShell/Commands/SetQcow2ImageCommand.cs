@@ -102,6 +102,10 @@ public sealed class SetQcow2ImageCommand : ReferenceCmdlet
     private protected override Qcow2OpenOptions OptionsFor(string imagePath) => base.OptionsFor(imagePath) with { Passphrase = Unseal(Passphrase) };
 
     /// <inheritdoc/>
+    /// <remarks>The format that is given here is that of the new backing file, and no error of the old chain.</remarks>
+    private protected override string? ParameterFor(string usual, string? path) => usual == nameof(BackingFormat) ? null : base.ParameterFor(usual, path);
+
+    /// <inheritdoc/>
     private protected override void ProcessImage(ImageInput image)
     {
         Qcow2ImageInfo before = Qcow2ImageInfo.Read(image.Path);

@@ -196,6 +196,11 @@ public abstract partial class ConversionCmdlet : DiskReadingCmdlet
         }
     }
 
+    /// <inheritdoc/>
+    private protected override string? ParameterFor(string usual, string? path)
+        => path is null || !DestinationFile.PathComparer.Equals(path, Resolver.Literal(DestinationPath)) ? base.ParameterFor(usual, path)
+            : usual == nameof(Passphrase) ? nameof(DestinationPassphrase) : null;
+
     private ConversionDestination Destination()
     {
         string path = Resolver.Literal(DestinationPath);

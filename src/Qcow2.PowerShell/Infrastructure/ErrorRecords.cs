@@ -8,6 +8,10 @@ namespace Qcow2.PowerShell.Infrastructure;
 internal static class ErrorRecords
 {
     private const int UnixNoSpace = 28; // ENOSPC
+    private const int UnixQuota = 122; // EDQUOT of Linux
+    private const int MacQuota = 69; // EDQUOT of macOS
+    private const int UnixFileTooLarge = 27; // EFBIG
+    private const int WindowsFileTooLarge = unchecked((int)0x8007_00df);
     private const int WindowsDiskFull = unchecked((int)0x8007_0070);
     private const int WindowsHandleDiskFull = unchecked((int)0x8007_0027);
 
@@ -16,7 +20,13 @@ internal static class ErrorRecords
         is Qcow2Exception or IOException or UnauthorizedAccessException or SecurityException
         or ArgumentException or NotSupportedException or SessionStateException or ImageCmdletException;
 
-    /// <summary>Describes what went wrong with a file.</summary>
+    /// <summary>Describes what went wrong with a file: by a message that names the file, and what the cmdlet can do about it.</summary>
+    /// <param name="exception">What went wrong.</param>
+    /// <param name="path">The file.</param>
+    /// <param name="advice">What is added to the message; null for nothing.</param>
+    internal static ErrorRecord OfFile(Exception exception, string path, string? advice) => From(ErrorMessage.Complete(exception, path, advice), path);
+
+    /// <summary>Describes what went wrong, with a file or with what a parameter was given.</summary>
     internal static ErrorRecord From(Exception exception, string path)
     {
         (string id, ErrorCategory category) = exception switch
@@ -27,7 +37,9 @@ internal static class ErrorRecords
             ProviderNotFoundException => ("ProviderNotFound", ErrorCategory.ObjectNotFound),
             FileNotFoundException or DirectoryNotFoundException or ItemNotFoundException => ("PathNotFound", ErrorCategory.ObjectNotFound),
             UnauthorizedAccessException or SecurityException => ("AccessDenied", ErrorCategory.PermissionDenied),
-            IOException e => IsDiskFull(e) ? ("DiskFull", ErrorCategory.ResourceUnavailable) : ("IOError", ErrorCategory.DeviceError),
+            IOException e when IsDiskFull(e) => ("DiskFull", ErrorCategory.ResourceUnavailable),
+            IOException { HResult: UnixFileTooLarge or WindowsFileTooLarge } => ("FileTooLarge", ErrorCategory.LimitsExceeded),
+            IOException => ("IOError", ErrorCategory.DeviceError),
             _ => ("PathInvalid", ErrorCategory.InvalidArgument),
         };
 
@@ -70,5 +82,5 @@ internal static class ErrorRecords
     };
 
     private static bool IsDiskFull(IOException exception)
-        => exception.HResult is UnixNoSpace or WindowsDiskFull or WindowsHandleDiskFull;
+        => exception.HResult is UnixNoSpace or UnixQuota or MacQuota or WindowsDiskFull or WindowsHandleDiskFull;
 }

@@ -53,7 +53,15 @@ public abstract class Qcow2Cmdlet : PSCmdlet, IDisposable
 
         if (!_passphrases.TryGetValue(secret, out Passphrase? passphrase))
         {
-            passphrase = Engine.Passphrase.FromSecureString(secret);
+            try
+            {
+                passphrase = Engine.Passphrase.FromSecureString(secret);
+            }
+            catch (ArgumentException e)
+            {
+                throw new ImageCmdletException("PassphraseInvalid", ErrorCategory.InvalidArgument, ErrorMessage.Text(e));
+            }
+
             _passphrases.Add(secret, passphrase);
         }
 
@@ -66,14 +74,7 @@ public abstract class Qcow2Cmdlet : PSCmdlet, IDisposable
     /// <param name="work">The work.</param>
     private protected T Track<T>(string activity, string path, Func<IProgress<WorkProgress>, CancellationToken, T> work)
     {
-        try
-        {
-            return TrackedOperation.Run(activity, path, work, WriteProgress, StopToken);
-        }
-        catch (NotSupportedException e)
-        {
-            throw ImageCmdletException.NotPossible(e.Message);
-        }
+        return TrackedOperation.Run(activity, path, work, WriteProgress, StopToken);
     }
 
     /// <summary>Does long work on a file that has no result.</summary>
@@ -83,6 +84,12 @@ public abstract class Qcow2Cmdlet : PSCmdlet, IDisposable
             work(progress, token);
             return true;
         });
+
+    /// <summary>The parameter of this cmdlet that an error's advice can name.</summary>
+    /// <param name="usual">The name that most cmdlets have for it.</param>
+    /// <param name="path">Full path of the file at fault; null if that is not known.</param>
+    /// <returns>Null if this cmdlet has none for that file.</returns>
+    private protected virtual string? ParameterFor(string usual, string? path) => MyInvocation.MyCommand.Parameters.ContainsKey(usual) ? usual : null;
 
     /// <summary>Does work for one file. What goes wrong with that file becomes an error record; the others go on.</summary>
     /// <param name="path">The file, which the error record names.</param>
@@ -100,7 +107,7 @@ public abstract class Qcow2Cmdlet : PSCmdlet, IDisposable
         catch (Exception e) when (ErrorRecords.IsOfFile(e))
         {
             HasErrors = true;
-            WriteError(ErrorRecords.From(e, path));
+            WriteError(ErrorRecords.OfFile(e, path, ErrorAdvice.For(e, MyInvocation.MyCommand.Name, ParameterFor)));
         }
     }
 }

@@ -32,10 +32,6 @@ internal sealed class DiskConversion(IReadOnlyList<DiskSource> sources, Conversi
             VirtualDisk disk = opened.Count == 1 ? opened[0].Disk : new ConcatenatedDisk([.. opened.Select(one => one.Disk)]);
             return Convert(disk, progress, cancellationToken);
         }
-        catch (ArgumentException e)
-        {
-            throw ImageCreation.Contradiction(e);
-        }
         finally
         {
             opened.ForEach(one => one.Dispose());

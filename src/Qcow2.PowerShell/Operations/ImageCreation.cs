@@ -69,14 +69,7 @@ internal sealed class ImageCreation(string path, long? size, Qcow2CreateOptions 
     private void Create(CancellationToken cancellationToken)
     {
         EnsureKeepsBackingFile();
-        try
-        {
-            Qcow2Image.CreateFile(path, size, options, overwrite, _operation, cancellationToken);
-        }
-        catch (ArgumentException e)
-        {
-            throw Contradiction(e);
-        }
+        Qcow2Image.CreateFile(path, size, options, overwrite, _operation, cancellationToken);
     }
 
     /// <summary>What would be replaced must not be what the new image is to be layered on.</summary>
@@ -106,18 +99,5 @@ internal sealed class ImageCreation(string path, long? size, Qcow2CreateOptions 
                 throw DestinationFile.IsSource(path, backing);
             }
         }
-    }
-
-    /// <summary>Options of a new image that contradict each other, as the engine says it.</summary>
-    internal static ImageCmdletException Contradiction(ArgumentException exception) => ImageCmdletException.Contradiction(Text(exception));
-
-    /// <summary>The message without the parameter's name that .NET appends; it is none of the cmdlet's.</summary>
-    private static string Text(ArgumentException exception)
-    {
-        int appended = exception.ParamName is null ? -1 : exception.Message.IndexOf($" (Parameter '{exception.ParamName}'", StringComparison.Ordinal);
-        appended = appended >= 0 || exception.ParamName is null
-            ? appended
-            : exception.Message.IndexOf(Environment.NewLine + "Parameter", StringComparison.OrdinalIgnoreCase);
-        return appended < 0 ? exception.Message : exception.Message.Substring(0, appended);
     }
 }

@@ -1,3 +1,4 @@
+using System.Management.Automation;
 using Qcow2.Engine;
 using Qcow2.PowerShell.Infrastructure;
 
@@ -23,9 +24,9 @@ internal static class SnapshotChange
                     result = change(image, token);
                     image.Flush();
                 }
-                catch (NotSupportedException e)
+                catch (ArgumentException e)
                 {
-                    throw ImageCmdletException.NotPossible(e.Message);
+                    throw new ImageCmdletException("SnapshotNameInvalid", ErrorCategory.InvalidArgument, ErrorMessage.Text(e));
                 }
             },
             () => { },

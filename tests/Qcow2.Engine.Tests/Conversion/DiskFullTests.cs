@@ -44,6 +44,8 @@ public sealed class DiskFullTests : IDisposable
         {
             IOException error = Assert.Throws<IOException>(convert);
             Assert.Equal(NoSpace, error.HResult & 0xffff);
+            Assert.StartsWith(destination, error.Message, StringComparison.Ordinal);
+            Assert.DoesNotContain(".tmp", error.Message, StringComparison.Ordinal);
             Assert.Equal([destination], Directory.GetFiles(_small));
             Assert.Equal("precious", File.ReadAllText(destination));
         }

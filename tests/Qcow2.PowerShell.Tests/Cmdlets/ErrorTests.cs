@@ -77,8 +77,82 @@ public sealed class ErrorTests(ModuleSession session) : IClassFixture<ModuleSess
         Assert.StartsWith(id + ",Qcow2.PowerShell.Commands.", error.FullyQualifiedErrorId, StringComparison.Ordinal);
         Assert.Equal(category, error.CategoryInfo.Category);
         Assert.IsType<string>(error.TargetObject);
-        Assert.NotEmpty(error.Exception.Message);
+        Assert.NotEmpty((string)error.TargetObject);
+        AdvisedParameters.AssertExist(session, CommandOf(error), error.Exception.Message);
+        if (id is not ("DriveNotFound" or "ProviderNotFound" or "ProviderNotSupported"))
+        {
+            Assert.Contains(session.Folder.Path, error.Exception.Message, StringComparison.Ordinal);
+            Assert.DoesNotContain(".tmp", error.Exception.Message, StringComparison.Ordinal);
+        }
     }
+
+    [Theory]
+    [InlineData("Optimize-Qcow2Image disk.qcow2", false)]
+    [InlineData("Resize-Qcow2Image disk.qcow2 1GB", false)]
+    [InlineData("Write-Qcow2Image disk.qcow2 -Offset 0 -Value 1", false)]
+    [InlineData("Checkpoint-Qcow2Image disk.qcow2 x", false)]
+    [InlineData("Repair-Qcow2Image disk.qcow2 All", false)]
+    [InlineData("Set-Qcow2Image disk.qcow2 -BackingFile ''", false)]
+    [InlineData("New-Qcow2Image disk.qcow2 1MB -Force", false)]
+    [InlineData("Convert-Qcow2Image empty.qcow2 disk.qcow2 -Force", false)]
+    [InlineData("Convert-Qcow2Image empty.qcow2 disk.qcow2 -NoCreate", false)]
+    [InlineData("Convert-Qcow2Image disk.qcow2 x.raw", true)]
+    [InlineData("Read-Qcow2Image disk.qcow2 -Count 1", true)]
+    [InlineData("Compare-Qcow2Image empty.qcow2 disk.qcow2", true)]
+    [InlineData("Test-Qcow2Image disk.qcow2", true)]
+    public void Of_an_image_in_use_advises_what_the_cmdlet_has(string script, bool canBeShared)
+    {
+        session.With("empty").Run("New-Qcow2Image disk.qcow2 64MB -Force");
+        using Qcow2Image user = Qcow2Image.Open(session.File("disk.qcow2"), new Qcow2OpenOptions { Writable = true });
+        ErrorRecord error = Assert.Single(session.Run(script).Errors);
+        Assert.StartsWith("ImageLocked,", error.FullyQualifiedErrorId, StringComparison.Ordinal);
+        Assert.StartsWith(session.File("disk.qcow2") + ": ", error.Exception.Message, StringComparison.Ordinal);
+        Assert.Equal(canBeShared, error.Exception.Message.Contains("-ForceShare", StringComparison.Ordinal));
+        AdvisedParameters.AssertExist(session, CommandOf(error), error.Exception.Message);
+    }
+
+    [Theory]
+    [InlineData("Compare-Qcow2Image empty.qcow2 luks.qcow2", "-DifferencePassphrase")]
+    [InlineData("Compare-Qcow2Image luks.qcow2 empty.qcow2", "-Passphrase")]
+    [InlineData("Convert-Qcow2Image luks.qcow2 x.raw", "-Passphrase")]
+    [InlineData("New-Qcow2Image tiny.qcow2 512 -Force | Convert-Qcow2Image -DestinationPath luks.qcow2 -NoCreate", "-DestinationPassphrase")]
+    [InlineData("Convert-Qcow2Image backing-no-format.qcow2 x.raw", "-BackingFormat qcow2")]
+    [InlineData("Set-Qcow2Image backing-no-format.qcow2 empty.qcow2 -BackingFormat qcow2", "Set-Qcow2Image -MetadataOnly")]
+    [InlineData("Get-Qcow2Image cut.qcow2", "Test-Qcow2Image")]
+    public void Advises_the_parameter_that_is_about_the_file(string script, string advice)
+    {
+        session.With("empty", "luks", "backing-no-format");
+        session.Folder.Write("cut.qcow2", File.ReadAllBytes(Fixtures.Get("snapshots").Path).AsSpan(0, 4096));
+        ErrorRecord error = Assert.Single(session.Run(script).Errors);
+        Assert.Contains(advice, error.Exception.Message, StringComparison.Ordinal);
+        AdvisedParameters.AssertExist(session, CommandOf(error), error.Exception.Message);
+    }
+
+    [Fact]
+    public void What_the_engine_says_of_arguments_is_no_trouble_with_a_path()
+    {
+        session.With("empty");
+        foreach ((string script, string id) in new[]
+        {
+            ("Checkpoint-Qcow2Image empty.qcow2 ('x' * 300)", "SnapshotNameInvalid"),
+            ("Checkpoint-Qcow2Image empty.qcow2 ([string][char]0xd800)", "SnapshotNameInvalid"),
+            ("Checkpoint-Qcow2Image empty.qcow2 old; Rename-Qcow2Snapshot empty.qcow2 old ('x' * 300)", "SnapshotNameInvalid"),
+            ("$p = [securestring]::new(); $p.AppendChar([char]0xd800); New-Qcow2Image l.qcow2 4MB -Encryption Luks -Passphrase $p", "PassphraseInvalid"),
+            ("$p = [securestring]::new(); $p.AppendChar([char]0xd800); Read-Qcow2Image empty.qcow2 -Count 1 -Passphrase $p", "PassphraseInvalid"),
+            ("$p = [securestring]::new(); $p.AppendChar('x'); New-Qcow2Image l.qcow2 4MB -Passphrase $p", "OptionsContradict"),
+            ("Optimize-Qcow2Image empty.qcow2 -CompressionLevel 5", "OptionsContradict"),
+            ("Convert-Qcow2Image empty.qcow2 y.qcow2 -CompressionLevel 5", "OptionsContradict"),
+        })
+        {
+            ErrorRecord error = Assert.Single(session.Run(script).Errors);
+            Assert.Equal(id, error.FullyQualifiedErrorId.Split(',')[0]);
+            Assert.Equal(ErrorCategory.InvalidArgument, error.CategoryInfo.Category);
+            Assert.Contains(session.Folder.Path, error.Exception.Message, StringComparison.Ordinal);
+            AdvisedParameters.AssertExist(session, CommandOf(error), error.Exception.Message);
+        }
+    }
+
+    private static string CommandOf(ErrorRecord error) => error.InvocationInfo.MyCommand.Name;
 
     [Fact]
     public void One_bad_file_among_many_does_not_end_the_pipeline()
@@ -141,6 +215,7 @@ public sealed class ErrorTests(ModuleSession session) : IClassFixture<ModuleSess
     {
         foreach (int code in new[] { 28, unchecked((int)0x8007_0070) })
         {
+            Assert.Equal("FileTooLarge", ErrorRecords.From(new IOException("Too large.", 27), "path").FullyQualifiedErrorId);
             Assert.Equal("DiskFull", ErrorRecords.From(new IOException("No space left.", code), "path").FullyQualifiedErrorId);
         }
 

@@ -1,0 +1,43 @@
+using Qcow2.Engine;
+
+namespace Qcow2.PowerShell.Infrastructure;
+
+/// <summary>
+/// What a cmdlet can do about an error of the engine, which knows no parameters: said only where the cmdlet has the parameter, and the
+/// parameter is about the file.
+/// </summary>
+internal static class ErrorAdvice
+{
+    /// <summary>The way on.</summary>
+    /// <param name="exception">What went wrong.</param>
+    /// <param name="command">The cmdlet's name.</param>
+    /// <param name="parameterFor">The cmdlet's parameter that has a part, given its usual name and the file at fault; null for none.</param>
+    /// <returns>Null if nothing can be advised.</returns>
+    internal static string? For(Exception exception, string command, Func<string, string?, string?> parameterFor)
+    {
+        if (exception is not Qcow2Exception error)
+        {
+            return null;
+        }
+
+        string? Parameter(string usual) => parameterFor(usual, error.Path);
+        return error.Code switch
+        {
+            Qcow2ErrorCode.ImageLocked => error.CanBeShared && Parameter("ForceShare") is string share
+                ? $"Stop it, or read the image all the same with -{share}, in which case what is read may be inconsistent."
+                : null,
+            Qcow2ErrorCode.BackingFormatMissing => Parameter("BackingFormat") is string format
+                ? $"Say which it is: -{format} qcow2 or -{format} raw."
+                : "Record it first: Set-Qcow2Image -MetadataOnly, with -BackingFile and -BackingFormat.",
+            Qcow2ErrorCode.DataFileUnavailable => Parameter("DataFile") is string data ? $"Say which file it is with -{data}." : null,
+            Qcow2ErrorCode.PassphraseRequired => Parameter("Passphrase") is string passphrase ? $"Give it with -{passphrase}." : null,
+            Qcow2ErrorCode.SnapshotWouldChange => Parameter("MetadataOnly") is string header
+                ? $"Or change the header alone with -{header}, which changes what the snapshot shows."
+                : null,
+            Qcow2ErrorCode.ImageCorrupt => command is "Test-Qcow2Image" or "Repair-Qcow2Image"
+                ? null
+                : "Test-Qcow2Image lists what is wrong with it, and Repair-Qcow2Image -Mode All mends what can be mended.",
+            _ => null,
+        };
+    }
+}
