@@ -1,6 +1,7 @@
 using System.Management.Automation;
 using Qcow2.Engine;
 using Qcow2.PowerShell.Infrastructure;
+using Qcow2.PowerShell.Operations;
 
 namespace Qcow2.PowerShell.Commands;
 
@@ -73,6 +74,10 @@ public sealed class GetQcow2ImageCommand : ChainCmdlet
         foreach (Qcow2ImageInfo info in Qcow2ImageInfo.ReadChain(image.Path, OptionsFor(image.Path)))
         {
             WriteObject(info);
+            if (info is { Depth: > 0, Format: "raw" } && FormatWord.Contradiction(info.Path, "raw") is string seen)
+            {
+                WriteWarning($"{info.Path}: this is taken for a raw disk, as the image above it says, but it {seen}.");
+            }
         }
     }
 }

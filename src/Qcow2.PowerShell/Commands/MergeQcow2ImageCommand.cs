@@ -91,6 +91,13 @@ public sealed class MergeQcow2ImageCommand : ChainCmdlet
     [ValidateRange(1, 64)]
     public int ThrottleLimit { get; set; } = ImageMergeOptions.Default.ThrottleLimit;
 
+    /// <summary>
+    /// Merges into a raw disk although it begins as an image does, which a guest can have written there. By default that is an error, because an
+    /// image that the overlay records as raw by mistake would be destroyed.
+    /// </summary>
+    [Parameter]
+    public SwitchParameter Force { get; set; }
+
     /// <summary>Emits the image that was merged into, as it is afterwards. By default nothing is emitted.</summary>
     [Parameter]
     public SwitchParameter PassThru { get; set; }
@@ -121,6 +128,11 @@ public sealed class MergeQcow2ImageCommand : ChainCmdlet
         };
         IReadOnlyList<Qcow2ImageInfo> images = FindImages(image.Path, options);
         Qcow2ImageInfo destination = images[images.Count - 1];
+        if (destination.Format == "raw")
+        {
+            RequireFormat(destination.Path, "raw", "The image above it records", Force);
+        }
+
         if (!ShouldProcess(image.Path, $"Merge into '{destination.Path}'{Afterwards(images)}"))
         {
             return;

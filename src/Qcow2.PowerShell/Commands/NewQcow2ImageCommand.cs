@@ -117,7 +117,8 @@ public sealed class NewQcow2ImageCommand : Qcow2Cmdlet
 
     /// <summary>
     /// The format of the backing file: <c>qcow2</c> or <c>raw</c>. It is recorded in the new image. It is never guessed, because
-    /// a guest that writes a raw disk could make it look like another format.
+    /// a guest that writes a raw disk could make it look like another format. <c>raw</c> for a file that begins as an image is an error,
+    /// unless <c>-Force</c> is given, too.
     /// </summary>
     [Parameter(ParameterSetName = OverlaySet, Mandatory = true, ValueFromPipelineByPropertyName = true)]
     [ValidateSet("qcow2", "raw")]
@@ -207,7 +208,8 @@ public sealed class NewQcow2ImageCommand : Qcow2Cmdlet
 
     /// <summary>
     /// Replaces the file, and the data file, if they exist. The old ones stay as they are until the new ones are complete. An
-    /// image that another program has open for writing is not replaced.
+    /// image that another program has open for writing is not replaced. It also takes a backing file that begins as an image for the raw
+    /// disk that <c>-BackingFormat</c> says it is, and leaves out the warning that the disk may get full.
     /// </summary>
     [Parameter]
     public SwitchParameter Force { get; set; }
@@ -230,6 +232,11 @@ public sealed class NewQcow2ImageCommand : Qcow2Cmdlet
         }
 
         RequireWholeEncryption();
+        if (BackingFile is not null && !NoBackingFileCheck && string.Equals(BackingFormat, "raw", StringComparison.OrdinalIgnoreCase))
+        {
+            RequireFormat(ImageCreation.Beside(path, BackingFile), "raw", "-BackingFormat says", Force);
+        }
+
         ImageCreation.EnsureNotInUse(path);
         long? size = MyInvocation.BoundParameters.ContainsKey(nameof(SizeBytes)) ? SizeBytes : null;
         if (!ShouldProcess(path, Description(size)))
@@ -237,7 +244,13 @@ public sealed class NewQcow2ImageCommand : Qcow2Cmdlet
             return;
         }
 
-        new ImageCreation(path, size, Options(), Force).Run(WriteProgress, StopToken);
+        Qcow2CreateOptions options = Options();
+        if (!Force)
+        {
+            WarnOfFullDisk(() => SpaceNeed.Of(path, size, options));
+        }
+
+        new ImageCreation(path, size, options, Force).Run(WriteProgress, StopToken);
         Qcow2ImageInfo image = Qcow2ImageInfo.Read(path);
         if ((size ?? ImageCreation.SizeOfBacking(image)) is long asked && asked != image.Size)
         {

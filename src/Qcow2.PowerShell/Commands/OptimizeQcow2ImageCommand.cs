@@ -94,6 +94,11 @@ public sealed class OptimizeQcow2ImageCommand : ChainCmdlet
     /// <inheritdoc/>
     private protected override void ProcessImage(ImageInput image)
     {
+        if (CompressionLevel is not null && !Compress)
+        {
+            throw ImageCmdletException.Contradiction($"{image.Path}: -CompressionLevel says how -Compress is done, and nothing is to be compressed.");
+        }
+
         Qcow2ImageInfo before = Qcow2ImageInfo.Read(image.Path);
         if (!ShouldProcess(image.Path, $"{(Compress ? "Compact and compress" : "Compact")} (now {DisplayText.Size(before.AllocatedSize)})"))
         {
@@ -107,6 +112,7 @@ public sealed class OptimizeQcow2ImageCommand : ChainCmdlet
             Open = OptionsFor(image.Path),
             ThrottleLimit = ThrottleLimit,
         };
+        WarnOfFullDisk(() => Need(image.Path, before, options.Open));
         Qcow2OptimizeResult result = Track("Compacting", image.Path, (progress, token) => ImageOptimizer.Optimize(image.Path, options, progress, token));
         WriteVerbose(result.IsReplaced
             ? $"{result.Path}: {DisplayText.Size(result.AllocatedSizeBefore)} before, {DisplayText.Size(result.AllocatedSize)} now. {result.Reason}"
@@ -120,5 +126,18 @@ public sealed class OptimizeQcow2ImageCommand : ChainCmdlet
         {
             WriteObject(result);
         }
+    }
+
+    /// <summary>Old and new file lie beside each other until the new one is complete. What snapshots share is not measured.</summary>
+    private static SpaceNeed Need(string path, Qcow2ImageInfo info, Qcow2OpenOptions options)
+    {
+        if (info.Snapshots.Length > 0)
+        {
+            return new SpaceNeed(path, info.AllocatedSize);
+        }
+
+        var source = new DiskSource(path, DiskImageFormat.Qcow2, options, null);
+        var layout = new Qcow2CreateOptions { ClusterSize = (int)(info.ClusterSize ?? Qcow2CreateOptions.Default.ClusterSize) };
+        return new SpaceNeed(path, info.AllocatedSize, token => Math.Min(info.AllocatedSize, SpaceNeed.RequiredBytes(source, layout, token)));
     }
 }

@@ -125,6 +125,11 @@ public sealed class ReadQcow2ImageCommand : DiskReadingCmdlet
             return;
         }
 
+        if (!Force)
+        {
+            WarnOfFullDisk(() => Need(image, destination));
+        }
+
         Run(image, (transfer, disk, count, stop) => Save(transfer, disk, count, destination, stop), destination);
         _written.Add(DestinationFile.KeyOf(destination));
     }
@@ -153,6 +158,13 @@ public sealed class ReadQcow2ImageCommand : DiskReadingCmdlet
                 read(transfer, disk, HasCount ? Math.Min(Count, rest) : rest, stop);
             },
             WriteProgress, StopToken);
+    }
+
+    private SpaceNeed Need(ImageInput image, string destination)
+    {
+        var source = new DiskSource(image.Path, DiskImageFormat.Qcow2, OptionsFor(image.Path), SnapshotOf(image));
+        long count = HasCount ? Count : long.MaxValue;
+        return new SpaceNeed(destination, Math.Min(count, Math.Max(0, source.ReadSize() - Offset)), token => SpaceNeed.DataBytes(source, Offset, count, token));
     }
 
     private void Save(DiskTransfer transfer, VirtualDisk disk, long count, string destination, CancellationToken stop)

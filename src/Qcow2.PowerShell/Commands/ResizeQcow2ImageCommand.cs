@@ -83,7 +83,8 @@ public sealed class ResizeQcow2ImageCommand : DiskWritingCmdlet
     private protected override void ProcessImage(ImageInput image)
     {
         RequireActiveDisk(image, "resized");
-        long old = Qcow2ImageInfo.Read(image.Path).Size;
+        Qcow2ImageInfo info = Qcow2ImageInfo.Read(image.Path);
+        long old = info.Size;
         long asked = SizeBytes.From(image.Path, old);
         long size = DiskSize.RoundUp(asked);
         if (size != asked)
@@ -103,12 +104,18 @@ public sealed class ResizeQcow2ImageCommand : DiskWritingCmdlet
             throw ImageCmdletException.Contradiction($"{image.Path}: -Preallocation is about what is added to a disk, and this one would shrink {change}.");
         }
 
+        Qcow2OpenOptions options = OptionsFor(image.Path);
         if (!ShouldProcess(image.Path, $"Resize the disk {change}") || (size < old && !ShouldShrink(image.Path, change)))
         {
             return;
         }
 
-        Qcow2OpenOptions options = OptionsFor(image.Path);
+        if (size > old && Preallocation is Preallocation.Falloc or Preallocation.Full)
+        {
+            WarnOfFullDisk(() => new SpaceNeed(
+                options.DataFile ?? (info.DataFile is null ? null : ImageCreation.Beside(image.Path, info.DataFile)) ?? image.Path, size - old));
+        }
+
         var operation = new TrackedOperation($"Resizing {DisplayText.Printable(System.IO.Path.GetFileName(image.Path))}")
         {
             Done = -1,

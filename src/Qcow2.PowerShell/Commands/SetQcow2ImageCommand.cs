@@ -94,6 +94,13 @@ public sealed class SetQcow2ImageCommand : ReferenceCmdlet
     [ValidateRange(1, 64)]
     public int ThrottleLimit { get; set; } = ImageMergeOptions.Default.ThrottleLimit;
 
+    /// <summary>
+    /// Takes the new backing file for what <c>-BackingFormat</c> says, or the image records, although its content says something else: a guest can
+    /// write the beginning of an image to its raw disk. By default that is an error.
+    /// </summary>
+    [Parameter]
+    public SwitchParameter Force { get; set; }
+
     /// <summary>Emits the image as it is afterwards. By default nothing is emitted.</summary>
     [Parameter]
     public SwitchParameter PassThru { get; set; }
@@ -115,6 +122,11 @@ public sealed class SetQcow2ImageCommand : ReferenceCmdlet
         {
             throw new ImageCmdletException("BackingFormatMissing", ErrorCategory.InvalidArgument,
                 $"{image.Path}: the format of the new backing file is needed, and is never guessed: -BackingFormat qcow2 or -BackingFormat raw.");
+        }
+
+        if (!isNone && ReferencePolicy != ImageReferencePolicy.Forbid && (MetadataOnly || format == "raw"))
+        {
+            RequireFormat(ImageCreation.Beside(image.Path, BackingFile!), format, BackingFormat is null ? "The image records" : "-BackingFormat says", Force);
         }
 
         string target = isNone ? "no backing file" : $"'{DisplayText.Printable(BackingFile)}' ({DisplayText.Printable(format)})";

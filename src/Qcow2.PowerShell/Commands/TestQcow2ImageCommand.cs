@@ -1,6 +1,5 @@
 using System.Management.Automation;
 using Qcow2.Engine;
-using Qcow2.Engine.Storage;
 using Qcow2.PowerShell.Infrastructure;
 using Qcow2.PowerShell.Operations;
 
@@ -142,9 +141,9 @@ public sealed class TestQcow2ImageCommand : ChainCmdlet
             {
                 yield return Check(below.Path, below.Depth);
             }
-            else if (LooksLikeQcow2(below.Path))
+            else if (FormatWord.Contradiction(below.Path, "raw") is string seen)
             {
-                WriteWarning($"{below.Path}: this is taken for a raw disk, as the image above it says, but it begins like a QCOW2 image.");
+                WriteWarning($"{below.Path}: this is taken for a raw disk, as the image above it says, but it {seen}.");
             }
         }
     }
@@ -155,12 +154,5 @@ public sealed class TestQcow2ImageCommand : ChainCmdlet
         Qcow2CheckResult result = ImageCheck.Check(path, options, WriteProgress, StopToken);
         result.Depth = depth;
         return result;
-    }
-
-    private static bool LooksLikeQcow2(string path)
-    {
-        byte[] start = new byte[4];
-        using LocalFile file = LocalFile.OpenRead(path);
-        return file.Read(0, start) == start.Length && start.SequenceEqual(new byte[] { (byte)'Q', (byte)'F', (byte)'I', 0xfb });
     }
 }

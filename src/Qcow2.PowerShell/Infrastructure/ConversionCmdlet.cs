@@ -96,7 +96,8 @@ public abstract partial class ConversionCmdlet : DiskReadingCmdlet
 
     /// <summary>
     /// Replaces the destination if it exists. The old file stays as it is until the new one is complete. An image that another program has
-    /// open for writing is not replaced.
+    /// open for writing is not replaced. It also takes a <c>-BackingFile</c> that begins as an image for the raw disk that
+    /// <c>-BackingFormat</c> says it is, and leaves out the warning that the disk may get full.
     /// </summary>
     [Parameter]
     public SwitchParameter Force { get; set; }
@@ -149,6 +150,11 @@ public abstract partial class ConversionCmdlet : DiskReadingCmdlet
         if (!ShouldProcess(sources[0].Path, $"Convert {snapshot}{others}to {destination.Description} '{destination.Path}' ({DisplayText.Size(size)}{how}){Afterwards}"))
         {
             return false;
+        }
+
+        if (!Force)
+        {
+            WarnOfFullDisk(() => SpaceNeed.Of(sources, destination, size, writesHoles: SparseSize == 0));
         }
 
         ConversionResult result = new DiskConversion(sources, destination, Options()).Run(WriteProgress, StopToken);
@@ -214,14 +220,20 @@ public abstract partial class ConversionCmdlet : DiskReadingCmdlet
         if (format == DiskImageFormat.Qcow2)
         {
             EnsureDataFileUsable(path);
-            return new NewQcow2File(path, Layout(), Force);
+            Qcow2CreateOptions layout = Layout();
+            if (layout is { BackingFile: not null, BackingFormat: "raw" })
+            {
+                RequireFormat(ImageCreation.Beside(path, layout.BackingFile), "raw", "-BackingFormat says", Force);
+            }
+
+            return new NewQcow2File(path, layout, Force);
         }
 
-        string? layout = LayoutParameters.FirstOrDefault(MyInvocation.BoundParameters.ContainsKey);
-        return layout is null && !Compress
+        string? unfit = LayoutParameters.FirstOrDefault(MyInvocation.BoundParameters.ContainsKey);
+        return unfit is null && !Compress
             ? new NewRawFile(path, Force)
             : throw ImageCmdletException.Contradiction(
-                $"{path}: a raw disk has no {(layout is null ? "compression" : "layout")}, so -{layout ?? nameof(Compress)} says nothing of it. Give the destination a name that ends in .qcow2, or say -DestinationFormat Qcow2.");
+                $"{path}: a raw disk has no {(unfit is null ? "compression" : "layout")}, so -{unfit ?? nameof(Compress)} says nothing of it. Give the destination a name that ends in .qcow2, or say -DestinationFormat Qcow2.");
     }
 
     private ExistingDisk Existing(string path)

@@ -1,6 +1,7 @@
 using System.Management.Automation;
 using System.Security;
 using Qcow2.Engine;
+using Qcow2.Engine.Storage;
 using Qcow2.PowerShell.Operations;
 
 namespace Qcow2.PowerShell.Infrastructure;
@@ -84,6 +85,60 @@ public abstract class Qcow2Cmdlet : PSCmdlet, IDisposable
             work(progress, token);
             return true;
         });
+
+    /// <summary>Says early that a volume is too small for what is about to be written. What is not known is not said.</summary>
+    /// <param name="need">What is needed, or how to find it out; null for nothing.</param>
+    private protected void WarnOfFullDisk(Func<SpaceNeed?> need)
+    {
+        try
+        {
+            if (need() is not SpaceNeed known || System.IO.Path.GetDirectoryName(known.Path) is not string folder
+                || FreeSpace.Of(folder) is not long free || free >= known.Most)
+            {
+                return;
+            }
+
+            long bytes = known.Most;
+            if (known.Measure is not null)
+            {
+                LongOperation.Run(token => bytes = known.Measure(token), () => { }, StopToken);
+            }
+
+            if (free < bytes)
+            {
+                WriteWarning($"{known.Path}: this may take {DisplayText.SizeAndBytes(bytes)}, and {DisplayText.SizeAndBytes(free)} are free there. "
+                    + "If the disk gets full, there will be an error, and what was there before stays as it is.");
+            }
+        }
+        catch (Exception e) when (ErrorRecords.IsOfFile(e))
+        {
+            // The work itself says what is wrong, and better.
+        }
+    }
+
+    /// <summary>Refuses a raw file that begins as an image, unless the user insists.</summary>
+    /// <param name="path">Full path of the file; null if its name is none.</param>
+    /// <param name="format">What it is said to be.</param>
+    /// <param name="who">Who says so, as a sentence begins.</param>
+    /// <param name="force">Whether the user insists.</param>
+    /// <exception cref="ImageCmdletException">The content contradicts the word.</exception>
+    private protected void RequireFormat(string? path, string? format, string who, bool force)
+    {
+        if (path is null || FormatWord.Contradiction(path, format) is not string seen)
+        {
+            return;
+        }
+
+        string found = $"{path}: {who} that this is a {(format == "raw" ? "raw disk" : "qcow2 image")}, but it {seen}.";
+        if (!force)
+        {
+            throw new ImageCmdletException("FormatAmbiguous", ErrorCategory.InvalidData, format == "raw"
+                ? $"{found} The disk would consist of the bytes of that file, and not of what it holds. If that is meant, because a guest has written them to its raw disk, use -Force."
+                : $"{found} Use -Force if that is known.");
+        }
+
+        WriteWarning($"{found} It is taken for what was said.");
+    }
 
     /// <summary>The parameter of this cmdlet that an error's advice can name.</summary>
     /// <param name="usual">The name that most cmdlets have for it.</param>
