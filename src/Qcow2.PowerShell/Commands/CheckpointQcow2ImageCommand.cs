@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Management.Automation;
+using System.Text;
 using Qcow2.Engine;
 using Qcow2.PowerShell.Infrastructure;
 using Qcow2.PowerShell.Operations;
@@ -76,7 +77,7 @@ public sealed class CheckpointQcow2ImageCommand : ImageCmdlet
     private static string DefaultName(Qcow2ImageInfo info)
     {
         string stamp = DateTime.Now.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture);
-        string name = $"{System.IO.Path.GetFileNameWithoutExtension(info.Path)} - ({stamp})";
+        string name = $"{Shortened(System.IO.Path.GetFileNameWithoutExtension(info.Path))} - ({stamp})";
         string unique = name;
         for (int i = 2; info.Snapshots.Any(snapshot => snapshot.Name == unique); i++)
         {
@@ -84,5 +85,18 @@ public sealed class CheckpointQcow2ImageCommand : ImageCmdlet
         }
 
         return unique;
+    }
+
+    /// <summary>A file's name may have 255 bytes, and a snapshot's, with the time in it, no more.</summary>
+    private static string Shortened(string name)
+    {
+        const int Longest = 220;
+        int length = name.Length;
+        while (Encoding.UTF8.GetByteCount(name.Substring(0, length)) > Longest || (length > 0 && char.IsHighSurrogate(name[length - 1])))
+        {
+            length--;
+        }
+
+        return name.Substring(0, length);
     }
 }

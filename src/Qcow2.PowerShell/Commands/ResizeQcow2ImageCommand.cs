@@ -145,14 +145,7 @@ public sealed class ResizeQcow2ImageCommand : DiskWritingCmdlet
             return;
         }
 
-        try
-        {
-            image.Resize(size, AllowShrink, Preallocation, operation, stop);
-            image.Flush();
-        }
-        catch (NotSupportedException e)
-        {
-            throw ImageCmdletException.NotPossible(e.Message);
-        }
+        image.Resize(size, AllowShrink, Preallocation, operation, stop);
+        image.Flush();
     }
 }

@@ -23,9 +23,9 @@ internal static class ErrorAdvice
         string? Parameter(string usual) => parameterFor(usual, error.Path);
         return error.Code switch
         {
-            Qcow2ErrorCode.ImageLocked => error.CanBeShared && Parameter("ForceShare") is string share
+            Qcow2ErrorCode.ImageLocked when error.CanBeShared => Parameter("ForceShare") is string share
                 ? $"Stop it, or read the image all the same with -{share}, in which case what is read may be inconsistent."
-                : null,
+                : "Stop it first.",
             Qcow2ErrorCode.BackingFormatMissing => Parameter("BackingFormat") is string format
                 ? $"Say which it is: -{format} qcow2 or -{format} raw."
                 : "Record it first: Set-Qcow2Image -MetadataOnly, with -BackingFile and -BackingFormat.",

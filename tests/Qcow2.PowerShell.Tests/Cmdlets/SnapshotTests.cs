@@ -15,6 +15,15 @@ public sealed class SnapshotTests : IDisposable
     public void Dispose() => _session.Dispose();
 
     [Fact]
+    public void A_long_file_name_makes_a_name_that_fits()
+    {
+        string path = new string('\u00fc', 120) + ".qcow2"; // 246 bytes
+        SessionResult result = _session.Run("param($path) $null = New-Qcow2Image $path 1MB; Checkpoint-Qcow2Image $path -PassThru; Checkpoint-Qcow2Image $path -PassThru", path);
+        Assert.Empty(result.Errors);
+        Assert.All(result.Of<Qcow2Snapshot>(), snapshot => Assert.StartsWith(new string('\u00fc', 110) + " - (", snapshot.Name, StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void A_disk_goes_back_to_its_snapshot()
     {
         Ok("Checkpoint-Qcow2Image disk.qcow2 first");
