@@ -95,7 +95,8 @@ internal sealed partial class DiskWriter
 
         if (HasDataFile)
         {
-            _ = _resources.Data.TryPunchHole(0, _resources.Data.Length);
+            // What a data file holds past its disk is not the disk's.
+            _ = _resources.Data.TryPunchHole(0, Math.Min(_disk.Length, _resources.Data.Length));
         }
     }
 }

@@ -101,6 +101,30 @@ public sealed class DataFileGrowthTests : IDisposable
         AssertDisk(file.AsSpan(0, Small + Cluster + 512).ToArray());
     }
 
+    [Theory]
+    [InlineData(Preallocation.Metadata, true)]
+    [InlineData(Preallocation.Falloc, true)]
+    [InlineData(Preallocation.Full, true)]
+    [InlineData(Preallocation.Metadata, false)]
+    [InlineData(Preallocation.Falloc, false)]
+    [InlineData(Preallocation.Full, false)]
+    public void Growth_that_is_stopped_leaves_what_the_file_holds(Preallocation how, bool isRaw)
+    {
+        byte[] file = Make(Small, isRaw, isExtended: false, Write(Small));
+        using (var stop = new CancellationTokenSource())
+        using (Qcow2Image image = Qcow2Image.Open(Image, new() { Writable = true }))
+        {
+            Assert.Throws<OperationCanceledException>(
+                () => image.Resize(Large, preallocation: how, progress: new Stopping(stop), cancellationToken: stop.Token));
+        }
+
+        Assert.Equal(file, File.ReadAllBytes(Data).AsSpan(0, file.Length).ToArray());
+        AssertDisk(file.AsSpan(0, Small).ToArray());
+        Resize(Large, Preallocation.Off);
+        Array.Resize(ref file, Large);
+        AssertDisk(isRaw ? file : [.. file.AsSpan(0, Small), .. new byte[Large - Small]]);
+    }
+
     [Fact]
     public void What_shows_up_is_a_change_for_bitmaps()
     {
@@ -187,5 +211,10 @@ public sealed class DataFileGrowthTests : IDisposable
         {
             Assert.Equal(expected, byQemu);
         }
+    }
+
+    private sealed class Stopping(CancellationTokenSource stop) : IProgress<long>
+    {
+        public void Report(long value) => stop.Cancel();
     }
 }
