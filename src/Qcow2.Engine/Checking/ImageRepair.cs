@@ -205,7 +205,7 @@ internal sealed class ImageRepair(
     {
         long length = context.Clusters << context.Geometry.ClusterBits;
         length = Math.Max(length, RefcountAudit.ClustersInUse(context) << context.Geometry.ClusterBits);
-        if (!context.HasCutMetadata || length <= image.Length)
+        if (!context.HasCutMetadata || length <= image.Length || image.HasFixedLength)
         {
             return false;
         }
@@ -237,7 +237,7 @@ internal sealed class ImageRepair(
         _hasWritten = true;
         Span<byte> field = stackalloc byte[sizeof(ulong)];
         Qcow2Header header = HeaderAudit.Load(image, new FindingLog(0), out _)!;
-        image.LengthenTo((image.Length + header.ClusterSize - 1) & -(long)header.ClusterSize); // As any writer does.
+        image.CompleteLastCluster(header.ClusterSize);
         const AutoclearFeatures Known = AutoclearFeatures.Bitmaps | AutoclearFeatures.RawExternalData;
         if (header.Version >= 3 && (header.AutoclearFeatures & ~Known) != 0)
         {

@@ -100,6 +100,40 @@ internal static class RefcountAudit
     /// <summary>Clusters of the file, and the one after them if a structure runs into it.</summary>
     internal static long ClustersInUse(AuditContext context) => context.Clusters + (context.References[context.Clusters] > 0 ? 1 : 0);
 
+    /// <summary>
+    /// First of the clusters that a repair may write to: past the end of the file. A device cannot be lengthened, so there it is past the last
+    /// cluster that has a count or a reference, or may have one. Where the counts are of no use and not all references were found, only its end is known.
+    /// </summary>
+    internal static long FirstFree(AuditContext context)
+    {
+        long end = ClustersInUse(context);
+        if (!context.Image.HasFixedLength || (context.NeedsRebuild && (!context.FoundAll || context.LacksL1)))
+        {
+            return end;
+        }
+
+        for (int page = context.References.Pages - 1; page >= 0; page--)
+        {
+            ReadOnlySpan<byte> counted = context.References.Page(page);
+            ReadOnlySpan<byte> stored = context.NeedsRebuild ? default : context.Stored.Page(page);
+            if (counted.IsEmpty && stored.IsEmpty && !context.HasKept)
+            {
+                continue;
+            }
+
+            long first = (long)page << ReferenceCounts.PageBits;
+            for (int i = (int)Math.Min(ReferenceCounts.PageLength, end - first) - 1; i >= 0; i--)
+            {
+                if ((!stored.IsEmpty && stored[i] != 0) || (!counted.IsEmpty && counted[i] != 0) || context.IsKept(first + i))
+                {
+                    return first + i + 1;
+                }
+            }
+        }
+
+        return end;
+    }
+
     private static int NextMismatch(AuditContext context, int page, int start, int length)
     {
         ReadOnlySpan<byte> counted = context.References.Page(page);

@@ -16,6 +16,7 @@ internal sealed class RefcountRebuild(AuditContext context, Action beforeWrite, 
 
     /// <summary>Makes the structure.</summary>
     /// <returns>False if there is no place for it, because something else is said to lie past the end of the file.</returns>
+    /// <exception cref="IOException">The image lies on a device that is too small.</exception>
     /// <exception cref="Qcow2Exception">A refcount table for a file of this length would pass QEMU's limit.</exception>
     internal bool Run()
     {
@@ -27,7 +28,7 @@ internal sealed class RefcountRebuild(AuditContext context, Action beforeWrite, 
             }
         }
 
-        long start = context.Clusters + (context.References[context.Clusters] > 0 ? 1 : 0);
+        long start = RefcountAudit.FirstFree(context);
         SortedSet<long> blocks = BlocksInUse(start);
         long tableClusters = 1;
         long end;
@@ -54,6 +55,7 @@ internal sealed class RefcountRebuild(AuditContext context, Action beforeWrite, 
             return false;
         }
 
+        context.Image.RequireRoom(end << context.Header.ClusterBits);
         beforeWrite();
         Write(start, end, blocks, tableBytes);
         return true;

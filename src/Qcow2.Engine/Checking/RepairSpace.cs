@@ -32,11 +32,12 @@ internal sealed class RepairSpace
 
     /// <summary>Takes clusters, in memory. The refcount structure must be sound.</summary>
     /// <returns>Null if there is no place for them.</returns>
+    /// <exception cref="IOException">The image lies on a device that is too small.</exception>
     internal static RepairSpace? TryTake(AuditContext context, long clusters)
     {
         BlockStorage image = context.Image;
         Qcow2Header header = HeaderAudit.Load(image, new FindingLog(0), out _)!;
-        long start = 0;
+        long start = RefcountAudit.FirstFree(context);
         for (int i = 0; i < MostTries; i++)
         {
             RefcountStore counts = RefcountStore.Load(image, header, CacheSize);
@@ -64,6 +65,7 @@ internal sealed class RepairSpace
 
     /// <summary>Takes clusters also where the refcounts are of no use, and are made anew before anything is done with them.</summary>
     /// <returns>Null if there is no place for them.</returns>
+    /// <exception cref="IOException">The image lies on a device that is too small.</exception>
     internal static RepairSpace? Take(AuditContext context, long clusters)
     {
         if (!context.NeedsRebuild)
@@ -71,11 +73,12 @@ internal sealed class RepairSpace
             return TryTake(context, clusters);
         }
 
-        long start = RefcountAudit.ClustersInUse(context) << context.Geometry.ClusterBits;
+        long start = RefcountAudit.FirstFree(context) << context.Geometry.ClusterBits;
         for (int i = 0; i < MostTries && start < Qcow2Limits.HostOffsetEnd; i++)
         {
             if (context.ClaimEnd(start, start + (clusters << context.Geometry.ClusterBits)) is not long claimEnd)
             {
+                context.Image.RequireRoom(start + (clusters << context.Geometry.ClusterBits));
                 return new RepairSpace(context.Image, null, start, context.Geometry.ClusterBits);
             }
 

@@ -139,6 +139,7 @@ internal static class BackingReferenceWriter
 
         if (isWritten)
         {
+            image.CompleteLastCluster(now.Length); // What another program wrote may end inside a cluster.
             image.Flush();
         }
     }

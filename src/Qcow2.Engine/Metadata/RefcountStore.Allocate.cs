@@ -239,11 +239,7 @@ internal sealed partial class RefcountStore
             throw Qcow2Errors.Limit("The image file's length", (ulong)endCluster << _geometry.ClusterBits, (ulong)Qcow2Limits.HostOffsetEnd, "bytes");
         }
 
-        if (_image.HasFixedLength && endCluster > _image.Length >> _geometry.ClusterBits)
-        {
-            throw new IOException($"{_image.Path}: the image needs {endCluster << _geometry.ClusterBits} bytes, and the device has {_image.Length}: make it larger.");
-        }
-
+        _image.RequireRoom(endCluster << _geometry.ClusterBits);
         long tableBytes = tableLength * RefcountTableEntry.Length;
         if (tableBytes > Qcow2Limits.MaxRefcountTableBytes)
         {

@@ -84,6 +84,19 @@ public abstract class BlockStorage : IDisposable
         }
     }
 
+    /// <summary>Lets the file end where a cluster does, as everything that writes an image leaves it.</summary>
+    internal void CompleteLastCluster(int clusterSize) => LengthenTo((Length + clusterSize - 1) & -(long)clusterSize);
+
+    /// <summary>Refuses to go on past the end of a device.</summary>
+    /// <exception cref="IOException">The device has fewer bytes.</exception>
+    internal void RequireRoom(long end)
+    {
+        if (HasFixedLength && end > Length)
+        {
+            throw new IOException($"{Path}: the image needs {end} bytes, and the device has {Length}: make it larger.");
+        }
+    }
+
     /// <summary>Closes the file.</summary>
     public void Dispose()
     {

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Text.Json;
 using Qcow2.Engine.Tests.Writing;
 using Qcow2.Tests;
@@ -37,6 +38,51 @@ public sealed class RepairTableTests
 
         AssertSameData(made, broken, repaired);
         AssertRepairedAgainChangesNothing(repaired);
+    }
+
+    [Theory, MemberData(nameof(Names))]
+    public void Repair_on_a_device_does_as_much_and_stays_inside_it(string name)
+    {
+        CorruptionCase made = CorruptionCases.Get(name);
+        byte[] garbage = new byte[3 << 20];
+        new Random(1).NextBytes(garbage); // A device that is longer than the image holds anything.
+        byte[] broken = made.Make().Bytes;
+        broken = [.. broken, .. new byte[-broken.Length & 0xffff], .. garbage];
+        var file = new MemoryStorage([.. broken]);
+        var device = new DeviceStorage([.. broken]) { IsFixed = true };
+        Qcow2CheckResult onFile;
+        try
+        {
+            onFile = Qcow2Repairer.Repair(file, Qcow2RepairMode.All);
+        }
+        catch (Qcow2Exception)
+        {
+            Assert.ThrowsAny<Qcow2Exception>(() => Qcow2Repairer.Repair(device, Qcow2RepairMode.All));
+            return;
+        }
+
+        Qcow2CheckResult result = Qcow2Repairer.Repair(device, Qcow2RepairMode.All);
+
+        Assert.Equal(
+            (onFile.Corruptions, onFile.Leaks, onFile.CheckErrors, onFile.AllocatedClusters),
+            (result.Corruptions, result.Leaks, result.CheckErrors, result.AllocatedClusters));
+        Assert.Equal(broken.Length, device.Length);
+        AssertSameData(made, broken, device.Content);
+    }
+
+    [Fact]
+    public void Repair_says_that_a_device_has_no_room_and_changes_nothing()
+    {
+        var file = new MemoryStorage([]);
+        Qcow2Image.Create(file, 10 << 20).Dispose();
+        byte[] broken = file.Content;
+        broken.AsSpan((int)BinaryPrimitives.ReadInt64BigEndian(broken.AsSpan(48)), 8).Clear(); // The refcount table's only entry.
+        var device = new DeviceStorage([.. broken]) { IsFixed = true };
+
+        IOException error = Assert.ThrowsAny<IOException>(() => Qcow2Repairer.Repair(device, Qcow2RepairMode.All));
+
+        Assert.Contains($"the device has {device.Length}: make it larger", error.Message, StringComparison.Ordinal);
+        Assert.Equal(broken, device.Content);
     }
 
     [Theory, MemberData(nameof(Names))]

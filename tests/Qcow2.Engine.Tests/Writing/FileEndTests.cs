@@ -233,7 +233,7 @@ public sealed class FileEndTests : IDisposable
     public void A_device_keeps_its_length_and_is_used_to_its_end()
     {
         // Room for 40 clusters and a half; what was there before is no zeros.
-        var device = new Device((40 * 65_536) + 32_768);
+        var device = new DeviceStorage((40 * 65_536) + 32_768);
         Qcow2Image.Create(device, DiskSize).Dispose();
         device.Write(4 * 65_536, Enumerable.Repeat((byte)0xEE, (36 * 65_536) + 32_768).ToArray());
         device.IsFixed = true;
@@ -259,6 +259,20 @@ public sealed class FileEndTests : IDisposable
         model[0] = 2;
         using Qcow2Image again = Qcow2Image.Open(device);
         Assert.Equal(model, DiskModel.ReadAll(again));
+    }
+
+    [Fact]
+    public void A_change_of_the_header_alone_completes_the_last_cluster_too()
+    {
+        Make(new(), image => image.Write(DiskSize / 2, [1]));
+        _folder.Write("base.raw", new byte[DiskSize]);
+        using (FileStream file = File.OpenWrite(Image))
+        {
+            file.SetLength(file.Length - 50_000);
+        }
+
+        ImageRebase.Rebase(Image, new ImageRebaseOptions { BackingFile = "base.raw", BackingFormat = "raw", MetadataOnly = true });
+        AssertEnd(Image);
     }
 
     private Qcow2CreateOptions WithKey(Qcow2CreateOptions layout) => layout.Encryption == EncryptionMethod.None ? layout : layout with { Passphrase = _key };
@@ -290,41 +304,5 @@ public sealed class FileEndTests : IDisposable
     {
         int clusterSize = Qcow2ImageInfo.Read(path).ClusterSize ?? 0;
         Assert.Equal(0, new FileInfo(path).Length % clusterSize);
-    }
-
-    /// <summary>A file that stands for a device once it is told so.</summary>
-    private sealed class Device(long length) : BlockStorage
-    {
-        private readonly MemoryStorage _bytes = new(new byte[length]);
-
-        internal bool IsFixed { get; set; }
-
-        public override string Path => _bytes.Path;
-
-        public override long Length => _bytes.Length;
-
-        public override long AllocatedLength => _bytes.Length;
-
-        public override bool HasFixedLength => IsFixed;
-
-        public override FileIdentity Identity => _bytes.Identity;
-
-        public override int Read(long offset, Span<byte> buffer) => _bytes.Read(offset, buffer);
-
-        public override void Write(long offset, ReadOnlySpan<byte> buffer) => _bytes.Write(offset, buffer);
-
-        public override void SetLength(long length)
-        {
-            Assert.False(IsFixed, "Nobody sets the length of a device.");
-            _bytes.SetLength(Math.Max(length, _bytes.Length));
-        }
-
-        public override void Flush() => _bytes.Flush();
-
-        public override StorageRun RunAt(long offset) => _bytes.RunAt(offset);
-
-        protected override void Dispose(bool disposing)
-        {
-        }
     }
 }
