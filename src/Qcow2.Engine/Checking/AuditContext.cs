@@ -24,6 +24,7 @@ internal sealed class AuditContext
         Clusters = ClustersOf(fileLength, header);
         Stored = stored;
         IsSparse = HoleFinder.IsSparse(image);
+        Tail = new FileTail(fileLength, Geometry);
 
         // A structure may run into the cluster after the last, by less than a cluster.
         References = new ReferenceCounts(Clusters + 1);
@@ -38,6 +39,8 @@ internal sealed class AuditContext
     internal FindingLog Log { get; }
 
     internal long FileLength { get; }
+
+    internal FileTail Tail { get; }
 
     /// <summary>Clusters that the file has, the last of which it may hold in part.</summary>
     internal long Clusters { get; }

@@ -87,6 +87,7 @@ internal static class BitmapAudit
             else if (entry.IsUsed && context.IsInFile(entry.Offset, clusterSize))
             {
                 context.Refer(entry.Offset, clusterSize, weight);
+                context.Tail.Need(entry.Offset + clusterSize);
                 if (context.IsShared(entry.Offset, clusterSize, weight))
                 {
                     Report(context, at, Qcow2CheckSeverity.Warning, Qcow2CheckFindingKind.MetadataOverlap, at,

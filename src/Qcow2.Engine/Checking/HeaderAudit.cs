@@ -52,7 +52,46 @@ internal static class HeaderAudit
                 "The image was marked corrupt: it is not written before a repair has found it sound.");
         }
 
+        ExamineExtensions(header, log);
         return header;
+    }
+
+    /// <summary>Whether the extensions lead to all that they should lead to, so that nothing is free that only they refer to.</summary>
+    internal static bool FindsAll(Qcow2Header header)
+    {
+        try
+        {
+            header.EnsureExtensionsKnown();
+            ImageEncryption.FindLuksHeader(header);
+            return true;
+        }
+        catch (Qcow2Exception)
+        {
+            return false;
+        }
+    }
+
+    private static void ExamineExtensions(Qcow2Header header, FindingLog log)
+    {
+        Qcow2CheckSeverity severity = FindsAll(header) ? Qcow2CheckSeverity.Warning : Qcow2CheckSeverity.Error;
+        int number = 0;
+        foreach (string problem in header.ExtensionProblems)
+        {
+            Add(log, severity, Qcow2CheckFindingKind.ExtensionDamaged, header.HeaderLength, problem, number++);
+        }
+
+        IEnumerable<HeaderExtension> known = header.Extensions.Where(extension => extension is not UnknownHeaderExtension and not OversizedHeaderExtension);
+        foreach (IGrouping<HeaderExtensionType, HeaderExtension> kind in known.GroupBy(extension => extension.Type).Where(kind => kind.Count() > 1))
+        {
+            Add(log, Qcow2CheckSeverity.Warning, Qcow2CheckFindingKind.ExtensionRepeated, header.HeaderLength,
+                $"The header extension '{kind.Key}' is there {kind.Count()} times; the last of them counts, for QEMU, too.", number++);
+        }
+
+        if (header.Has(IncompatibleFeatures.ExternalDataFile) && string.IsNullOrEmpty(header.Extension<DataFileNameExtension>()?.FileName))
+        {
+            Add(log, Qcow2CheckSeverity.Warning, Qcow2CheckFindingKind.DataFileUnnamed, HeaderField.IncompatibleFeatures,
+                "The image keeps its data in an external file but does not name it: whoever reads the image has to say which file that is (-DataFile).");
+        }
     }
 
     private static Qcow2CheckFindingKind KindOf(Qcow2Exception failure)
@@ -94,8 +133,8 @@ internal static class HeaderAudit
         }
     }
 
-    private static void Add(FindingLog log, Qcow2CheckSeverity severity, Qcow2CheckFindingKind kind, long offset, string message)
-        => log.Add(new FindingOrder(CheckStage.Header, offset, (int)kind), severity, 1, () => new Qcow2CheckFinding
+    private static void Add(FindingLog log, Qcow2CheckSeverity severity, Qcow2CheckFindingKind kind, long offset, string message, int number = 0)
+        => log.Add(new FindingOrder(CheckStage.Header, offset, ((long)number << 8) + (int)kind), severity, 1, () => new Qcow2CheckFinding
         {
             Kind = kind,
             Offset = offset,

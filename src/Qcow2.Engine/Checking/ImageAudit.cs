@@ -50,6 +50,7 @@ internal sealed class ImageAudit
             return new ImageAudit(null, null, Summarise(image, null, log));
         }
 
+        NeedsAudit.Run(header, options.Untrusted, log);
         if (options.Untrusted)
         {
             TrustAudit.Run(header, fileLength, log);
@@ -82,6 +83,7 @@ internal sealed class ImageAudit
 
         long end = context.FoundAll ? RefcountAudit.Compare(context, cancellationToken) : 0;
         OverlapAudit.Run(context, tables, cancellationToken);
+        context.Tail.Report(options.Untrusted, log);
         Qcow2CheckResult result = Summarise(image, header, log);
         result.AllocatedClusters = run.Allocated;
         result.CompressedClusters = run.Compressed;
@@ -127,7 +129,7 @@ internal sealed class AuditRun(AuditContext context, int threads, IProgress<Qcow
     {
         context.UseMetadata(default, 0, 0, Math.Min(context.Geometry.ClusterSize, context.FileLength), "the header");
         List<SnapshotL1>? snapshots = SnapshotAudit.Run(context);
-        context.FoundAll &= snapshots is not null;
+        context.FoundAll &= snapshots is not null && HeaderAudit.FindsAll(context.Header);
         context.Snapshots = snapshots ?? [];
         var l1 = new L1Audit(context);
         l1.Run(snapshots ?? [], cancellationToken);
@@ -192,9 +194,9 @@ internal sealed class AuditRun(AuditContext context, int threads, IProgress<Qcow
 
     private void CountEncryptionHeader()
     {
-        if (context.Header.EncryptionMethod != EncryptionMethod.Luks || context.Header.Extension<EncryptionHeaderExtension>() is not { } extension)
+        if (!HeaderAudit.FindsAll(context.Header) || ImageEncryption.FindLuksHeader(context.Header) is not { } extension)
         {
-            return;
+            return; // Said of the header.
         }
 
         var order = new FindingOrder(CheckStage.Header, 1);

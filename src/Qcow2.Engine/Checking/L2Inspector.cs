@@ -75,6 +75,10 @@ internal sealed class L2Inspector(AuditContext context)
                 }
 
                 CountRun(i, entry, run);
+                if ((entry & L2Entry.ZeroFlag) == 0)
+                {
+                    NeedRun(i, entry, run, []);
+                }
             }
             else
             {
@@ -109,6 +113,7 @@ internal sealed class L2Inspector(AuditContext context)
                 }
 
                 CountRun(i / 2, entry, run);
+                NeedRun(i / 2, entry, run, words.Slice(i));
             }
             else
             {
@@ -158,6 +163,35 @@ internal sealed class L2Inspector(AuditContext context)
             }
         }
     }
+
+    /// <summary>Notes what of a run of clusters the file has to hold, if its last cluster is one of them.</summary>
+    private void NeedRun(int index, ulong entry, int run, ReadOnlySpan<ulong> extended)
+    {
+        long offset = (long)(entry & OffsetMask);
+        if (_hasDataFile || !context.Tail.IsIn(offset >> _clusterBits, run))
+        {
+            return;
+        }
+
+        int at = (int)(context.Tail.LastCluster - (offset >> _clusterBits));
+        long guest = GuestOffset(index + at);
+        long held = extended.IsEmpty ? _clusterSize : EndOfAllocated(new SubclusterBitmap(extended[(2 * at) + 1]).Allocated);
+        long inDisk = guest < context.Header.Size ? Math.Min(held, context.Header.Size - guest) : held;
+        context.Tail.Need((context.Tail.LastCluster << _clusterBits) + inDisk);
+    }
+
+    private long EndOfAllocated(uint subclusters)
+    {
+        int count = 0;
+        for (; subclusters != 0; subclusters >>= 1)
+        {
+            count++;
+        }
+
+        return (long)count * _clusterSize / SubclusterBitmap.Count;
+    }
+
+    private long GuestOffset(int index) => ((long)_table.GuestIndex << context.Geometry.L1CoverageBits) + ((long)index << _clusterBits);
 
     private void CountFragments(long offset, int run)
     {
@@ -269,6 +303,7 @@ internal sealed class L2Inspector(AuditContext context)
         if (context.IsInFile(data.HostOffset, data.Length))
         {
             context.Refer(data.HostOffset, data.Length, _table.Weight);
+            context.Tail.Need(data.HostOffset + data.Length);
         }
         else
         {
@@ -310,7 +345,7 @@ internal sealed class L2Inspector(AuditContext context)
 
     private Qcow2CheckFinding Finding(int index, Qcow2CheckFindingKind kind, ulong found, string message)
     {
-        long guest = ((long)_table.GuestIndex << context.Geometry.L1CoverageBits) + ((long)index << _clusterBits);
+        long guest = GuestOffset(index);
         long position = _table.Offset + ((long)index * context.Geometry.L2EntryLength);
         string disk = _table.ActiveWeight > 0 ? "" : "of a snapshot ";
         return new Qcow2CheckFinding

@@ -100,8 +100,29 @@ public enum Qcow2CheckFindingKind
     /// <summary>The LUKS header is damaged.</summary>
     EncryptionHeaderDamaged,
 
-    /// <summary>The image names another file as its backing file or data file. Looked for only in images that are not trusted.</summary>
+    /// <summary>
+    /// The image names another file as its backing file or data file, without which it cannot be read. Of an image that is not
+    /// trusted this is a warning.
+    /// </summary>
     ReferenceToOtherFile,
+
+    /// <summary>The image is encrypted, and cannot be read without a passphrase.</summary>
+    PassphraseNeeded,
+
+    /// <summary>The image keeps its data in an external file and does not say which.</summary>
+    DataFileUnnamed,
+
+    /// <summary>A header extension is damaged, or contradicts the header.</summary>
+    ExtensionDamaged,
+
+    /// <summary>A header extension is there more than once.</summary>
+    ExtensionRepeated,
+
+    /// <summary>
+    /// The file ends inside the last thing that lies in it, as one does whose download or copy was cut short. Readers take what
+    /// lacks for zeros. Of an image that is not trusted this is a warning.
+    /// </summary>
+    FileCutOff,
 
     /// <summary>The tables make up most of the file. Looked for only in images that are not trusted.</summary>
     TablesOversized,

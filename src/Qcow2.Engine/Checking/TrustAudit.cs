@@ -10,19 +10,6 @@ internal static class TrustAudit
 
     internal static void Run(Qcow2Header header, long fileLength, FindingLog log)
     {
-        if (header.BackingFile is string backing)
-        {
-            Add(log, Qcow2CheckFindingKind.ReferenceToOtherFile, HeaderField.BackingFileOffset,
-                $"The image names a backing file, '{FormatText.Printable(backing)}': whoever reads the image would read that file.");
-        }
-
-        if (header.Has(IncompatibleFeatures.ExternalDataFile))
-        {
-            string name = header.Extension<DataFileNameExtension>()?.FileName ?? "";
-            Add(log, Qcow2CheckFindingKind.ReferenceToOtherFile, HeaderField.IncompatibleFeatures,
-                $"The image keeps its data in another file, '{FormatText.Printable(name)}': whoever reads the image would read that file.");
-        }
-
         long tables = ((long)header.L1Size * L1Entry.Length) + ((long)header.RefcountTableClusters << header.ClusterBits);
         if (tables > SmallTables && tables > fileLength / 2)
         {

@@ -70,10 +70,18 @@ public static class ImageOptimizer
         {
             Qcow2Header header = HeaderCluster.Load(file);
             header.EnsureSupported();
-            IReadOnlyList<SnapshotTableEntry> snapshots = SnapshotTable.Load(file, header);
+            header.EnsureExtensionsKnown();
+            SnapshotTable table = SnapshotTable.Load(file, header);
+            table.EnsureComplete();
+            IReadOnlyList<SnapshotTableEntry> snapshots = table.Entries;
+            foreach (SnapshotTableEntry snapshot in snapshots)
+            {
+                snapshot.EnsureSound();
+            }
+
             RequireKeepable(header, snapshots, options, path);
             byte[] encryption = [];
-            if (header.Extension<EncryptionHeaderExtension>() is { } extension)
+            if (ImageEncryption.FindLuksHeader(header) is { } extension)
             {
                 ImageEncryption.ReadLuksHeader(file, header); // Its place and length make sense.
                 if (extension.HeaderLength > MaxEncryptionHeaderBytes)

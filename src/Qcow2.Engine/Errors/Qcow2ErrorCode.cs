@@ -48,6 +48,12 @@ public enum Qcow2ErrorCode
     /// <summary>No internal snapshot has the id or name that was asked for, or more than one has it.</summary>
     SnapshotNotFound,
 
+    /// <summary>
+    /// The internal snapshot, or the table of snapshots, is damaged. The disk itself can be read, and damaged snapshots can be
+    /// removed.
+    /// </summary>
+    SnapshotDamaged,
+
     /// <summary>Another internal snapshot has the name that was to be given.</summary>
     SnapshotExists,
 

@@ -34,6 +34,9 @@ public sealed record BitmapDirectoryEntry
 
     private const BitmapFlags KnownFlags = BitmapFlags.InUse | BitmapFlags.Auto | BitmapFlags.ExtraDataCompatible;
 
+    /// <summary>What is wrong with the bitmap, whose fields are then as stored, whatever that is; null if nothing is.</summary>
+    public string? Problem { get; init; }
+
     /// <summary>Host offset of the bitmap table, in bytes.</summary>
     public long TableOffset { get; init; }
 
@@ -74,6 +77,17 @@ public sealed record BitmapDirectoryEntry
     /// <exception cref="Qcow2Exception">A field breaks the specification or a limit, or the entry runs past the directory.</exception>
     public static BitmapDirectoryEntry Parse(ReadOnlySpan<byte> directory, ClusterGeometry geometry)
     {
+        BitmapDirectoryEntry entry = Read(directory, geometry, out Qcow2Exception? fault);
+        return fault is null ? entry : throw fault;
+    }
+
+    /// <summary>Reads the entry at the start of a span, whatever its fields hold.</summary>
+    /// <param name="directory">The directory, from this entry on.</param>
+    /// <param name="geometry">The image's cluster sizes.</param>
+    /// <param name="fault">The first field that breaks the specification or a limit; null if none does.</param>
+    /// <exception cref="Qcow2Exception">The entry has no sound length, or runs past the directory.</exception>
+    internal static BitmapDirectoryEntry Read(ReadOnlySpan<byte> directory, ClusterGeometry geometry, out Qcow2Exception? fault)
+    {
         if (directory.Length < FixedLength)
         {
             throw Qcow2Errors.Corrupt($"The bitmap directory ends {directory.Length} bytes into an entry, which takes at least {FixedLength}.");
@@ -101,34 +115,7 @@ public sealed record BitmapDirectoryEntry
         byte[] name = directory.Slice(FixedLength + (int)extraLength, nameLength).ToArray();
         string shown = FormatText.Printable(FormatText.Decode(name));
 
-        if (type != (byte)BitmapType.DirtyTracking)
-        {
-            throw Qcow2Errors.Unsupported($"Bitmap '{shown}' has type {type}; the only known type is 1 (dirty tracking).");
-        }
-
-        if ((flags & ~KnownFlags) != 0)
-        {
-            throw Qcow2Errors.Corrupt($"Bitmap '{shown}' has the flags 0x{(uint)flags:x}, of which some are reserved.");
-        }
-
-        if (granularityBits is < Qcow2Limits.MinBitmapGranularityBits or > Qcow2Limits.MaxBitmapGranularityBits)
-        {
-            throw new Qcow2Exception(
-                Qcow2ErrorCode.LimitExceeded,
-                $"Bitmap '{shown}' has granularity_bits {granularityBits}; the limits are "
-                + $"{Qcow2Limits.MinBitmapGranularityBits} and {Qcow2Limits.MaxBitmapGranularityBits}.");
-        }
-
-        if (tableSize > Qcow2Limits.MaxBitmapTableEntries)
-        {
-            throw Qcow2Errors.Limit($"bitmap_table_size of bitmap '{shown}'", tableSize, Qcow2Limits.MaxBitmapTableEntries, "entries");
-        }
-
-        if (tableOffset >= (ulong)Qcow2Limits.HostOffsetEnd || !geometry.IsClusterAligned((long)tableOffset))
-        {
-            throw Qcow2Errors.Misaligned($"bitmap_table_offset of bitmap '{shown}'", tableOffset, geometry.ClusterSize);
-        }
-
+        fault = FindFault(shown, tableOffset, tableSize, flags, type, granularityBits, geometry);
         return new BitmapDirectoryEntry
         {
             TableOffset = (long)tableOffset,
@@ -139,6 +126,37 @@ public sealed record BitmapDirectoryEntry
             ExtraData = directory.Slice(FixedLength, (int)extraLength).ToArray(),
             NameBytes = name,
         };
+    }
+
+    private static Qcow2Exception? FindFault(
+        string shown, ulong tableOffset, uint tableSize, BitmapFlags flags, byte type, byte granularityBits, ClusterGeometry geometry)
+    {
+        if (type != (byte)BitmapType.DirtyTracking)
+        {
+            return Qcow2Errors.Unsupported($"Bitmap '{shown}' has type {type}; the only known type is 1 (dirty tracking).");
+        }
+
+        if ((flags & ~KnownFlags) != 0)
+        {
+            return Qcow2Errors.Corrupt($"Bitmap '{shown}' has the flags 0x{(uint)flags:x}, of which some are reserved.");
+        }
+
+        if (granularityBits is < Qcow2Limits.MinBitmapGranularityBits or > Qcow2Limits.MaxBitmapGranularityBits)
+        {
+            return new Qcow2Exception(
+                Qcow2ErrorCode.LimitExceeded,
+                $"Bitmap '{shown}' has granularity_bits {granularityBits}; the limits are "
+                + $"{Qcow2Limits.MinBitmapGranularityBits} and {Qcow2Limits.MaxBitmapGranularityBits}.");
+        }
+
+        if (tableSize > Qcow2Limits.MaxBitmapTableEntries)
+        {
+            return Qcow2Errors.Limit($"bitmap_table_size of bitmap '{shown}'", tableSize, Qcow2Limits.MaxBitmapTableEntries, "entries");
+        }
+
+        return tableOffset >= (ulong)Qcow2Limits.HostOffsetEnd || !geometry.IsClusterAligned((long)tableOffset)
+            ? Qcow2Errors.Misaligned($"bitmap_table_offset of bitmap '{shown}'", tableOffset, geometry.ClusterSize)
+            : null;
     }
 
     /// <summary>Writes the entry with its padding.</summary>

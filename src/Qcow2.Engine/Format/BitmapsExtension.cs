@@ -22,7 +22,8 @@ public sealed class BitmapsExtension : HeaderExtension
     {
         if (data.Length != DataLength)
         {
-            throw Qcow2Errors.Corrupt($"The bitmaps extension has {data.Length} bytes of data; it must have {DataLength}.");
+            Fault = Qcow2Errors.Corrupt($"The bitmaps extension has {data.Length} bytes of data; it must have {DataLength}.");
+            return;
         }
 
         BitmapCount = BinaryPrimitives.ReadUInt32BigEndian(data);
@@ -43,6 +44,7 @@ public sealed class BitmapsExtension : HeaderExtension
     /// <exception cref="Qcow2Exception">A field breaks the specification or a limit.</exception>
     internal void Validate(ClusterGeometry geometry)
     {
+        EnsureSound();
         uint reserved = BinaryPrimitives.ReadUInt32BigEndian(Data.Span.Slice(4));
         if (reserved != 0)
         {

@@ -8,6 +8,9 @@ public sealed class EncryptionHeaderExtension : HeaderExtension
     /// <summary>Size of the extension's data, in bytes.</summary>
     public const int DataLength = 16;
 
+    /// <summary>What is wrong with an image that needs the extension and has none.</summary>
+    internal const string Missing = "crypt_method is 2 (LUKS), but there is no header extension that says where the LUKS header lies.";
+
     /// <summary>Creates the extension.</summary>
     /// <param name="offset">Host offset of the encryption header; cluster-aligned.</param>
     /// <param name="length">Length of the encryption header, in bytes.</param>
@@ -21,23 +24,27 @@ public sealed class EncryptionHeaderExtension : HeaderExtension
     {
         if (data.Length != DataLength)
         {
-            throw Qcow2Errors.Corrupt($"The encryption header extension has {data.Length} bytes of data; it must have {DataLength}.");
+            Fault = Qcow2Errors.Corrupt($"The encryption header extension has {data.Length} bytes of data; it must have {DataLength}.");
+            return;
         }
 
         ulong offset = BinaryPrimitives.ReadUInt64BigEndian(data);
         ulong length = BinaryPrimitives.ReadUInt64BigEndian(data.AsSpan(8));
         if (offset >= (ulong)Qcow2Limits.HostOffsetEnd)
         {
-            throw Qcow2Errors.Limit("The encryption header's offset", offset, (ulong)Qcow2Limits.HostOffsetEnd);
+            Fault = Qcow2Errors.Limit("The encryption header's offset", offset, (ulong)Qcow2Limits.HostOffsetEnd);
         }
 
         if (length >= (ulong)Qcow2Limits.HostOffsetEnd)
         {
-            throw Qcow2Errors.Limit("The encryption header's length", length, (ulong)Qcow2Limits.HostOffsetEnd, "bytes");
+            Fault = Qcow2Errors.Limit("The encryption header's length", length, (ulong)Qcow2Limits.HostOffsetEnd, "bytes");
         }
 
-        Offset = (long)offset;
-        HeaderLength = (long)length;
+        if (Fault is null)
+        {
+            Offset = (long)offset;
+            HeaderLength = (long)length;
+        }
     }
 
     /// <summary>Host offset of the encryption header, in bytes.</summary>

@@ -4,7 +4,7 @@ namespace Qcow2.Engine.Format;
 
 /// <summary>
 /// One header extension (spec: "Header extensions"). The bytes are the truth and are written back as they were read;
-/// the derived types give them their meaning.
+/// the derived types give them their meaning. What is wrong with one matters to nobody but those who need what it says.
 /// </summary>
 public abstract class HeaderExtension
 {
@@ -26,6 +26,15 @@ public abstract class HeaderExtension
     /// <summary>The extension's data, without the padding that follows it.</summary>
     public ReadOnlyMemory<byte> Data => _data;
 
+    /// <summary>What is wrong with the data; null if nothing is. What the extension says is then of no use.</summary>
+    public string? Problem => Fault?.Message;
+
+    /// <summary>What is wrong, as an error; null if nothing is.</summary>
+    private protected Qcow2Exception? Fault { get; init; }
+
+    /// <summary>The length that the header states for the data.</summary>
+    private protected virtual uint StatedLength => (uint)_data.Length;
+
     /// <summary>Bytes the extension takes in the header: type, length, data and padding.</summary>
     public int TotalLength => PrefixLength + _data.Length + _padding.Length;
 
@@ -34,13 +43,12 @@ public abstract class HeaderExtension
     public void Write(Span<byte> destination)
     {
         BinaryPrimitives.WriteUInt32BigEndian(destination, (uint)Type);
-        BinaryPrimitives.WriteUInt32BigEndian(destination.Slice(4), (uint)_data.Length);
+        BinaryPrimitives.WriteUInt32BigEndian(destination.Slice(4), StatedLength);
         _data.CopyTo(destination.Slice(PrefixLength));
         _padding.CopyTo(destination.Slice(PrefixLength + _data.Length));
     }
 
     /// <summary>Gives the bytes of an extension their meaning.</summary>
-    /// <exception cref="Qcow2Exception">A known extension has a shape that the specification does not allow.</exception>
     internal static HeaderExtension Create(HeaderExtensionType type, byte[] data, byte[] padding) => type switch
     {
         HeaderExtensionType.BackingFormat => new BackingFormatExtension(data, padding),
@@ -50,6 +58,16 @@ public abstract class HeaderExtension
         HeaderExtensionType.DataFileName => new DataFileNameExtension(data, padding),
         _ => new UnknownHeaderExtension(type, data, padding),
     };
+
+    /// <summary>Fails if what the extension says is of no use.</summary>
+    /// <exception cref="Qcow2Exception">It is not.</exception>
+    internal void EnsureSound()
+    {
+        if (Fault is not null)
+        {
+            throw new Qcow2Exception(Fault.Code, Fault.Message); // Anew each time: an exception keeps where it was thrown.
+        }
+    }
 
     internal static int PaddingFor(int dataLength) => -dataLength & 7;
 }

@@ -22,8 +22,11 @@ public sealed record Qcow2Header
     /// <summary>Where the backing file's name lies, in bytes from the start of the file; 0 for none.</summary>
     public int BackingFileOffset { get; init; }
 
-    /// <summary>The backing file's name as stored, or null for none. It is a text: nothing says that it is a safe path.</summary>
-    public string? BackingFile => BackingFileOffset == 0 ? null : FormatText.Decode(BackingFileBytes.Span);
+    /// <summary>
+    /// The backing file's name as stored, or null for none, which a name of no bytes is, too. It is a text: nothing says that it
+    /// is a safe path.
+    /// </summary>
+    public string? BackingFile => BackingFileBytes.IsEmpty ? null : FormatText.Decode(BackingFileBytes.Span);
 
     /// <summary>The cluster size as a power of two; 9 to 21.</summary>
     public int ClusterBits { get; init; } = 16;
@@ -46,10 +49,13 @@ public sealed record Qcow2Header
     /// <summary>Clusters that the refcount table takes.</summary>
     public int RefcountTableClusters { get; init; }
 
-    /// <summary>Number of internal snapshots (<c>nb_snapshots</c>).</summary>
-    public int SnapshotCount { get; init; }
+    /// <summary>
+    /// Number of internal snapshots (<c>nb_snapshots</c>) as stored, which may be past the limit: only who needs the snapshots
+    /// cares.
+    /// </summary>
+    public long SnapshotCount { get; init; }
 
-    /// <summary>Host offset of the snapshot table, in bytes.</summary>
+    /// <summary>Host offset of the snapshot table as stored, in bytes; it need not be one where a table can lie.</summary>
     public long SnapshotsOffset { get; init; }
 
     /// <summary>Features needed to understand the image, unknown bits included.</summary>
@@ -101,13 +107,13 @@ public sealed record Qcow2Header
     /// <summary>Whether an autoclear feature bit is set.</summary>
     public bool Has(AutoclearFeatures feature) => (AutoclearFeatures & feature) != 0;
 
-    /// <summary>The first extension of a kind, or null.</summary>
+    /// <summary>The extension of a kind, or null; the last of them where there are several, as QEMU has it.</summary>
     public T? Extension<T>()
         where T : HeaderExtension
     {
-        foreach (HeaderExtension extension in Extensions)
+        for (int i = Extensions.Count - 1; i >= 0; i--)
         {
-            if (extension is T found)
+            if (Extensions[i] is T found)
             {
                 return found;
             }
@@ -136,6 +142,40 @@ public sealed record Qcow2Header
         byte[] bytes = new byte[Math.Min(ClusterSize, Math.Max(end, BackingFileOffset + BackingFileBytes.Length))];
         Write(bytes);
         return bytes;
+    }
+
+    /// <summary>What is wrong with the extensions; the active disk of an image that is not encrypted can be read all the same.</summary>
+    internal IEnumerable<string> ExtensionProblems
+    {
+        get
+        {
+            foreach (HeaderExtension extension in Extensions.Where(extension => extension.Problem is not null))
+            {
+                yield return extension.Problem!;
+            }
+
+            bool hasPointer = Extension<EncryptionHeaderExtension>() is not null;
+            if (hasPointer && EncryptionMethod != EncryptionMethod.Luks)
+            {
+                yield return $"There is an encryption header extension, but crypt_method is {(uint)EncryptionMethod}; only LUKS (2) has one.";
+            }
+
+            if (!hasPointer && EncryptionMethod == EncryptionMethod.Luks)
+            {
+                yield return EncryptionHeaderExtension.Missing;
+            }
+        }
+    }
+
+    /// <summary>Refuses what depends on every extension, where it cannot be told what they are.</summary>
+    /// <exception cref="Qcow2Exception">An extension runs past the extension area.</exception>
+    internal void EnsureExtensionsKnown()
+    {
+        if (Extension<OversizedHeaderExtension>() is { } oversized)
+        {
+            throw Qcow2Errors.Corrupt(
+                $"{oversized.Problem} So nobody knows what lies behind it. The image can be read, but is not written or rewritten: convert it to a new one.");
+        }
     }
 
     /// <summary>Refuses an image that uses a feature this engine does not know, and names it.</summary>

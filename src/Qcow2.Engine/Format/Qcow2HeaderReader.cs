@@ -155,20 +155,14 @@ internal static class Qcow2HeaderReader
             throw Qcow2Errors.Corrupt("refcount_table_clusters is 0: the image has no refcount table.");
         }
 
-        uint snapshots = U32(cluster, HeaderField.SnapshotCount);
-        if (snapshots > Qcow2Limits.MaxSnapshots)
-        {
-            throw Qcow2Errors.Limit("nb_snapshots", snapshots, Qcow2Limits.MaxSnapshots);
-        }
-
         return header with
         {
             L1Size = (int)l1Size,
             L1TableOffset = TableOffset(header, cluster, HeaderField.L1TableOffset, "l1_table_offset"),
             RefcountTableOffset = TableOffset(header, cluster, HeaderField.RefcountTableOffset, "refcount_table_offset"),
             RefcountTableClusters = (int)refcountClusters,
-            SnapshotCount = (int)snapshots,
-            SnapshotsOffset = TableOffset(header, cluster, HeaderField.SnapshotsOffset, "snapshots_offset"),
+            SnapshotCount = U32(cluster, HeaderField.SnapshotCount),
+            SnapshotsOffset = (long)U64(cluster, HeaderField.SnapshotsOffset),
         };
     }
 
@@ -184,6 +178,11 @@ internal static class Qcow2HeaderReader
         if (length > Qcow2Limits.MaxBackingFileNameBytes)
         {
             throw Qcow2Errors.Limit("backing_file_size", length, Qcow2Limits.MaxBackingFileNameBytes, "bytes");
+        }
+
+        if (length == 0 && offset <= (ulong)header.ClusterSize)
+        {
+            return header with { BackingFileOffset = (int)offset };
         }
 
         if (offset < (ulong)header.HeaderLength || offset > (ulong)header.ClusterSize - length)
@@ -216,8 +215,9 @@ internal static class Qcow2HeaderReader
             int room = end - position - HeaderExtension.PrefixLength;
             if (length > (uint)room)
             {
-                throw Qcow2Errors.Corrupt(
-                    $"The header extension 0x{(uint)type:x8} at 0x{position:x} claims {length} bytes; only {room} are left in the extension area.");
+                extensions.Add(new OversizedHeaderExtension(
+                    type, length, position, cluster.Slice(position + HeaderExtension.PrefixLength, room).ToArray()));
+                break;
             }
 
             // The last extension of a full area may lack its padding.
@@ -233,14 +233,6 @@ internal static class Qcow2HeaderReader
 
     private static void CheckConsistency(Qcow2Header header)
     {
-        foreach (HeaderExtensionType type in SingleExtensions)
-        {
-            if (header.Extensions.Count(extension => extension.Type == type) > 1)
-            {
-                throw Qcow2Errors.Corrupt($"The header extension '{type}' appears more than once.");
-            }
-        }
-
         if (header.Has(AutoclearFeatures.RawExternalData))
         {
             if (!header.Has(IncompatibleFeatures.ExternalDataFile))
@@ -253,38 +245,7 @@ internal static class Qcow2HeaderReader
                 throw Qcow2Errors.Corrupt("The image has a backing file and a raw external data file, which exclude each other.");
             }
         }
-
-        // Without its autoclear bit the extension is stale, and what it says does not matter.
-        if (header.Has(AutoclearFeatures.Bitmaps))
-        {
-            header.Extension<BitmapsExtension>()?.Validate(header.Geometry);
-        }
-
-        EncryptionHeaderExtension? encryption = header.Extension<EncryptionHeaderExtension>();
-        if (header.EncryptionMethod == EncryptionMethod.Luks && encryption is null)
-        {
-            throw Qcow2Errors.Corrupt("crypt_method is 2 (LUKS), but there is no header extension that says where the LUKS header lies.");
-        }
-
-        if (header.EncryptionMethod != EncryptionMethod.Luks && encryption is not null)
-        {
-            throw Qcow2Errors.Corrupt(
-                $"There is an encryption header extension, but crypt_method is {(uint)header.EncryptionMethod}; only LUKS (2) has one.");
-        }
-
-        if (encryption is not null && !header.Geometry.IsClusterAligned(encryption.Offset))
-        {
-            throw Qcow2Errors.Misaligned("The encryption header's offset", (ulong)encryption.Offset, header.ClusterSize);
-        }
     }
-
-    private static readonly HeaderExtensionType[] SingleExtensions =
-    [
-        HeaderExtensionType.BackingFormat,
-        HeaderExtensionType.Bitmaps,
-        HeaderExtensionType.EncryptionHeader,
-        HeaderExtensionType.DataFileName,
-    ];
 
     private static long TableOffset(Qcow2Header header, ReadOnlySpan<byte> cluster, int field, string name)
     {

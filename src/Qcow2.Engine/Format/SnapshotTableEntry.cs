@@ -18,10 +18,16 @@ public sealed record SnapshotTableEntry
     private const int InstructionCountOffset = 16;
     private const int WrittenExtraDataLength = 24;
 
-    /// <summary>Host offset of the snapshot's L1 table, in bytes.</summary>
+    /// <summary>
+    /// What is wrong with the snapshot; null if nothing is. It can then be removed, but neither read nor applied. Known of the
+    /// snapshots of an image, and of what <see cref="Parse"/> can see.
+    /// </summary>
+    public string? Problem { get; init; }
+
+    /// <summary>Host offset of the snapshot's L1 table, in bytes; as stored, whatever that is, where there is a <see cref="Problem"/>.</summary>
     public long L1TableOffset { get; init; }
 
-    /// <summary>Number of entries in the snapshot's L1 table.</summary>
+    /// <summary>Number of entries in the snapshot's L1 table; as stored, whatever that is, where there is a <see cref="Problem"/>.</summary>
     public int L1Size { get; init; }
 
     /// <summary>When the snapshot was taken: seconds since 1970-01-01 UTC.</summary>
@@ -53,6 +59,24 @@ public sealed record SnapshotTableEntry
     public ulong? DiskSize => ExtraData.Length >= InstructionCountOffset
         ? BinaryPrimitives.ReadUInt64BigEndian(ExtraData.Span.Slice(DiskSizeOffset))
         : null;
+
+    /// <summary>What is said of the L1 table can be said of one: the place and the size, not the content.</summary>
+    internal bool HasL1Place(ClusterGeometry geometry)
+        => L1Size is >= 0 and <= (int)(Qcow2Limits.MaxL1TableBytes / L1Entry.Length)
+            && L1TableOffset is >= 0 and < Qcow2Limits.HostOffsetEnd && geometry.IsClusterAligned(L1TableOffset);
+
+    /// <summary>Fails if the snapshot is damaged.</summary>
+    /// <exception cref="Qcow2Exception">It is.</exception>
+    internal void EnsureSound()
+    {
+        if (Problem is not null)
+        {
+            throw new Qcow2Exception(
+                Qcow2ErrorCode.SnapshotDamaged,
+                $"The snapshot '{FormatText.Printable(Name)}' (id {FormatText.Printable(Id)}) is damaged, and cannot be used: {Problem} "
+                + "The disk itself and other snapshots are not affected. Repair-Qcow2Image -Mode All mends what can be mended, Remove-Qcow2Snapshot removes the snapshot.");
+        }
+    }
 
     /// <summary>What an error calls the snapshot's L1 table.</summary>
     internal string L1TableName => $"The L1 table of snapshot '{FormatText.Printable(Id)}'";
@@ -104,13 +128,13 @@ public sealed record SnapshotTableEntry
     /// Reads how long the entry at the start of a span is, padding included, so that a caller can fetch it whole.
     /// </summary>
     /// <param name="fixedPart">The first 40 bytes of the entry.</param>
-    /// <exception cref="Qcow2Exception">The extra data is longer than the limit.</exception>
+    /// <exception cref="Qcow2Exception">The extra data is longer than a whole table may be.</exception>
     public static int ReadTotalLength(ReadOnlySpan<byte> fixedPart)
     {
         int idLength = BinaryPrimitives.ReadUInt16BigEndian(fixedPart.Slice(12));
         int nameLength = BinaryPrimitives.ReadUInt16BigEndian(fixedPart.Slice(14));
         uint extraLength = BinaryPrimitives.ReadUInt32BigEndian(fixedPart.Slice(36));
-        if (extraLength > Qcow2Limits.MaxSnapshotExtraDataBytes)
+        if (extraLength > Qcow2Limits.MaxSnapshotTableBytes)
         {
             throw Qcow2Errors.Limit("A snapshot's extra data size", extraLength, Qcow2Limits.MaxSnapshotExtraDataBytes, "bytes");
         }
@@ -121,7 +145,8 @@ public sealed record SnapshotTableEntry
     /// <summary>Reads the entry at the start of a span.</summary>
     /// <param name="table">The table, from this entry on. The padding of the last entry may be missing.</param>
     /// <param name="geometry">The image's cluster sizes.</param>
-    /// <exception cref="Qcow2Exception">A field breaks the specification or a limit, or the entry runs past the span.</exception>
+    /// <returns>The entry; what is wrong with its fields is its <see cref="Problem"/>.</returns>
+    /// <exception cref="Qcow2Exception">The entry runs past the span.</exception>
     public static SnapshotTableEntry Parse(ReadOnlySpan<byte> table, ClusterGeometry geometry)
     {
         if (table.Length < FixedLength)
@@ -145,22 +170,10 @@ public sealed record SnapshotTableEntry
         byte[] name = strings.Slice(idLength, nameLength).ToArray();
 
         ulong l1Offset = BinaryPrimitives.ReadUInt64BigEndian(table);
-        ulong l1Size = BinaryPrimitives.ReadUInt32BigEndian(table.Slice(8));
-        ulong maxL1Size = (ulong)Qcow2Limits.MaxL1TableBytes / L1Entry.Length;
-        string shown = FormatText.Printable(FormatText.Decode(id));
-
-        if (l1Size > maxL1Size)
-        {
-            throw Qcow2Errors.Limit($"l1_size of snapshot '{shown}'", l1Size, maxL1Size, "entries");
-        }
-
-        if (l1Offset >= (ulong)Qcow2Limits.HostOffsetEnd || !geometry.IsClusterAligned((long)l1Offset))
-        {
-            throw Qcow2Errors.Misaligned($"l1_table_offset of snapshot '{shown}'", l1Offset, geometry.ClusterSize);
-        }
-
+        uint l1Size = BinaryPrimitives.ReadUInt32BigEndian(table.Slice(8));
         return new SnapshotTableEntry
         {
+            Problem = FindProblem(l1Offset, l1Size, extraLength, geometry),
             L1TableOffset = (long)l1Offset,
             L1Size = (int)l1Size,
             DateSeconds = BinaryPrimitives.ReadUInt32BigEndian(table.Slice(16)),
@@ -171,6 +184,24 @@ public sealed record SnapshotTableEntry
             IdBytes = id,
             NameBytes = name,
         };
+    }
+
+    private static string? FindProblem(ulong l1Offset, uint l1Size, int extraLength, ClusterGeometry geometry)
+    {
+        const ulong MaxL1Size = (ulong)Qcow2Limits.MaxL1TableBytes / L1Entry.Length;
+        if (l1Size > MaxL1Size)
+        {
+            return Qcow2Errors.Limit("l1_size", l1Size, MaxL1Size, "entries").Message;
+        }
+
+        if (l1Offset >= (ulong)Qcow2Limits.HostOffsetEnd || !geometry.IsClusterAligned((long)l1Offset))
+        {
+            return Qcow2Errors.Misaligned("l1_table_offset", l1Offset, geometry.ClusterSize).Message;
+        }
+
+        return extraLength > Qcow2Limits.MaxSnapshotExtraDataBytes
+            ? Qcow2Errors.Limit("The size of the extra data", (ulong)extraLength, Qcow2Limits.MaxSnapshotExtraDataBytes, "bytes").Message
+            : null;
     }
 
     /// <summary>Writes the entry with its padding.</summary>

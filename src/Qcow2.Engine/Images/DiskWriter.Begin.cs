@@ -11,8 +11,18 @@ internal sealed partial class DiskWriter
     /// Clears autoclear features that nobody here keeps true, and marks enabled bitmaps as in use: what they record from now on
     /// is in memory only. All of it is on the disk before anything else changes. A second call does nothing.
     /// </summary>
-    private void Begin()
+    /// <param name="isRemoval">Whether a snapshot is about to be removed, which is the way out where one hinders all writing.</param>
+    private void Begin(bool isRemoval = false)
     {
+        if (!isRemoval && _hindrance is SnapshotTableEntry hindrance)
+        {
+            throw new Qcow2Exception(
+                Qcow2ErrorCode.SnapshotDamaged,
+                $"The snapshot '{FormatText.Printable(hindrance.Name)}' (id {FormatText.Printable(hindrance.Id)}) is damaged: its L1 table is said to lie at "
+                + $"0x{hindrance.L1TableOffset:x}, past the end of the file, and what is written there would be taken for it. So nothing is written to the image "
+                + "before the snapshot is removed (Remove-Qcow2Snapshot).").At(_disk.Path);
+        }
+
         if (_hasBegun)
         {
             return;

@@ -7,6 +7,11 @@ namespace Qcow2.Engine;
 /// <content>Creating, applying, deleting and renaming internal snapshots.</content>
 internal sealed partial class DiskWriter
 {
+    private const string SnapshotL1Name = "a snapshot's L1 table";
+
+    private readonly List<SnapshotTableEntry> _pastEnd;
+    private volatile SnapshotTableEntry? _hindrance;
+
     /// <summary>The internal snapshots, in the order of their table.</summary>
     internal IReadOnlyList<SnapshotTableEntry> Snapshots { get; private set; }
 
@@ -60,18 +65,75 @@ internal sealed partial class DiskWriter
     /// <param name="entry">The snapshot.</param>
     /// <param name="retire">Called when it is gone, before anything that it referred to is used again.</param>
     /// <param name="cancellationToken">Ends it; the image stays as it was.</param>
-    internal void DeleteSnapshot(SnapshotTableEntry entry, Action retire, CancellationToken cancellationToken) => ChangeTables(
+    /// <returns>Why nothing was freed; null if it was.</returns>
+    internal string? DeleteSnapshot(SnapshotTableEntry entry, Action retire, CancellationToken cancellationToken)
+    {
+        string? reason = WhyNotToFree(entry);
+        if (reason is null)
+        {
+            try
+            {
+                Delete(entry, free: true, retire, cancellationToken);
+                return null;
+            }
+            catch (Qcow2Exception e) when (e is not MetadataOverlapException && e.Code == Qcow2ErrorCode.ImageCorrupt)
+            {
+                reason = e.Message; // Nothing has changed. What its tables lead to is for a check to find out.
+            }
+        }
+
+        Delete(entry, free: false, retire, cancellationToken);
+        return reason;
+    }
+
+    private void Delete(SnapshotTableEntry entry, bool free, Action retire, CancellationToken cancellationToken) => ChangeTables(
         () => new TableChange
         {
             ActiveL1 = _l1.CopyEntries(),
             DiskSize = _disk.Length,
-            Removed = [LoadL1(entry)],
-            Snapshots = _ => [.. Snapshots.Where(snapshot => snapshot.Id != entry.Id)],
-            Released = entry.L1Size == 0 ? [] : [(entry.L1TableOffset, (long)entry.L1Size * L1Entry.Length)],
+            Removed = free ? [LoadL1(entry)] : [],
+            Snapshots = _ => [.. Snapshots.Where(snapshot => !ReferenceEquals(snapshot, entry))],
+            Released = !free || entry.L1Size == 0 ? [] : [(entry.L1TableOffset, (long)entry.L1Size * L1Entry.Length)],
         },
         punchHoles: true,
         cancellationToken,
         retire);
+
+    /// <summary>
+    /// Why the references of a snapshot must not be taken back: its L1 table is not where one can be, or is somebody else's, whose
+    /// references they would be.
+    /// </summary>
+    private string? WhyNotToFree(SnapshotTableEntry entry)
+    {
+        long length = (long)entry.L1Size * L1Entry.Length;
+        if (!entry.HasL1Place(_geometry) || entry.L1TableOffset > _resources.Image.Length - length)
+        {
+            return entry.Problem ?? $"{entry.L1TableName} is not in the file.";
+        }
+
+        if (length == 0)
+        {
+            return null;
+        }
+
+        if (_guard.Find(entry.L1TableOffset, length, SnapshotL1Name) is (long at, string taken))
+        {
+            return $"At 0x{at:x}, where its L1 table should lie, {taken} lies.";
+        }
+
+        long end = entry.L1TableOffset + length;
+        int owners = Snapshots.Count(other => other.HasL1Place(_geometry)
+            && other.L1TableOffset < end && entry.L1TableOffset < other.L1TableOffset + ((long)other.L1Size * L1Entry.Length));
+        for (long cluster = entry.L1TableOffset >> ClusterBits; cluster <= (end - 1) >> ClusterBits; cluster++)
+        {
+            if (_refcounts.Get(cluster) < (ulong)owners)
+            {
+                return $"The refcount of its L1 table at 0x{cluster << ClusterBits:x} is less than the number of snapshots that use it.";
+            }
+        }
+
+        return null;
+    }
 
     /// <summary>Exchanges the snapshot table for one with the same snapshots otherwise described.</summary>
     internal void DescribeSnapshots(IReadOnlyList<SnapshotTableEntry> snapshots)
@@ -109,7 +171,7 @@ internal sealed partial class DiskWriter
 
     private void ChangeTables(Func<TableChange> prepare, bool punchHoles, CancellationToken cancellationToken, Action? retire = null)
     {
-        Begin();
+        Begin(isRemoval: retire is not null);
         lock (_gate)
         {
             WaitForWrites();
@@ -207,8 +269,19 @@ internal sealed partial class DiskWriter
     private void AdoptSnapshots(IReadOnlyList<SnapshotTableEntry> snapshots)
     {
         Snapshots = snapshots;
-        _guard.AddRanges(snapshots.Select(snapshot => (snapshot.L1TableOffset, (long)snapshot.L1Size * L1Entry.Length)), "a snapshot's L1 table");
+        _hindrance = snapshots.FirstOrDefault(_pastEnd.Contains);
+        _guard.AddRanges(
+            snapshots.Where(snapshot => snapshot.HasL1Place(_geometry) && !_pastEnd.Contains(snapshot)).Select(snapshot => (snapshot.L1TableOffset, (long)snapshot.L1Size * L1Entry.Length)),
+            SnapshotL1Name);
         _guard.SetRange(Header.SnapshotsOffset, snapshots.Sum(snapshot => (long)snapshot.TotalLength), "the snapshot table");
+    }
+
+    /// <summary>Snapshots whose L1 table is said to lie where the file, as it was opened, has nothing.</summary>
+    private List<SnapshotTableEntry> FindPastEnd(IReadOnlyList<SnapshotTableEntry> snapshots)
+    {
+        long end = (_resources.Image.Length + ClusterSize - 1) & ~(ClusterSize - 1L);
+        return [.. snapshots.Where(snapshot => snapshot.L1Size > 0 && snapshot.HasL1Place(_geometry)
+            && snapshot.L1TableOffset + ((long)snapshot.L1Size * L1Entry.Length) > end)];
     }
 
     private ulong[] LoadL1(SnapshotTableEntry entry)

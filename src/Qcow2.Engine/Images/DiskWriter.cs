@@ -45,6 +45,7 @@ internal sealed partial class DiskWriter
         _committer = committer;
         _geometry = resources.Header.Geometry;
         committer.Freed = OnFreed;
+        _pastEnd = FindPastEnd(snapshots);
         Snapshots = snapshots;
         ProtectTables();
         AdoptSnapshots(snapshots);

@@ -53,7 +53,8 @@ internal static class ImageCreator
             SnapshotsOffset = 0,
             IncompatibleFeatures = model.IncompatibleFeatures & ~IncompatibleFeatures.Dirty,
             AutoclearFeatures = 0,
-            Extensions = [.. model.Extensions.Where(extension => extension is not BitmapsExtension)],
+            Extensions = [.. model.Extensions.Where(extension => extension is not BitmapsExtension
+                && (extension is not EncryptionHeaderExtension || encryptionHeader.Length > 0))],
         };
         return WriteMetadata(storage, header, encryptionHeader, countedClusters: 0);
     }

@@ -86,6 +86,7 @@ internal sealed class ImageResources : IDisposable
     {
         if (Header.EncryptionMethod != EncryptionMethod.None && Cipher is null)
         {
+            ImageEncryption.EnsureCanBeUnlocked(Header, Image);
             throw new Qcow2Exception(Qcow2ErrorCode.PassphraseRequired, "The image is encrypted, and its passphrase was not given.").At(Image.Path);
         }
     }

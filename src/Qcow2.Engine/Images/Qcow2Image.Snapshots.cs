@@ -14,37 +14,38 @@ public sealed partial class Qcow2Image
     private readonly List<(string Id, WeakReference<MappedDisk> Disk)> _openSnapshots = [];
 
     /// <summary>The internal snapshots, oldest first.</summary>
-    public IReadOnlyList<SnapshotTableEntry> Snapshots => _writer?.Snapshots ?? _snapshots;
+    public IReadOnlyList<SnapshotTableEntry> Snapshots => _writer?.Snapshots ?? _snapshots.Entries;
 
     /// <summary>Finds a snapshot by its id or, where no id matches, by its name, as QEMU does.</summary>
     /// <param name="idOrName">The id or name; case matters.</param>
     /// <exception cref="Qcow2Exception">There is none, or several have the name.</exception>
     public SnapshotTableEntry FindSnapshot(string idOrName)
     {
-        SnapshotTableEntry? byId = Snapshots.FirstOrDefault(snapshot => string.Equals(snapshot.Id, idOrName, StringComparison.Ordinal));
-        if (byId is not null)
+        List<SnapshotTableEntry> byId = [.. Snapshots.Where(snapshot => string.Equals(snapshot.Id, idOrName, StringComparison.Ordinal))];
+        List<SnapshotTableEntry> found = byId.Count > 0
+            ? byId
+            : [.. Snapshots.Where(snapshot => string.Equals(snapshot.Name, idOrName, StringComparison.Ordinal))];
+        return found.Count switch
         {
-            return byId;
-        }
-
-        List<SnapshotTableEntry> byName = [.. Snapshots.Where(snapshot => string.Equals(snapshot.Name, idOrName, StringComparison.Ordinal))];
-        return byName.Count switch
-        {
-            1 => byName[0],
+            1 => found[0],
             0 => throw NotFound($"There is no snapshot with the id or name '{FormatText.Printable(idOrName)}'; {KnownSnapshots()}"),
+            _ when byId.Count > 1 => throw NotFound(
+                $"{found.Count} snapshots have the id '{FormatText.Printable(idOrName)}', though ids should be unique; say which by its name: "
+                + $"{string.Join(", ", found.Select(snapshot => $"'{FormatText.Printable(snapshot.Name)}'"))}."),
             _ => throw NotFound(
-                $"{byName.Count} snapshots are called '{FormatText.Printable(idOrName)}'; say which by its id: "
-                + $"{string.Join(", ", byName.Select(snapshot => snapshot.Id))}."),
+                $"{found.Count} snapshots are called '{FormatText.Printable(idOrName)}'; say which by its id: "
+                + $"{string.Join(", ", found.Select(snapshot => FormatText.Printable(snapshot.Id)))}."),
         };
     }
 
     /// <summary>Opens an internal snapshot as a disk. It borrows this image, which must stay open as long as it is read.</summary>
     /// <param name="snapshot">One of <see cref="Snapshots"/>.</param>
-    /// <exception cref="Qcow2Exception">The snapshot's L1 table is damaged.</exception>
+    /// <exception cref="Qcow2Exception">The snapshot is damaged (<see cref="Qcow2ErrorCode.SnapshotDamaged"/>).</exception>
     public VirtualDisk OpenSnapshot(SnapshotTableEntry snapshot)
     {
         try
         {
+            snapshot.EnsureSound();
             long size = snapshot.DiskSizeIn(Header);
             L1Table l1 = L1Table.Load(_resources.Image, snapshot.L1TableOffset, snapshot.L1Size, snapshot.L1TableName);
             var disk = new MappedDisk(_resources, l1, size);
@@ -122,6 +123,7 @@ public sealed partial class Qcow2Image
         OneAtATime(() =>
         {
             SnapshotTableEntry current = Current(snapshot);
+            current.EnsureSound();
             writer.ApplySnapshot(current, current.DiskSizeIn(Header), cancellationToken);
             return true;
         });
@@ -131,19 +133,20 @@ public sealed partial class Qcow2Image
     /// Deletes a snapshot and gives back the space that only it took. Disks that <see cref="OpenSnapshot"/> gave of it can no
     /// longer be read. A crash leaves the image with the snapshot or without it.
     /// </summary>
+    /// <remarks>
+    /// A damaged snapshot is deleted, too. Where its tables cannot be followed, or are not its alone, nothing is given back: what
+    /// it took is then leaked, and a repair that counts everything frees what nothing else refers to.
+    /// </remarks>
     /// <param name="snapshot">One of <see cref="Snapshots"/>.</param>
     /// <param name="cancellationToken">Ends it; the image stays as it was.</param>
+    /// <returns>Why its space was not given back; null if it was.</returns>
     /// <exception cref="NotSupportedException">The image is open for reading only, or has an external data file.</exception>
     /// <exception cref="Qcow2Exception">The image has no such snapshot any more, or its tables are damaged. Nothing has changed.</exception>
     /// <exception cref="IOException">The host could not write. Nothing has changed.</exception>
-    public void DeleteSnapshot(SnapshotTableEntry snapshot, CancellationToken cancellationToken = default)
+    public string? DeleteSnapshot(SnapshotTableEntry snapshot, CancellationToken cancellationToken = default)
     {
         DiskWriter writer = RequireSnapshotWriter();
-        OneAtATime(() =>
-        {
-            writer.DeleteSnapshot(Current(snapshot), () => Retire(snapshot.Id), cancellationToken);
-            return true;
-        });
+        return OneAtATime(() => writer.DeleteSnapshot(Current(snapshot), () => Retire(snapshot.Id), cancellationToken));
     }
 
     /// <summary>Gives a snapshot another name. Its id and all else stay.</summary>
@@ -225,7 +228,8 @@ public sealed partial class Qcow2Image
 
     /// <summary>The entry of a snapshot as the table has it now: it may have been renamed since the caller got it.</summary>
     private SnapshotTableEntry Current(SnapshotTableEntry snapshot)
-        => Snapshots.FirstOrDefault(known => known.Id == snapshot.Id)
+        => Snapshots.FirstOrDefault(known => ReferenceEquals(known, snapshot))
+            ?? Snapshots.FirstOrDefault(known => known.Id == snapshot.Id && known.L1TableOffset == snapshot.L1TableOffset)
             ?? throw NotFound($"The image no longer has the snapshot '{FormatText.Printable(snapshot.Name)}' (id {FormatText.Printable(snapshot.Id)}).");
 
     private void Retire(string id)
@@ -273,5 +277,8 @@ public sealed partial class Qcow2Image
         return $"the image has {string.Join(", ", names)}{(Snapshots.Count > Shown ? " and more." : ".")}";
     }
 
-    private Qcow2Exception NotFound(string message) => new Qcow2Exception(Qcow2ErrorCode.SnapshotNotFound, message).At(Path);
+    /// <summary>In a table that cannot be read to its end, what was asked for may be all the same.</summary>
+    private Qcow2Exception NotFound(string message) => new Qcow2Exception(
+        _snapshots.Problem is null ? Qcow2ErrorCode.SnapshotNotFound : Qcow2ErrorCode.SnapshotDamaged,
+        _snapshots.Problem is null ? message : $"{message} {_snapshots.Problem}").At(Path);
 }

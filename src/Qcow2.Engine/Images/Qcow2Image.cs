@@ -19,10 +19,10 @@ public sealed partial class Qcow2Image : VirtualDisk
     private readonly ImageResources _resources;
     private readonly MappedDisk _active;
     private readonly DiskWriter? _writer;
-    private readonly IReadOnlyList<SnapshotTableEntry> _snapshots;
+    private readonly SnapshotTable _snapshots;
     private bool _isDisposed;
 
-    private Qcow2Image(ImageResources resources, IReadOnlyList<SnapshotTableEntry> snapshots, bool mayBeCut = false)
+    private Qcow2Image(ImageResources resources, SnapshotTable snapshots, bool mayBeCut = false)
     {
         _resources = resources;
         _snapshots = snapshots;
@@ -49,6 +49,12 @@ public sealed partial class Qcow2Image : VirtualDisk
 
     /// <summary>The image's header.</summary>
     public Qcow2Header Header => _writer?.Header ?? _resources.Header;
+
+    /// <summary>
+    /// What was damaged in the image when it was opened without the active disk being affected: the snapshot table, a snapshot, a header
+    /// extension. A sentence each; empty where nothing was found. Bitmaps are not looked at.
+    /// </summary>
+    public IReadOnlyList<string> Problems => [.. _resources.Header.ExtensionProblems, .. _snapshots.Problems];
 
     /// <summary>
     /// The persistent bitmaps as they are now; none where the header says that they are stale. One that records what is
@@ -202,7 +208,7 @@ public sealed partial class Qcow2Image : VirtualDisk
     {
         Qcow2Header header = HeaderCluster.Load(image);
         return new Qcow2Image(
-            new ImageResources(header, image, data ?? image, backing, cipher, l2CacheSize, isWritable: true) { OwnsFiles = false }, []);
+            new ImageResources(header, image, data ?? image, backing, cipher, l2CacheSize, isWritable: true) { OwnsFiles = false }, SnapshotTable.Empty);
     }
 
     /// <summary>Writes in two calls, for a conversion that decides the order of allocation. The image must be open for writing.</summary>
@@ -228,7 +234,12 @@ public sealed partial class Qcow2Image : VirtualDisk
                 header = DirtyImage.MakeWritable(storage, header, chain.CancellationToken);
             }
 
-            IReadOnlyList<SnapshotTableEntry> snapshots = SnapshotTable.Load(storage, header);
+            SnapshotTable snapshots = SnapshotTable.Load(storage, header);
+            if (isWritable)
+            {
+                EnsureNothingIsHidden(header, snapshots);
+            }
+
             cipher = ImageEncryption.Unlock(storage, header, chain.Options.Passphrase, chain.CancellationToken);
             data = header.Has(IncompatibleFeatures.ExternalDataFile)
                 ? BackingFile.OpenDataFile(header, storage, chain.Options, isWritable)
@@ -413,7 +424,7 @@ public sealed partial class Qcow2Image : VirtualDisk
     {
         var refcounts = RefcountStore.Load(_resources.Image, Header, 4L << 20);
         var guard = new MetadataGuard(Header.ClusterBits);
-        if (Header.Extension<EncryptionHeaderExtension>() is { } encryption)
+        if (ImageEncryption.FindLuksHeader(Header) is { } encryption)
         {
             guard.SetRange(encryption.Offset, encryption.HeaderLength, "the encryption header");
         }
@@ -423,6 +434,17 @@ public sealed partial class Qcow2Image : VirtualDisk
         {
             Exclusively = _resources.Exclusively,
         };
-        return new DiskWriter(_resources, _active, l1, _snapshots, refcounts, guard, committer);
+        return new DiskWriter(_resources, _active, l1, _snapshots.Entries, refcounts, guard, committer);
+    }
+
+    /// <summary>
+    /// Refuses an image to a writer that could not know all that it must keep. A damaged snapshot is no reason: refcounts keep
+    /// its clusters, wherever it lies.
+    /// </summary>
+    private static void EnsureNothingIsHidden(Qcow2Header header, SnapshotTable snapshots)
+    {
+        header.EnsureExtensionsKnown();
+        ImageEncryption.FindLuksHeader(header);
+        snapshots.EnsureComplete();
     }
 }

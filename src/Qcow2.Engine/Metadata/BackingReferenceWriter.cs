@@ -49,6 +49,7 @@ internal static class BackingReferenceWriter
     private static (HeaderClusterState Start, List<HeaderClusterState> States) Prepare(BlockStorage image, BackingReference? reference)
     {
         Qcow2Header header = HeaderCluster.Load(image);
+        header.EnsureExtensionsKnown();
         byte[] name = reference is null ? [] : FormatText.Encode(reference.Name);
         if (name.Length > Qcow2Limits.MaxBackingFileNameBytes)
         {

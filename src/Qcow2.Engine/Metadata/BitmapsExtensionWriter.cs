@@ -79,20 +79,18 @@ internal sealed class BitmapsExtensionWriter(BlockStorage image, MetadataCommitt
 
     private static int RoundUp(int value) => (value + 7) & ~7;
 
+    /// <summary>Where the extension lies that counts: the last of several.</summary>
     private int? Position()
     {
         int position = Header.HeaderLength;
+        int? last = null;
         foreach (HeaderExtension extension in Header.Extensions)
         {
-            if (extension is BitmapsExtension)
-            {
-                return position;
-            }
-
+            last = extension is BitmapsExtension ? position : last;
             position += extension.TotalLength;
         }
 
-        return null;
+        return last;
     }
 
     private void Replace(int position, BitmapsExtension extension)

@@ -93,7 +93,10 @@ internal sealed class MetadataGuard
     }
 
     /// <summary>The first cluster of a range that metadata takes, and what lies there; null if none is.</summary>
-    internal (long Offset, string Name)? Find(long offset, long length)
+    /// <param name="offset">Where the range starts.</param>
+    /// <param name="length">Its length in bytes.</param>
+    /// <param name="except">A kind of range that does not count.</param>
+    internal (long Offset, string Name)? Find(long offset, long length, string? except = null)
     {
         for (long cluster = offset >> _clusterBits; cluster <= (offset + length - 1) >> _clusterBits; cluster++)
         {
@@ -104,7 +107,7 @@ internal sealed class MetadataGuard
 
             foreach ((long first, long end, string range) in _ranges)
             {
-                if (cluster >= first && cluster < end)
+                if (cluster >= first && cluster < end && range != except)
                 {
                     return (cluster << _clusterBits, range);
                 }

@@ -3,68 +3,76 @@ using Qcow2.Engine.Storage;
 
 namespace Qcow2.Engine.Metadata;
 
-/// <summary>The snapshot table (spec: "Snapshots").</summary>
-internal static class SnapshotTable
+/// <summary>
+/// The snapshot table (spec: "Snapshots"), as far as it can be read. Nobody needs it to read the active disk, so damage is
+/// never thrown: what is wrong with a snapshot is said in its entry, and what is wrong with the table here.
+/// </summary>
+internal sealed class SnapshotTable
 {
-    // Entries have no common length, so the table is read a piece at a time; the longest entry fits in one.
-    private const int PieceLength = 256 * 1024;
+    /// <summary>The table of an image without snapshots.</summary>
+    internal static SnapshotTable Empty { get; } = new([], null);
 
-    /// <summary>Reads every entry.</summary>
-    /// <exception cref="Qcow2Exception">An entry breaks the specification or a limit, or runs past the end of the file.</exception>
-    internal static IReadOnlyList<SnapshotTableEntry> Load(BlockStorage storage, Qcow2Header header)
+    private SnapshotTable(IReadOnlyList<SnapshotTableEntry> entries, string? problem)
+    {
+        Entries = entries;
+        Problem = problem;
+    }
+
+    /// <summary>The snapshots, damaged ones included, in the order of the table.</summary>
+    internal IReadOnlyList<SnapshotTableEntry> Entries { get; }
+
+    /// <summary>Why there may be more snapshots than <see cref="Entries"/>; null if those are all.</summary>
+    internal string? Problem { get; }
+
+    /// <summary>All that is wrong: with the table, and with each snapshot.</summary>
+    internal IEnumerable<string> Problems
+    {
+        get
+        {
+            if (Problem is not null)
+            {
+                yield return Problem;
+            }
+
+            foreach (SnapshotTableEntry entry in Entries.Where(entry => entry.Problem is not null))
+            {
+                yield return $"Snapshot '{FormatText.Printable(entry.Name)}' (id {FormatText.Printable(entry.Id)}) is damaged: {entry.Problem}";
+            }
+        }
+    }
+
+    /// <summary>Reads the table.</summary>
+    internal static SnapshotTable Load(BlockStorage storage, Qcow2Header header)
     {
         if (header.SnapshotCount == 0)
         {
-            return [];
+            return Empty;
         }
 
-        long fileLength = storage.Length;
-        long position = header.SnapshotsOffset;
         var entries = new List<SnapshotTableEntry>();
-        var ids = new HashSet<string>(StringComparer.Ordinal);
-        byte[] piece = new byte[Math.Min(PieceLength, Math.Max(0, fileLength - position))];
-        int filled = storage.Read(position, piece);
-        int consumed = 0;
-
-        for (int i = 0; i < header.SnapshotCount; i++)
+        string? problem;
+        try
         {
-            bool hasFixedPart = filled - consumed >= SnapshotTableEntry.FixedLength;
-            int length = hasFixedPart ? SnapshotTableEntry.ReadTotalLength(piece.AsSpan(consumed)) : SnapshotTableEntry.FixedLength;
-            if (filled - consumed < length && consumed > 0)
-            {
-                position += consumed;
-                consumed = 0;
-                filled = storage.Read(position, piece);
-                hasFixedPart = filled >= SnapshotTableEntry.FixedLength;
-                length = hasFixedPart ? SnapshotTableEntry.ReadTotalLength(piece) : length;
-            }
-
-            if (!hasFixedPart)
-            {
-                throw Qcow2Errors.Corrupt(
-                    $"The snapshot table at 0x{header.SnapshotsOffset:x} runs past the end of the file at 0x{fileLength:x}: "
-                    + $"entry {i} of {header.SnapshotCount} is missing.");
-            }
-
-            SnapshotTableEntry entry = SnapshotTableEntry.Parse(piece.AsSpan(consumed, filled - consumed), header.Geometry);
-            if (!ids.Add(entry.Id))
-            {
-                throw Qcow2Errors.Corrupt($"Two snapshots have the id '{FormatText.Printable(entry.Id)}'; ids are unique.");
-            }
-
-            entries.Add(entry);
-            consumed = Math.Min(filled, consumed + length);
-            if (position + consumed - header.SnapshotsOffset > Qcow2Limits.MaxSnapshotTableBytes)
-            {
-                throw Qcow2Errors.Limit(
-                    "The snapshot table's size",
-                    (ulong)(position + consumed - header.SnapshotsOffset),
-                    (ulong)Qcow2Limits.MaxSnapshotTableBytes,
-                    "bytes");
-            }
+            problem = new SnapshotTableReader(storage, header).Read(entries);
+        }
+        catch (IOException e)
+        {
+            problem = $"The snapshot table at 0x{header.SnapshotsOffset:x} cannot be read: {e.Message}";
         }
 
-        return entries;
+        return new SnapshotTable(entries, problem);
+    }
+
+    /// <summary>Fails if there may be snapshots that are not known.</summary>
+    /// <exception cref="Qcow2Exception">There may be.</exception>
+    internal void EnsureComplete()
+    {
+        if (Problem is not null)
+        {
+            throw new Qcow2Exception(
+                Qcow2ErrorCode.SnapshotDamaged,
+                $"{Problem} The image can be read, but nothing is written to it while nobody knows what its snapshots need (Repair-Qcow2Image -Mode All).");
+        }
     }
 
     /// <summary>Lays a table out as it lies in the file.</summary>

@@ -65,6 +65,7 @@ internal static class ErrorRecords
         Qcow2ErrorCode.PassphraseRequired => ErrorCategory.AuthenticationError,
         Qcow2ErrorCode.PassphraseIncorrect => ErrorCategory.AuthenticationError,
         Qcow2ErrorCode.SnapshotNotFound => ErrorCategory.ObjectNotFound,
+        Qcow2ErrorCode.SnapshotDamaged => ErrorCategory.InvalidData,
         Qcow2ErrorCode.SnapshotExists => ErrorCategory.ResourceExists,
         Qcow2ErrorCode.BitmapNotFound => ErrorCategory.ObjectNotFound,
         Qcow2ErrorCode.BitmapExists => ErrorCategory.ResourceExists,

@@ -23,6 +23,7 @@ internal static partial class CorruptionCases
     [
         "L1 entry leads to the L1 table", "data file: compressed entry", "data file: compressed and copied entry",
         "file cut off inside the header", "file cut off after the header", "l1_table_offset is 0", "l1_size larger",
+        "extension past the cluster",
         "v3: l1_size 0", "disk too large for L1",
         "bitmaps: table is the other's",
     ];

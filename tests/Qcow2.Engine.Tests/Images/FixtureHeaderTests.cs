@@ -28,7 +28,7 @@ public class FixtureHeaderTests
     {
         using LocalFile file = LocalFile.OpenRead(Fixtures.Get(name).Path);
         Qcow2Header header = HeaderCluster.Load(file);
-        IReadOnlyList<SnapshotTableEntry> entries = SnapshotTable.Load(file, header);
+        IReadOnlyList<SnapshotTableEntry> entries = SnapshotTable.Load(file, header).Entries;
         byte[] written = new byte[entries.Sum(entry => entry.TotalLength)];
         byte[] original = new byte[written.Length];
         file.ReadZeroPadded(header.SnapshotsOffset, original);

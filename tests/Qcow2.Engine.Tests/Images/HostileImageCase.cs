@@ -6,12 +6,12 @@ public enum HostileStage
     /// <summary>Opening the image throws.</summary>
     Open,
 
-    /// <summary>The image opens, or throws already; listing its bitmaps throws at the latest.</summary>
+    /// <summary>The image opens, and its disk can be read; listing its bitmaps throws.</summary>
     Bitmaps,
 
     /// <summary>
-    /// The image opens, or throws already; listing its snapshots and opening <see cref="HostileImageCase.SnapshotId"/>
-    /// throws at the latest.
+    /// The image opens, and its disk can be read; finding and opening the snapshot <see cref="HostileImageCase.SnapshotId"/>
+    /// throws.
     /// </summary>
     Snapshot,
 

@@ -24,10 +24,10 @@ public static partial class HostileImageCases
         int end = WithBitmap().Bytes.Length;
         foreach (int length in (int[])[0, 16, 23, 25, 32])
         {
-            yield return Refused(
+            yield return new(
                 $"bitmaps extension of {length} bytes",
-                () => new ImageBuilder { AutoclearFeatures = 1, Extensions = [(ExtensionType.Bitmaps, BitmapsExtension(length))] }.Build(),
-                Qcow2ErrorCode.ImageCorrupt, "bitmaps", Text((ulong)length));
+                () => new ImageBuilder { AutoclearFeatures = 1, Extensions = [(ExtensionType.Bitmaps, BitmapsExtension(length))] }.Build().Bytes,
+                HostileStage.Bitmaps, Qcow2ErrorCode.ImageCorrupt, ["bitmaps", Text((ulong)length)], QemuVerdict.RefusesToOpen);
         }
 
         yield return BitmapsField("nb_bitmaps 0", (image, at) => image.SetU32(at + NbBitmaps, 0), Qcow2ErrorCode.ImageCorrupt, "nb_bitmaps", "0");

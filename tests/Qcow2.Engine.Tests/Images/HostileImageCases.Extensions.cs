@@ -12,20 +12,15 @@ public static partial class HostileImageCases
     {
         foreach (uint length in (uint[])[Cluster, Cluster - 112 - 7, 0x7fff_ffff, 0xffff_fff8, 0xffff_ffff])
         {
-            yield return Refused(
-                $"extension of {length} bytes runs past the first cluster", () => WithExtension().SetU32(116, length), Qcow2ErrorCode.ImageCorrupt, "12345678");
+            yield return ReadByUs($"extension of {length} bytes runs past the first cluster", () => WithExtension().SetU32(116, length));
         }
 
         yield return Refused(
             "extension runs into the backing file's name",
-            () => WithExtension(backingName: "base.raw").SetU32(116, 32), Qcow2ErrorCode.ImageCorrupt, "12345678");
+            () => WithExtension(backingName: "base.raw").SetU32(116, 32), Qcow2ErrorCode.BackingFormatMissing, "base.raw");
         yield return Accepted(
             "extensions fill the first cluster, without an end mark",
             () => new ImageBuilder { ClusterBits = 9, Extensions = [(Unknown, new byte[512 - 112 - 8])] }.Build());
-        yield return RefusedByUs(
-            "backing format twice",
-            () => new ImageBuilder { Extensions = [(ExtensionType.BackingFormat, [.. "raw"u8])], BackingFormat = "qcow2", BackingName = "base" }.Build(),
-            Qcow2ErrorCode.ImageCorrupt);
         yield return Accepted("feature name table with half an entry", () => new ImageBuilder { Extensions = [(ExtensionType.FeatureNames, new byte[47])] }.Build());
 
         foreach (uint size in (uint[])[1024, 0x8000_0000, 0xffff_ffff])
@@ -51,17 +46,40 @@ public static partial class HostileImageCases
 
         yield return Refused(
             "backing_file_offset lies in an extension", () => WithExtension(backingName: "base.raw").SetU64(HeaderOffset.BackingFileOffset, 120),
-            Qcow2ErrorCode.ImageCorrupt, "12345678");
+            Qcow2ErrorCode.ReferenceForbidden, "backing file");
 
-        yield return Refused(
-            "LUKS without its header extension", () => new ImageBuilder { CryptMethod = 2 }.Build(), Qcow2ErrorCode.ImageCorrupt, "crypt_method");
-        foreach (uint method in (uint[])[0, 1])
+        // A name of no bytes is none.
+        foreach (uint offset in (uint[])[1, 72, 104, 512, Cluster])
         {
-            yield return Refused(
-                $"LUKS header extension with crypt_method {method}",
-                () => new ImageBuilder { CryptMethod = method, Extensions = [(ExtensionType.CryptHeader, new byte[16])] }.Build(),
-                Qcow2ErrorCode.ImageCorrupt, "crypt_method", Text(method));
+            yield return Accepted(
+                $"backing_file_offset {offset} of a name without bytes", () => Plain().SetU64(HeaderOffset.BackingFileOffset, offset));
         }
+
+        yield return ReadByUs(
+            "backing_file_offset of a name without bytes lies in an extension", () => WithExtension().SetU64(HeaderOffset.BackingFileOffset, 124));
+        yield return Accepted(
+            "the last of two backing formats counts",
+            () => new ImageBuilder
+            {
+                Extensions = [(ExtensionType.BackingFormat, [.. "nonsense"u8])], BackingFormat = "raw", BackingName = "base.raw",
+            }.Build()) with { Files = new Dictionary<string, byte[]> { ["base.raw"] = new byte[65536] } };
+
+        yield return Unreadable("LUKS without its header extension", () => new ImageBuilder { CryptMethod = 2 }.Build(), 0, "crypt_method") with
+        {
+            Qemu = QemuVerdict.RefusesToOpen,
+        };
+        yield return ReadByUs(
+            "LUKS header extension with crypt_method 0",
+            () => new ImageBuilder { Extensions = [(ExtensionType.CryptHeader, new byte[16])] }.Build());
+        yield return ReadByUs(
+            "LUKS header extension of 8 bytes with crypt_method 0",
+            () => new ImageBuilder { Extensions = [(ExtensionType.CryptHeader, new byte[8])] }.Build());
+        yield return Unreadable(
+            "LUKS header extension with crypt_method 1",
+            () => new ImageBuilder { CryptMethod = 1, Extensions = [(ExtensionType.CryptHeader, new byte[16])] }.Build(), 0, "passphrase") with
+        {
+            Code = Qcow2ErrorCode.PassphraseRequired, Qemu = QemuVerdict.RefusesToOpen,
+        };
 
         yield return Luks("LUKS header extension of 8 bytes", LuksExtensionLength, 8, Qcow2ErrorCode.ImageCorrupt, "extension", "8");
         yield return Luks("LUKS header misaligned", LuksOffset, 0x5200, Qcow2ErrorCode.ImageCorrupt, "0x5200");

@@ -38,6 +38,9 @@ public static partial class HostileImageCases
     private static HostileImageCase Accepted(string name, Func<BuiltImage> build)
         => new(name, () => build().Bytes, HostileStage.Never, null, [], QemuVerdict.Accepts);
 
+    /// <summary>An image whose disk is whole, and read here although qemu-img refuses to open it.</summary>
+    private static HostileImageCase ReadByUs(string name, Func<BuiltImage> build) => Accepted(name, build) with { Qemu = QemuVerdict.RefusesToOpen };
+
     /// <summary>An image whose sector at an offset can be read neither here nor by qemu-img.</summary>
     private static HostileImageCase Unreadable(string name, Func<BuiltImage> build, long offset, params string[] fragments)
         => new(name, () => build().Bytes, HostileStage.Read, Qcow2ErrorCode.ImageCorrupt, fragments, QemuVerdict.FailsToRead) { ReadOffset = offset };

@@ -15,6 +15,10 @@ public sealed class HostileImageTests
     {
         HostileImageCase hostile = HostileImageCases.Get(name);
         using TempFolder folder = Lay(hostile, out string path);
+        if (hostile.Stage is HostileStage.Bitmaps or HostileStage.Snapshot)
+        {
+            ReadDisk(hostile, path);
+        }
 
         var error = Assert.ThrowsAny<Qcow2Exception>(() =>
         {
@@ -50,6 +54,12 @@ public sealed class HostileImageTests
     {
         HostileImageCase hostile = HostileImageCases.Get(name);
         using TempFolder folder = Lay(hostile, out string path);
+        ReadDisk(hostile, path);
+    }
+
+    /// <summary>The active disk is whole, whatever is wrong with the rest.</summary>
+    private static void ReadDisk(HostileImageCase hostile, string path)
+    {
         using Qcow2Image image = Open(hostile, path);
         byte[] sector = new byte[512];
         if (image.Length == 0)

@@ -86,7 +86,42 @@ internal static class ImageInfoReader
         }
     }
 
-    private static Qcow2ImageInfo FromHeader(Qcow2Header header, LocalFile file, int depth) => new()
+    private static Qcow2ImageInfo FromHeader(Qcow2Header header, LocalFile file, int depth)
+    {
+        var problems = new List<string>(header.ExtensionProblems);
+        SnapshotTable snapshots = SnapshotTable.Load(file, header);
+        problems.AddRange(snapshots.Problems);
+        IReadOnlyList<BitmapDirectoryEntry> bitmaps = BitmapDirectory.List(file, header, out string? bitmapsProblem);
+        problems.AddRange(bitmaps.Where(bitmap => bitmap.Problem is not null).Select(bitmap => bitmap.Problem!));
+        LuksInfo? luks = ReadLuks(file, header, out string? luksProblem);
+        foreach (string? problem in (string?[])[bitmapsProblem, luksProblem])
+        {
+            if (problem is not null && !problems.Contains(problem))
+            {
+                problems.Add(problem);
+            }
+        }
+
+        return Describe(header, file, depth, snapshots.Entries, bitmaps, luks, [.. problems]);
+    }
+
+    private static LuksInfo? ReadLuks(LocalFile file, Qcow2Header header, out string? problem)
+    {
+        problem = null;
+        try
+        {
+            return ImageEncryption.ReadLuksHeader(file, header)?.ToInfo();
+        }
+        catch (IOException e)
+        {
+            problem = e.Message;
+            return null;
+        }
+    }
+
+    private static Qcow2ImageInfo Describe(
+        Qcow2Header header, LocalFile file, int depth, IReadOnlyList<SnapshotTableEntry> snapshots, IReadOnlyList<BitmapDirectoryEntry> bitmaps,
+        LuksInfo? luks, string[] problems) => new()
     {
         Depth = depth,
         Version = header.Version,
@@ -99,14 +134,15 @@ internal static class ImageInfoReader
         IsDataFileRaw = header.Has(AutoclearFeatures.RawExternalData),
         CompressionType = header.CompressionType,
         EncryptionMethod = header.EncryptionMethod,
-        Luks = ImageEncryption.ReadLuksHeader(file, header)?.ToInfo(),
+        Luks = luks,
         RefcountBits = header.RefcountOrder.Bits,
         HasLazyRefcounts = header.Has(CompatibleFeatures.LazyRefcounts),
         IsDirty = header.Has(IncompatibleFeatures.Dirty),
         IsCorrupt = header.Has(IncompatibleFeatures.Corrupt),
         IsExtendedL2 = header.Has(IncompatibleFeatures.ExtendedL2),
-        Snapshots = [.. SnapshotTable.Load(file, header).Select(entry => Qcow2Snapshot.From(entry, header, file.Path))],
-        Bitmaps = [.. BitmapDirectory.Load(file, header).Select(entry => Qcow2Bitmap.From(entry, file.Path))],
+        Snapshots = [.. snapshots.Select(entry => Qcow2Snapshot.From(entry, header, file.Path))],
+        Bitmaps = [.. bitmaps.Select(entry => Qcow2Bitmap.From(entry, file.Path))],
+        Problems = problems,
         Header = header,
     };
 

@@ -29,6 +29,9 @@ public sealed class Qcow2Bitmap : Qcow2ImageObject
     /// <summary>Entries of the bitmap's table; one for each cluster of bitmap data.</summary>
     public int TableSize { get; set; }
 
+    /// <summary>What is wrong with its entry in the bitmap directory, so that the bitmap is of no use; null if nothing is.</summary>
+    public string? Problem { get; set; }
+
     /// <summary>The name.</summary>
     public override string ToString() => Name;
 
@@ -36,7 +39,8 @@ public sealed class Qcow2Bitmap : Qcow2ImageObject
     {
         Path = path,
         Name = entry.Name,
-        Granularity = entry.Granularity,
+        Problem = entry.Problem,
+        Granularity = entry.GranularityBits <= Qcow2Limits.MaxBitmapGranularityBits ? entry.Granularity : 0,
         IsEnabled = (entry.Flags & BitmapFlags.Auto) != 0,
         IsInUse = (entry.Flags & BitmapFlags.InUse) != 0,
         Flags = entry.Flags,

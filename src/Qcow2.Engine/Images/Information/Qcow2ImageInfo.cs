@@ -84,7 +84,13 @@ public sealed class Qcow2ImageInfo : Qcow2ImageObject
     /// <summary>How other programs hold the image. Known on Linux, of programs that use QEMU's locks.</summary>
     public ImageLockState LockState { get; set; }
 
-    /// <summary>The internal snapshots, oldest first.</summary>
+    /// <summary>
+    /// What is damaged without the disk being affected: the table of snapshots, a snapshot, the list of bitmaps, a header extension. A
+    /// sentence each; empty where nothing was found. <c>Test-Qcow2Image</c> looks at everything, this at what is shown here.
+    /// </summary>
+    public string[] Problems { get; set; } = [];
+
+    /// <summary>The internal snapshots, oldest first; those that can be found where their table is damaged.</summary>
     public Qcow2Snapshot[] Snapshots { get; set; } = [];
 
     /// <summary>The persistent bitmaps.</summary>
@@ -95,7 +101,7 @@ public sealed class Qcow2ImageInfo : Qcow2ImageObject
 
     /// <summary>Reads the information. Opens no other file, and works on an image that is in use.</summary>
     /// <param name="path">The image; a relative path is taken from the process's current directory.</param>
-    /// <exception cref="Qcow2Exception">The file is no QCOW2 image, or its header, snapshot table or bitmap directory is damaged.</exception>
+    /// <exception cref="Qcow2Exception">The file is no QCOW2 image, or its header is damaged.</exception>
     /// <exception cref="IOException">The host could not open or read the file.</exception>
     public static Qcow2ImageInfo Read(string path) => ImageInfoReader.Read(path);
 

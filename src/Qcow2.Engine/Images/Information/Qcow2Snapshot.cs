@@ -29,6 +29,12 @@ public sealed class Qcow2Snapshot : Qcow2ImageObject
     /// <summary>Record/replay instruction count; null where none was recorded.</summary>
     public ulong? InstructionCount { get; set; }
 
+    /// <summary>
+    /// What is wrong with the snapshot, so that it can be removed, but neither read nor restored; null if nothing is. Looked for
+    /// in its entry in the snapshot table, not in its data: that is what <c>Test-Qcow2Image</c> does.
+    /// </summary>
+    public string? Problem { get; set; }
+
     /// <summary>The name.</summary>
     public override string ToString() => Name;
 
@@ -46,6 +52,7 @@ public sealed class Qcow2Snapshot : Qcow2ImageObject
             VmStateSize = Clamp(entry.VmStateSize),
             VmClock = TimeSpan.FromTicks((long)(entry.VmClockNanoseconds / NanosecondsPerTick)),
             InstructionCount = entry.InstructionCount,
+            Problem = entry.Problem,
         };
     }
 
