@@ -9,7 +9,7 @@ internal sealed partial class DiskWriter
 {
     private const string SnapshotL1Name = "a snapshot's L1 table";
 
-    private readonly List<SnapshotTableEntry> _pastEnd;
+    private readonly List<SnapshotTableEntry> _hindering;
     private volatile SnapshotTableEntry? _hindrance;
 
     /// <summary>The internal snapshots, in the order of their table.</summary>
@@ -105,7 +105,7 @@ internal sealed partial class DiskWriter
     /// </summary>
     private string? WhyNotToFree(SnapshotTableEntry entry)
     {
-        long length = (long)entry.L1Size * L1Entry.Length;
+        long length = LengthOfL1(entry);
         if (!entry.HasL1Place(_geometry) || entry.L1TableOffset > _resources.Image.Length - length)
         {
             return entry.Problem ?? $"{entry.L1TableName} is not in the file.";
@@ -123,12 +123,12 @@ internal sealed partial class DiskWriter
 
         long end = entry.L1TableOffset + length;
         int owners = Snapshots.Count(other => other.HasL1Place(_geometry)
-            && other.L1TableOffset < end && entry.L1TableOffset < other.L1TableOffset + ((long)other.L1Size * L1Entry.Length));
+            && other.L1TableOffset < end && entry.L1TableOffset < other.L1TableOffset + LengthOfL1(other));
         for (long cluster = entry.L1TableOffset >> ClusterBits; cluster <= (end - 1) >> ClusterBits; cluster++)
         {
-            if (_refcounts.Get(cluster) < (ulong)owners)
+            if (_refcounts.Get(cluster) != (ulong)owners)
             {
-                return $"The refcount of its L1 table at 0x{cluster << ClusterBits:x} is less than the number of snapshots that use it.";
+                return $"The refcount of its L1 table at 0x{cluster << ClusterBits:x} is not the number of snapshots that use it.";
             }
         }
 
@@ -269,20 +269,25 @@ internal sealed partial class DiskWriter
     private void AdoptSnapshots(IReadOnlyList<SnapshotTableEntry> snapshots)
     {
         Snapshots = snapshots;
-        _hindrance = snapshots.FirstOrDefault(_pastEnd.Contains);
+        _hindrance = snapshots.FirstOrDefault(_hindering.Contains);
         _guard.AddRanges(
-            snapshots.Where(snapshot => snapshot.HasL1Place(_geometry) && !_pastEnd.Contains(snapshot)).Select(snapshot => (snapshot.L1TableOffset, (long)snapshot.L1Size * L1Entry.Length)),
+            snapshots.Where(snapshot => snapshot.HasL1Place(_geometry) && !_hindering.Contains(snapshot)).Select(snapshot => (snapshot.L1TableOffset, LengthOfL1(snapshot))),
             SnapshotL1Name);
         _guard.SetRange(Header.SnapshotsOffset, snapshots.Sum(snapshot => (long)snapshot.TotalLength), "the snapshot table");
     }
 
-    /// <summary>Snapshots whose L1 table is said to lie where the file, as it was opened, has nothing.</summary>
-    private List<SnapshotTableEntry> FindPastEnd(IReadOnlyList<SnapshotTableEntry> snapshots)
+    /// <summary>
+    /// Snapshots whose L1 table is said to lie where nothing of theirs is: past the end of the file, or where other metadata lies. What
+    /// is written there, or moves there later, would be taken for the table.
+    /// </summary>
+    private List<SnapshotTableEntry> FindHindering(IReadOnlyList<SnapshotTableEntry> snapshots)
     {
         long end = (_resources.Image.Length + ClusterSize - 1) & ~(ClusterSize - 1L);
         return [.. snapshots.Where(snapshot => snapshot.L1Size > 0 && snapshot.HasL1Place(_geometry)
-            && snapshot.L1TableOffset + ((long)snapshot.L1Size * L1Entry.Length) > end)];
+            && (snapshot.L1TableOffset + LengthOfL1(snapshot) > end || _guard.Find(snapshot.L1TableOffset, LengthOfL1(snapshot)) is not null))];
     }
+
+    private static long LengthOfL1(SnapshotTableEntry snapshot) => (long)snapshot.L1Size * L1Entry.Length;
 
     private ulong[] LoadL1(SnapshotTableEntry entry)
         => L1Table.Load(_resources.Image, entry.L1TableOffset, entry.L1Size, $"The L1 table of snapshot '{FormatText.Printable(entry.Id)}'").CopyEntries();

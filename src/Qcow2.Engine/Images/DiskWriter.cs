@@ -45,9 +45,10 @@ internal sealed partial class DiskWriter
         _committer = committer;
         _geometry = resources.Header.Geometry;
         committer.Freed = OnFreed;
-        _pastEnd = FindPastEnd(snapshots);
         Snapshots = snapshots;
         ProtectTables();
+        _guard.SetRange(Header.SnapshotsOffset, snapshots.Sum(snapshot => (long)snapshot.TotalLength), "the snapshot table");
+        _hindering = FindHindering(snapshots);
         AdoptSnapshots(snapshots);
     }
 

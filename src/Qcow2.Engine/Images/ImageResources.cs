@@ -11,6 +11,7 @@ internal sealed class ImageResources : IDisposable
 {
     private readonly ClusterDecoder _decoder;
     private readonly ReaderWriterLockSlim? _clusterUse;
+    private int _isCutNoted;
 
     internal ImageResources(
         Qcow2Header header, BlockStorage image, BlockStorage data, VirtualDisk? backing, SectorCipher? cipher, long l2CacheSize, bool isWritable)
@@ -31,6 +32,9 @@ internal sealed class ImageResources : IDisposable
 
     /// <summary>Whether the files are closed, and the cipher disposed of, with the image.</summary>
     internal bool OwnsFiles { get; init; } = true;
+
+    /// <summary>Told of what is wrong without being an error; null for nobody.</summary>
+    internal Action<string>? OnProblem { get; init; }
 
     internal bool IsWritable => _clusterUse is not null;
 
@@ -200,5 +204,9 @@ internal sealed class ImageResources : IDisposable
         }
 
         buffer.Slice(read).Clear();
+        if (OnProblem is not null && !IsWritable && Interlocked.Exchange(ref _isCutNoted, 1) == 0)
+        {
+            OnProblem($"{Data.Path}: the file ends at 0x{fileLength:x}, inside a cluster with data, whose rest is read as zeros: a download or copy may have been cut short.");
+        }
     }
 }

@@ -51,10 +51,10 @@ public sealed partial class Qcow2Image : VirtualDisk
     public Qcow2Header Header => _writer?.Header ?? _resources.Header;
 
     /// <summary>
-    /// What was damaged in the image when it was opened without the active disk being affected: the snapshot table, a snapshot, a header
-    /// extension. A sentence each; empty where nothing was found. Bitmaps are not looked at.
+    /// What is damaged in the image without the active disk being affected: the snapshot table, a snapshot, a header extension. A
+    /// sentence each; empty where nothing was found. Bitmaps are not looked at.
     /// </summary>
-    public IReadOnlyList<string> Problems => [.. _resources.Header.ExtensionProblems, .. _snapshots.Problems];
+    public IReadOnlyList<string> Problems => [.. _resources.Header.ExtensionProblems, .. _snapshots.ProblemsWith(Snapshots)];
 
     /// <summary>
     /// The persistent bitmaps as they are now; none where the header says that they are stale. One that records what is
@@ -245,8 +245,17 @@ public sealed partial class Qcow2Image : VirtualDisk
                 ? BackingFile.OpenDataFile(header, storage, chain.Options, isWritable)
                 : storage;
             backing = chain.HasSubstitute ? chain.Substitute : BackingFile.Open(header, storage.Path, chain);
-            var resources = new ImageResources(header, storage, data, backing, cipher, chain.Options.L2CacheSize, isWritable);
-            return new Qcow2Image(resources, snapshots, isSalvage);
+            var resources = new ImageResources(header, storage, data, backing, cipher, chain.Options.L2CacheSize, isWritable)
+            {
+                OnProblem = chain.Options.OnProblem,
+            };
+            var image = new Qcow2Image(resources, snapshots, isSalvage);
+            foreach (string problem in chain.IsTop && chain.Options.OnProblem is not null ? image.Problems : [])
+            {
+                chain.Options.OnProblem!($"{storage.Path}: {problem}");
+            }
+
+            return image;
         }
         catch (Exception e)
         {

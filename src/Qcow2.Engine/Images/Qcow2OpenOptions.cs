@@ -54,6 +54,13 @@ public sealed record Qcow2OpenOptions
     /// </summary>
     public bool Salvage { get; init; }
 
+    /// <summary>
+    /// Told, in sentences that name the file, of what is damaged without keeping the disk from being read: on opening of the
+    /// <see cref="Qcow2Image.Problems"/> of the image itself, and on reading, from any thread, of a file of the chain that ends inside a
+    /// cluster, whose rest is read as zeros. Null for nobody.
+    /// </summary>
+    public Action<string>? OnProblem { get; init; }
+
     /// <summary>Most memory for L2 tables, in bytes, for each image of the chain. 32 MiB by default.</summary>
     public long L2CacheSize { get; init; } = 32L << 20;
 }

@@ -24,20 +24,17 @@ internal sealed class SnapshotTable
     /// <summary>Why there may be more snapshots than <see cref="Entries"/>; null if those are all.</summary>
     internal string? Problem { get; }
 
-    /// <summary>All that is wrong: with the table, and with each snapshot.</summary>
-    internal IEnumerable<string> Problems
+    /// <summary>All that is wrong: with the table, and with each of its snapshots that are left.</summary>
+    internal IEnumerable<string> ProblemsWith(IReadOnlyList<SnapshotTableEntry> entries)
     {
-        get
+        if (Problem is not null)
         {
-            if (Problem is not null)
-            {
-                yield return Problem;
-            }
+            yield return Problem;
+        }
 
-            foreach (SnapshotTableEntry entry in Entries.Where(entry => entry.Problem is not null))
-            {
-                yield return $"Snapshot '{FormatText.Printable(entry.Name)}' (id {FormatText.Printable(entry.Id)}) is damaged: {entry.Problem}";
-            }
+        foreach (SnapshotTableEntry entry in entries.Where(entry => entry.Problem is not null))
+        {
+            yield return $"Snapshot '{FormatText.Printable(entry.Name)}' (id {FormatText.Printable(entry.Id)}) is damaged: {entry.Problem}";
         }
     }
 

@@ -18,6 +18,10 @@ namespace Qcow2.PowerShell.Commands;
 /// extension of the image's header.
 /// </para>
 /// <para>
+/// Where the table of snapshots, a snapshot, the list of bitmaps or a header extension is damaged, the rest is shown all the same, with a
+/// warning. The property <c>Problems</c> says what is wrong, and so does the property <c>Problem</c> of a snapshot or bitmap.
+/// </para>
+/// <para>
 /// With <c>-BackingChain</c> the files that the image is layered on follow it, from the top down, and the property
 /// <c>Depth</c> says how far down each lies. Where a base is missing or cannot be opened, the image that names it says so in its
 /// property <c>BackingFileProblem</c>, and an error follows that does not end the pipeline; <c>Set-Qcow2Image -MetadataOnly</c> mends
@@ -67,12 +71,13 @@ public sealed class GetQcow2ImageCommand : ChainCmdlet
     {
         if (!BackingChain)
         {
-            WriteObject(Qcow2ImageInfo.Read(image.Path));
+            WriteObject(ReadInformation(image.Path));
             return;
         }
 
         foreach (Qcow2ImageInfo info in Qcow2ImageInfo.ReadChain(image.Path, OptionsFor(image.Path)))
         {
+            NoteDamage(info);
             WriteObject(info);
             if (info is { Depth: > 0, Format: "raw" } && FormatWord.Contradiction(info.Path, "raw") is string seen)
             {

@@ -15,6 +15,10 @@ namespace Qcow2.PowerShell.Commands;
 /// Snapshots that lie in files of their own (external snapshots) are overlays: see <c>Get-Qcow2Image -BackingChain</c>.
 /// </para>
 /// <para>
+/// A damaged snapshot is listed, too, with a warning; its property <c>Problem</c> says what is wrong. It can be neither read nor restored,
+/// but removed. <c>Repair-Qcow2Image -Mode All</c> mends what can be mended.
+/// </para>
+/// <para>
 /// All snapshots are emitted unless <c>-Name</c> or <c>-Id</c> selects some. Names need not be unique within an image; ids are. A snapshot that is piped to another cmdlet is found there by its id.
 /// </para>
 /// </remarks>
@@ -45,5 +49,9 @@ namespace Qcow2.PowerShell.Commands;
 public sealed class GetQcow2SnapshotCommand : SnapshotSelectionCmdlet
 {
     /// <inheritdoc/>
-    private protected override void ProcessSnapshots(string path, IReadOnlyList<Qcow2Snapshot> snapshots) => WriteObject(snapshots, enumerateCollection: true);
+    private protected override void ProcessSnapshots(string path, IReadOnlyList<Qcow2Snapshot> snapshots)
+    {
+        ReadInformation(path); // Of what is damaged in the table nothing is said by the snapshots.
+        WriteObject(snapshots, enumerateCollection: true);
+    }
 }

@@ -16,6 +16,10 @@ namespace Qcow2.PowerShell.Commands;
 /// confirmation unless <c>-Confirm:$false</c> is given. An image that another program has open is refused. A crash or a power cut at any
 /// moment leaves the image with the snapshot or without it.
 /// </para>
+/// <para>
+/// A damaged snapshot is deleted as well. Where it cannot be told which space is its own, none is given back, and a warning says so:
+/// <c>Repair-Qcow2Image</c> then gives back what nothing else uses.
+/// </para>
 /// </remarks>
 /// <example>
 /// <code>Remove-Qcow2Snapshot web01.qcow2 before-patch</code>
@@ -60,18 +64,24 @@ public sealed class RemoveQcow2SnapshotCommand : SnapshotSelectionCmdlet
             return;
         }
 
-        SnapshotChange.Run(
+        List<string> warnings = SnapshotChange.Run(
             path,
             (image, token) =>
             {
+                var kept = new List<string>();
                 foreach (Qcow2Snapshot snapshot in chosen)
                 {
-                    image.DeleteSnapshot(image.FindSnapshot(snapshot.Id), token);
+                    if (image.DeleteSnapshot(image.FindSnapshot(snapshot.Id), token) is string reason)
+                    {
+                        kept.Add($"{path}: {SnapshotCmdlet.Describe(snapshot)} was removed, but the space that it took was not given back: {reason} "
+                            + "Repair-Qcow2Image gives it back.");
+                    }
                 }
 
-                return true;
+                return kept;
             },
             StopToken);
+        warnings.ForEach(NoteDamage);
         if (PassThru)
         {
             WriteObject(chosen, enumerateCollection: true);

@@ -153,6 +153,11 @@ public sealed class TestQcow2ImageCommand : ChainCmdlet
         var options = new Qcow2CheckOptions { ReadData = ReadData, Untrusted = Untrusted, ForceShare = ForceShare };
         Qcow2CheckResult result = ImageCheck.Check(path, options, WriteProgress, StopToken);
         result.Depth = depth;
+        foreach (Qcow2CheckFinding finding in result.Findings.Where(finding => finding.Kind == Qcow2CheckFindingKind.FileCutOff))
+        {
+            NoteDamage($"{path}: {finding.Message}");
+        }
+
         return result;
     }
 }

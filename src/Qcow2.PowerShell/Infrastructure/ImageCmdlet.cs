@@ -10,6 +10,7 @@ public abstract class ImageCmdlet : Qcow2Cmdlet
     internal const string LiteralPathSet = "LiteralPath";
     internal const string InputObjectSet = "InputObject";
 
+    private readonly DamageWarnings _damage = new();
     private PathResolver? _resolver;
 
     /// <summary>
@@ -87,6 +88,37 @@ public abstract class ImageCmdlet : Qcow2Cmdlet
             }
 
             ForFile(image.Path, () => Process(image));
+            WarnOfDamage();
+        }
+    }
+
+    /// <summary>Notes what is damaged without being an error; it becomes a warning when the image is done. Safe from any thread.</summary>
+    private protected void NoteDamage(string problem) => _damage.Add(problem);
+
+    /// <summary>Reads what an image says of itself, and notes what is damaged.</summary>
+    /// <param name="path">Full path of the image.</param>
+    private protected Qcow2ImageInfo ReadInformation(string path)
+    {
+        Qcow2ImageInfo info = Qcow2ImageInfo.Read(path);
+        NoteDamage(info);
+        return info;
+    }
+
+    /// <summary>Notes what is damaged in an image.</summary>
+    private protected void NoteDamage(Qcow2ImageInfo info)
+    {
+        foreach (string problem in info.Problems)
+        {
+            NoteDamage($"{info.Path}: {problem}");
+        }
+    }
+
+    /// <summary>Warns once of what was noted.</summary>
+    private protected void WarnOfDamage()
+    {
+        if (_damage.Take() is string warning)
+        {
+            WriteWarning(warning);
         }
     }
 

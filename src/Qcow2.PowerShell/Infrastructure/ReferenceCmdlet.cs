@@ -59,5 +59,6 @@ public abstract class ReferenceCmdlet : ImageCmdlet
             ImageReferencePolicy.Confine => Engine.ReferencePolicy.Confine(_folder ?? System.IO.Path.GetDirectoryName(imagePath) ?? imagePath),
             _ => Engine.ReferencePolicy.Follow,
         },
+        OnProblem = NoteDamage,
     };
 }

@@ -25,6 +25,11 @@ internal static class ImageReader
             ReadDisk(image, image.Header.ClusterSize, clusters);
             foreach (var snapshot in image.Snapshots.Take(3))
             {
+                if (snapshot.Problem is not null)
+                {
+                    break; // Those behind it may have another place after a repair.
+                }
+
                 using VirtualDisk disk = image.OpenSnapshot(snapshot);
                 ReadDisk(disk, image.Header.ClusterSize, clusters);
             }

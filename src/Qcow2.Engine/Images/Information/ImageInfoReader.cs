@@ -90,7 +90,7 @@ internal static class ImageInfoReader
     {
         var problems = new List<string>(header.ExtensionProblems);
         SnapshotTable snapshots = SnapshotTable.Load(file, header);
-        problems.AddRange(snapshots.Problems);
+        problems.AddRange(snapshots.ProblemsWith(snapshots.Entries));
         IReadOnlyList<BitmapDirectoryEntry> bitmaps = BitmapDirectory.List(file, header, out string? bitmapsProblem);
         problems.AddRange(bitmaps.Where(bitmap => bitmap.Problem is not null).Select(bitmap => bitmap.Problem!));
         LuksInfo? luks = ReadLuks(file, header, out string? luksProblem);
