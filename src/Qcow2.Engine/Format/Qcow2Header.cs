@@ -154,6 +154,12 @@ public sealed record Qcow2Header
                 yield return extension.Problem!;
             }
 
+            int rest = BackingFileOffset - HeaderLength - Extensions.Sum(extension => extension.TotalLength);
+            if (BackingFileOffset != 0 && rest is > 0 and < HeaderExtension.PrefixLength)
+            {
+                yield return $"backing_file_offset is 0x{BackingFileOffset:x}, and the extension area ends there, {rest} bytes into an extension.";
+            }
+
             bool hasPointer = Extension<EncryptionHeaderExtension>() is not null;
             if (hasPointer && EncryptionMethod != EncryptionMethod.Luks)
             {

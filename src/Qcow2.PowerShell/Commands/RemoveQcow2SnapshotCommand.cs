@@ -18,7 +18,7 @@ namespace Qcow2.PowerShell.Commands;
 /// </para>
 /// <para>
 /// A damaged snapshot is deleted as well. Where it cannot be told which space is its own, none is given back, and a warning says so:
-/// <c>Repair-Qcow2Image</c> then gives back what nothing else uses.
+/// <c>Repair-Qcow2Image -Mode Leaks</c> then gives back what nothing else uses.
 /// </para>
 /// </remarks>
 /// <example>
@@ -74,7 +74,7 @@ public sealed class RemoveQcow2SnapshotCommand : SnapshotSelectionCmdlet
                     if (image.DeleteSnapshot(image.FindSnapshot(snapshot.Id), token) is string reason)
                     {
                         kept.Add($"{path}: {SnapshotCmdlet.Describe(snapshot)} was removed, but the space that it took was not given back: {reason} "
-                            + "Repair-Qcow2Image gives it back.");
+                            + "Repair-Qcow2Image -Mode Leaks gives it back.");
                     }
                 }
 

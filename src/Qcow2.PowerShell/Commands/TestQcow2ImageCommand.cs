@@ -18,7 +18,11 @@ namespace Qcow2.PowerShell.Commands;
 /// </para>
 /// <para>
 /// <c>IsHealthy</c> is true if nothing was found but information. An image that was not closed well is information: its refcounts are
-/// repaired when it is opened for writing.
+/// repaired when it is opened for writing. So is what else it takes to read the image: the files that it names, a passphrase.
+/// </para>
+/// <para>
+/// A file that ends inside the last thing that lies in it may be a download that was cut short, though QEMU and this module read what lacks
+/// as zeros. It is a finding (<c>FileCutOff</c>) and a warning; with <c>-Untrusted</c> the image is not healthy.
 /// </para>
 /// <para>
 /// With <c>-ReadData</c> all data is read, and what is compressed is decompressed, which <c>qemu-img check</c> does not do.

@@ -27,7 +27,7 @@ public sealed class OptimizeLimitsTests : IDisposable
         long before = GC.GetAllocatedBytesForCurrentThread();
         var error = Assert.Throws<Qcow2Exception>(() => ImageOptimizer.Optimize(path));
 
-        Assert.Equal(Qcow2ErrorCode.ImageCorrupt, error.Code);
+        Assert.Equal(Qcow2ErrorCode.SnapshotDamaged, error.Code);
         Assert.True(GC.GetAllocatedBytesForCurrentThread() - before < 8 << 20);
         Assert.Equal([path], Directory.GetFiles(_folder.Path));
     }

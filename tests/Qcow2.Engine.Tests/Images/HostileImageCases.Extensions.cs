@@ -57,6 +57,8 @@ public static partial class HostileImageCases
 
         yield return ReadByUs(
             "backing_file_offset of a name without bytes lies in an extension", () => WithExtension().SetU64(HeaderOffset.BackingFileOffset, 124));
+        yield return ReadByUs(
+            "backing_file_offset of a name without bytes lies in the start of an extension", () => WithExtension().SetU64(HeaderOffset.BackingFileOffset, 116));
         yield return Accepted(
             "the last of two backing formats counts",
             () => new ImageBuilder

@@ -70,7 +70,7 @@ public sealed class ErrorTests(ModuleSession session) : IClassFixture<ModuleSess
             "empty", "luks", "snapshots", "bit-incompatible-named", "backing-missing", "backing-loop", "backing-no-format", "backing-nbd",
             "backing-qcow2", "data-file-missing");
         session.Folder.Write("text.qcow2", "This is no image."u8);
-        session.Folder.Write("cut.qcow2", File.ReadAllBytes(Fixtures.Get("snapshots").Path).AsSpan(0, 4096));
+        session.Folder.Write("cut.qcow2", File.ReadAllBytes(Fixtures.Get("snapshots").Path).AsSpan(0, 80));
 
         SessionResult result = session.Run(script);
         ErrorRecord error = Assert.Single(result.Errors);
