@@ -122,7 +122,7 @@ public sealed class ErrorTests(ModuleSession session) : IClassFixture<ModuleSess
     public void Advises_the_parameter_that_is_about_the_file(string script, string advice)
     {
         session.With("empty", "luks", "backing-no-format");
-        session.Folder.Write("cut.qcow2", File.ReadAllBytes(Fixtures.Get("snapshots").Path).AsSpan(0, 4096));
+        session.Folder.Write("cut.qcow2", File.ReadAllBytes(Fixtures.Get("snapshots").Path).AsSpan(0, 80));
         ErrorRecord error = Assert.Single(session.Run(script).Errors);
         Assert.Contains(advice, error.Exception.Message, StringComparison.Ordinal);
         AdvisedParameters.AssertExist(session, CommandOf(error), error.Exception.Message);
