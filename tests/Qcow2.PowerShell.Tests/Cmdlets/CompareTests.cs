@@ -188,7 +188,7 @@ public sealed class CompareTests : IDisposable
 
         var stopping = Stopwatch.StartNew();
         shell.Stop();
-        Assert.True(stopping.Elapsed < TimeSpan.FromSeconds(2), $"It took {stopping.Elapsed} to stop.");
+        Assert.True(stopping.Elapsed < TimeSpan.FromSeconds(5), $"It took {stopping.Elapsed} to stop.");
         await Assert.ThrowsAsync<PipelineStoppedException>(() => running);
     }
 
