@@ -64,13 +64,15 @@ Describe '<Start>' -ForEach $kinds {
         Wait-Until { $idle.HasMoreData }
         $idleSeconds = (Measure-Command { Stop-Job $idle }).TotalSeconds
         Remove-Job $idle -Force
-        $working = @(Get-ChildItem $TestDrive -Force -Filter "*$name*").Count
+        $working = $job.State
+        $existsEarly = Test-Path (Join-Path $TestDrive $name)
         $watch = [Diagnostics.Stopwatch]::StartNew()
         Stop-Job $job
         $seconds = $watch.Elapsed.TotalSeconds
         $state = $job.State
         Remove-Job $job -Force
-        $working | Should -Be 1 -Because 'it was writing'
+        $working | Should -Be Running
+        $existsEarly | Should -BeFalse -Because 'a file has its name when it is complete'
         $state | Should -Be Stopped
         $seconds - $idleSeconds | Should -BeLessThan 1
         # A job in another process is told to stop, and Stop-Job does not wait for its last step.
