@@ -11,7 +11,7 @@ public sealed class QemuLuksTests : IDisposable
 
     /// <summary>
     /// Each cipher, mode, generator and hash more than once, but not every combination: formatting takes two seconds, in
-    /// which qemu-img times itself. aes-192 in cbc mode is missing because QEMU 7.2 fails an assertion on it.
+    /// which qemu-img times itself. aes-192 in other modes than xts is missing because QEMU 7.2 fails an assertion on it.
     /// </summary>
     public static TheoryData<string, string, string, string> Kinds => new()
     {
@@ -24,6 +24,12 @@ public sealed class QemuLuksTests : IDisposable
         { "aes-256", "xts", "plain", "sha1" },
         { "aes-256", "cbc", "plain64", "sha512" },
         { "aes-256", "cbc", "essiv", "sha256" },
+        { "aes-256", "xts", "essiv", "sha384" },
+        { "aes-128", "ctr", "plain64", "sha256" },
+        { "aes-256", "ctr", "plain", "md5" },
+        { "aes-256", "ctr", "essiv", "sha384" },
+        { "aes-128", "ecb", "plain64", "sha1" },
+        { "aes-256", "ecb", "essiv", "sha512" },
     };
 
     [QemuTheory]
@@ -49,10 +55,15 @@ public sealed class QemuLuksTests : IDisposable
         Assert.Equal(file[(int)header.PayloadOffset..], data);
     }
 
-    [QemuFact]
-    public void What_we_encrypt_qemu_reads()
+    [QemuTheory]
+    [InlineData("cipher-alg=aes-256")]
+    [InlineData("cipher-alg=aes-128,cipher-mode=ctr,ivgen-alg=plain64")]
+    [InlineData("cipher-alg=aes-256,cipher-mode=ctr,ivgen-alg=essiv,ivgen-hash-alg=md5")]
+    [InlineData("cipher-alg=aes-128,cipher-mode=cbc,ivgen-alg=essiv,ivgen-hash-alg=md5,hash-alg=md5")]
+    [InlineData("cipher-alg=aes-256,cipher-mode=ecb,ivgen-alg=plain")]
+    public void What_we_encrypt_qemu_reads(string options)
     {
-        string image = QemuLuks.Create(_folder, "cipher-alg=aes-256");
+        string image = QemuLuks.Create(_folder, options);
         byte[] file = File.ReadAllBytes(image);
         long payload = LuksHeader.Parse(file, file.Length).PayloadOffset;
         byte[] plain = TestData.Random(QemuLuks.DataLength);
@@ -68,6 +79,22 @@ public sealed class QemuLuksTests : IDisposable
         QemuImg.Run("convert", "--object", QemuLuks.Secret("s", "letmein"), "--image-opts", $"driver=luks,file.filename={image},key-secret=s", "-O", "raw", decrypted);
 
         Assert.Equal(plain, File.ReadAllBytes(decrypted));
+    }
+
+    /// <summary>What QEMU writes and this module does not read: ciphers and hashes that .NET does not have.</summary>
+    [QemuTheory]
+    [InlineData("cipher-alg=serpent-256", "serpent")]
+    [InlineData("cipher-alg=twofish-128,cipher-mode=ctr", "twofish")]
+    [InlineData("cipher-alg=cast5-128,cipher-mode=ecb", "cast5")]
+    [InlineData("hash-alg=sha224", "sha224")]
+    [InlineData("hash-alg=ripemd160", "ripemd160")]
+    public void What_is_not_read_is_named_with_a_way_on(string options, string name)
+    {
+        byte[] file = File.ReadAllBytes(QemuLuks.Create(_folder, options));
+        Qcow2Exception error = Assert.Throws<Qcow2Exception>(() => QemuLuks.Unlock(file, "letmein"));
+        Assert.Equal(Qcow2ErrorCode.UnsupportedFeature, error.Code);
+        Assert.Contains(name, error.Message, StringComparison.Ordinal);
+        Assert.Contains("qemu-img convert", error.Message, StringComparison.Ordinal);
     }
 
     [QemuFact]

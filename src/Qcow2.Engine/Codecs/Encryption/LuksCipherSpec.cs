@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-
 namespace Qcow2.Engine.Codecs;
 
 /// <summary>The cipher, mode and generator that a LUKS header names, known to this engine and fitting together.</summary>
@@ -20,20 +18,21 @@ internal sealed class LuksCipherSpec
     {
         if (header.CipherName != "aes")
         {
-            throw Qcow2Errors.Unsupported($"LUKS cipher-name is \"{header.CipherName}\"; this engine knows aes.");
+            throw Qcow2Errors.Unsupported($"LUKS cipher-name is \"{header.CipherName}\"; this module knows aes. qemu-img convert can copy the disk into an image that is encrypted with it.");
         }
 
         LuksModeSpec mode = LuksModeSpec.Parse(header.CipherModeSpec);
-        if (mode.Mode is not (LuksModeSpec.Xts or LuksModeSpec.Cbc))
+        if (mode.Mode is not (LuksModeSpec.Xts or LuksModeSpec.Cbc or LuksModeSpec.Ctr or LuksModeSpec.Ecb))
         {
-            throw Unsupported(header, $"the mode \"{mode.Mode}\"; this engine knows xts and cbc");
+            throw Unsupported(header, $"the mode \"{mode.Mode}\"; this module knows xts, cbc, ctr and ecb");
         }
 
-        if (mode.IvGenerator is not (LuksModeSpec.Plain or LuksModeSpec.Plain64 or LuksModeSpec.Essiv))
+        bool needsNone = mode.Mode == LuksModeSpec.Ecb && mode.IvGenerator is null;
+        if (!needsNone && mode.IvGenerator is not (LuksModeSpec.Plain or LuksModeSpec.Plain64 or LuksModeSpec.Essiv))
         {
             throw Unsupported(
                 header,
-                $"{(mode.IvGenerator is null ? "no IV generator" : $"the IV generator \"{mode.IvGenerator}\"")}; this engine knows plain, plain64 and essiv");
+                $"{(mode.IvGenerator is null ? "no IV generator" : $"the IV generator \"{mode.IvGenerator}\"")}; this module knows plain, plain64 and essiv");
         }
 
         CheckKeyBytes(header.KeyBytes, mode.Mode);
@@ -44,13 +43,23 @@ internal sealed class LuksCipherSpec
     /// <param name="key">As long as the header's <c>key-bytes</c>; copied.</param>
     internal SectorCipher Create(ReadOnlySpan<byte> key)
     {
+        if (_mode.Mode == LuksModeSpec.Ecb)
+        {
+            return new AesEcbCipher(key);
+        }
+
         IvGenerator ivs = _mode.IvGenerator switch
         {
             LuksModeSpec.Plain => CounterIvGenerator.Plain,
             LuksModeSpec.Plain64 => CounterIvGenerator.Plain64,
             _ => new EssivIvGenerator(key, _ivHash),
         };
-        return _mode.Mode == LuksModeSpec.Xts ? new AesXtsCipher(key, ivs) : new AesCbcCipher(key, ivs);
+        return _mode.Mode switch
+        {
+            LuksModeSpec.Xts => new AesXtsCipher(key, ivs),
+            LuksModeSpec.Ctr => new AesCtrCipher(key, ivs),
+            _ => new AesCbcCipher(key, ivs),
+        };
     }
 
     private static void CheckKeyBytes(int keyBytes, string mode)
@@ -64,7 +73,7 @@ internal sealed class LuksCipherSpec
     }
 
     // dm-crypt keys the generator with the whole digest, whatever the size of the data's key, so the digest has to be
-    // as long as some AES key. sha256 is the only hash here of which that is true.
+    // as long as some AES key. Those of md5 and sha256 are.
     private static LuksHash ResolveIvHash(LuksHeader header, string? name)
     {
         if (name is null)
@@ -73,9 +82,9 @@ internal sealed class LuksCipherSpec
         }
 
         LuksHash hash = LuksHash.Resolve(name, $"LUKS cipher-mode \"{header.CipherModeSpec}\"");
-        return hash.Algorithm == HashAlgorithmName.SHA256
+        return hash.DigestLength is 16 or 32
             ? hash
-            : throw Unsupported(header, $"an essiv generator with {name}, whose {hash.DigestLength}-byte digest is no AES key; only sha256 fits");
+            : throw Unsupported(header, $"an essiv generator with {name}, whose {hash.DigestLength}-byte digest is no AES key; md5 and sha256 fit");
     }
 
     private static Qcow2Exception Unsupported(LuksHeader header, string what)

@@ -15,10 +15,11 @@ internal readonly record struct LuksHash(HashAlgorithmName Algorithm, int Digest
     /// <exception cref="Qcow2Exception">This engine does not know the hash.</exception>
     internal static LuksHash Resolve(string name, string field) => name switch
     {
+        "md5" => new LuksHash(HashAlgorithmName.MD5, 16),
         "sha1" => new LuksHash(HashAlgorithmName.SHA1, 20),
         "sha256" => new LuksHash(HashAlgorithmName.SHA256, 32),
         "sha384" => new LuksHash(HashAlgorithmName.SHA384, 48),
         "sha512" => new LuksHash(HashAlgorithmName.SHA512, 64),
-        _ => throw Qcow2Errors.Unsupported($"{field} names the hash \"{name}\"; this engine knows sha1, sha256, sha384 and sha512."),
+        _ => throw Qcow2Errors.Unsupported($"{field} names the hash \"{name}\"; this module knows md5, sha1, sha256, sha384 and sha512. qemu-img convert can copy the disk into an image with another one."),
     };
 }

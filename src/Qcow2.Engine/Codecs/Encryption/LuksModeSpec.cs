@@ -10,6 +10,8 @@ internal readonly record struct LuksModeSpec(string Mode, string? IvGenerator, s
 {
     internal const string Xts = "xts";
     internal const string Cbc = "cbc";
+    internal const string Ctr = "ctr";
+    internal const string Ecb = "ecb";
     internal const string Plain = "plain";
     internal const string Plain64 = "plain64";
     internal const string Essiv = "essiv";

@@ -27,6 +27,12 @@ internal static class Pbkdf2
     {
         cancellationToken.ThrowIfCancellationRequested();
 #if NET
+        if (hash.Algorithm == HashAlgorithmName.MD5)
+        {
+            HmacPbkdf2.Derive(hash, password, salt, iterations, key, cancellationToken); // The platform's knows no MD5.
+            return;
+        }
+
         if (!cancellationToken.CanBeCanceled || iterations < MinThreadIterations)
         {
             Rfc2898DeriveBytes.Pbkdf2(password, salt, key, iterations, hash.Algorithm);
