@@ -65,7 +65,8 @@ internal sealed class ProgressMeter
     }
 
     private static string Describe(long done, long total, double rate)
-        => done < 0 ? DisplayText.Size(total)
+        => total <= 0 && done <= 0 ? "Starting" // How much there is to do is found out by the work itself.
+            : done < 0 ? DisplayText.Size(total)
             : done >= total && total > 0 ? $"{DisplayText.Size(total)}, waiting for the disk to have it all"
             : rate > 0 ? $"{DisplayText.Size(done)} of {DisplayText.Size(total)}, {DisplayText.Size((long)rate)}/s"
             : $"{DisplayText.Size(done)} of {DisplayText.Size(total)}";

@@ -34,6 +34,17 @@ public sealed class ProgressMeterTests
     }
 
     [Fact]
+    public void Names_no_sizes_before_the_work_has()
+    {
+        ProgressMeter meter = Meter();
+        _now = TimeSpan.FromSeconds(2);
+        ProgressRecord record = meter.Next(0, 0)!;
+        Assert.Equal("Starting", record.StatusDescription);
+        Assert.Equal(-1, record.PercentComplete);
+        Assert.Equal(-1, record.SecondsRemaining);
+    }
+
+    [Fact]
     public void Shows_a_few_records_a_second()
     {
         ProgressMeter meter = Meter();
