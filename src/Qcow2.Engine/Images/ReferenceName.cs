@@ -32,7 +32,7 @@ internal static class ReferenceName
         }
 
         refusal = name.Length == 0 ? "is empty"
-            : name.IndexOf('\0') >= 0 ? "holds a zero byte"
+            : name.Contains('\0') ? "holds a zero byte"
             : HasProtocol(name, rules) ? "names a protocol and not the path of a local file"
             : null;
         if (refusal is not null)

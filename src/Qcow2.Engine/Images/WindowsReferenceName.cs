@@ -119,8 +119,8 @@ internal static class WindowsReferenceName
     }
 
     private static string? RefusalOf(string name)
-        => name.IndexOf(':') >= 0 ? "names a stream inside a file"
-            : name.IndexOfAny(Forbidden) >= 0 || name.Any(letter => letter < ' ') ? "holds characters that no file's name has"
+        => name.Contains(':') ? "names a stream inside a file"
+            : name.Any(letter => letter < ' ' || Forbidden.Contains(letter)) ? "holds characters that no file's name has"
             : name[name.Length - 1] is '.' or ' ' ? "ends with a dot or a blank, which Windows leaves out"
             : IsDevice(name) ? "is the name of a device"
             : null;
@@ -155,7 +155,7 @@ internal static class WindowsReferenceName
             string rest = path.Substring(prefix.Length);
             if (rest.Length >= 3 && IsDriveLetter(rest[0]) && rest[1] == ':' && rest[2] == '\\')
             {
-                return new Root(prefix + rest.Substring(0, 3), null, null, rest.Substring(3));
+                return new Root($"{prefix}{rest.Substring(0, 3)}", null, null, rest.Substring(3));
             }
 
             return prefix.Length == 0 && rest.StartsWith(@"\\", StringComparison.Ordinal) ? OfShare(@"\\", rest.Substring(2)) : null;

@@ -91,12 +91,13 @@ public sealed class CheckpointQcow2ImageCommand : ImageCmdlet
     private static string Shortened(string name)
     {
         const int Longest = 220;
-        int length = name.Length;
-        while (Encoding.UTF8.GetByteCount(name.Substring(0, length)) > Longest || (length > 0 && char.IsHighSurrogate(name[length - 1])))
+        char[] letters = name.ToCharArray();
+        int length = letters.Length;
+        while (Encoding.UTF8.GetByteCount(letters, 0, length) > Longest || (length > 0 && char.IsHighSurrogate(letters[length - 1])))
         {
             length--;
         }
 
-        return name.Substring(0, length);
+        return new string(letters, 0, length);
     }
 }
