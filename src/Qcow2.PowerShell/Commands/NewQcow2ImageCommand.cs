@@ -94,7 +94,7 @@ public sealed class NewQcow2ImageCommand : Qcow2Cmdlet
 
     /// <summary>
     /// Size of the disk as a guest sees it, in bytes or with a binary unit: <c>40GB</c>, <c>"1.5T"</c>. Of an overlay it is that of
-    /// the backing file by default; it may be larger or smaller. A number below 1 MiB without a unit
+    /// the backing file by default; it may be larger or smaller. A number below 4096 without a unit
     /// must be a multiple of 512: <c>40</c> is an error, because <c>40GB</c> is meant, and <c>40B</c> says that 40 bytes are. Numbers are
     /// written as in scripts, whatever the culture: with a point before a fraction, and nothing between thousands.
     /// A disk has whole sectors of 512 bytes: other sizes are rounded up, which <c>-Verbose</c> says, because QEMU would not show the last bytes.

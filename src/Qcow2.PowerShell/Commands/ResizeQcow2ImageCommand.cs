@@ -56,7 +56,7 @@ public sealed class ResizeQcow2ImageCommand : DiskWritingCmdlet
 
     /// <summary>
     /// The new size of the disk, in bytes or with a binary unit: <c>80GB</c>, <c>"1.5T"</c>. With a sign it is how much larger or smaller
-    /// each disk becomes: <c>+10GB</c>, and with <c>-AllowShrink</c> <c>-5GB</c>. A number below 1 MiB without a unit must be a multiple of
+    /// each disk becomes: <c>+10GB</c>, and with <c>-AllowShrink</c> <c>-5GB</c>. A number below 4096 without a unit must be a multiple of
     /// 512: <c>40</c> is an error, because <c>40GB</c> is meant, and <c>40B</c> says that 40 bytes are. Numbers are written as in scripts,
     /// whatever the culture: with a point before a fraction, and nothing between thousands. A disk has whole sectors of 512 bytes: other sizes
     /// are rounded up, which <c>-Verbose</c> says. <c>qemu-img resize</c> refuses them.

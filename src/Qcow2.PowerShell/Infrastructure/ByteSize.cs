@@ -5,8 +5,8 @@ namespace Qcow2.PowerShell.Infrastructure;
 /// <summary>Reads a number of bytes as people and QEMU write it. Units are binary: K is 1,024. No culture has a say.</summary>
 internal static class ByteSize
 {
-    /// <summary>A disk below this size is made of whole sectors, or has its unit said: smaller odd numbers are forgotten units.</summary>
-    internal const long SmallDisk = 1 << 20;
+    /// <summary>Below this size a disk is made of whole sectors, or has its unit said: other numbers are forgotten units. From here on bytes are meant.</summary>
+    internal const long SmallDisk = 4096;
 
     private const int SectorSize = 512;
     private const decimal LeastRounded = 1024;

@@ -57,6 +57,18 @@ public sealed class SizeTests : IDisposable
         Assert.Empty(_session.Run($"{command} 0.048TB").Errors);
     }
 
+    [Fact]
+    public void A_bare_number_is_a_size_from_4096_on()
+    {
+        SessionResult created = _session.Run("New-Qcow2Image c.qcow2 4097");
+        Assert.Equal(4608, Assert.Single(created.Of<Qcow2ImageInfo>()).Size);
+        SessionResult read = _session.Run("Write-Qcow2Image c.qcow2 -Offset 4096 -Value 0x5a; Read-Qcow2Image c.qcow2 -Offset 4095 -Count 2");
+        Assert.Empty(read.Errors);
+        Assert.Equal([0, 0x5a], Assert.Single(read.Of<byte[]>()));
+        Assert.Equal([20_480L], Resized("c.qcow2 20001"));
+        Assert.Equal([(1 << 20) + 512L], Resized("c.qcow2 1048577"));
+    }
+
     [Theory]
     [InlineData("Read-Qcow2Image a.qcow2 -Offset 1 -Count 1")]
     [InlineData("Write-Qcow2Image a.qcow2 -Offset 3 -Zero -Count 1")]
