@@ -23,6 +23,7 @@ internal static class PackedSignatures
         Archived("cab", "a cabinet archive (CAB)", c => c.Has(0, [0x4d, 0x53, 0x43, 0x46, 0, 0, 0, 0])),
         Archived("ar", "an ar archive (a Debian package is one, too)", c => c.Has(0, "!<arch>\n"u8)),
         Archived("cpio", "a cpio archive", c => c.Has(0, "070701"u8) || c.Has(0, "070702"u8) || c.Has(0, "070707"u8)),
+        new("vma", Archive, "a backup of Proxmox VE (VMA)", "Extract the disk from it first, with vma extract.", c => c.Has(0, [0x56, 0x4d, 0x41, 0, 0, 0, 0, 1])),
         Archived("rpm", "an RPM package", c => c.Has(0, [0xed, 0xab, 0xee, 0xdb])),
     ];
 

@@ -34,16 +34,56 @@ internal static class TextContent
 
     internal static bool IsPlain(FileContent content) => IsText(content);
 
+    /// <summary>The start of a header in UTF-16, or in UTF-8 with its fourth byte as another letter or a question mark. No image has that.</summary>
+    internal static bool IsMangledQcow2(FileContent content)
+    {
+        ReadOnlySpan<byte> text = content.Head;
+        if (text.StartsWith((ReadOnlySpan<byte>)[0xff, 0xfe, 0x51, 0, 0x46, 0, 0x49, 0]) || text.StartsWith((ReadOnlySpan<byte>)[0xfe, 0xff, 0, 0x51, 0, 0x46, 0, 0x49]))
+        {
+            return true;
+        }
+
+        text = WithoutMark(text);
+        if (text.Length < 12 || !text.StartsWith("QFI"u8))
+        {
+            return false;
+        }
+
+        text = text.Slice(3);
+        int letter = text[0] switch { (byte)'?' => 1, >= 0xc2 and < 0xe0 => 2, >= 0xe0 and < 0xf0 => 3, _ => 0 };
+        return letter > 0 && text.Slice(letter).StartsWith((ReadOnlySpan<byte>)[0, 0, 0]) && text[letter + 3] is 2 or 3;
+    }
+
     private static bool IsText(FileContent content)
-        => content.Length is > 0 and <= LongestPlainText && IsPrintable(content.Head);
+        => content.Length is > 0 and <= LongestPlainText && (IsPrintable(content.Head) || IsUtf16(content.Head));
+
+    /// <summary>Text as Windows PowerShell writes it, after its mark.</summary>
+    private static bool IsUtf16(ReadOnlySpan<byte> text)
+    {
+        bool isBigEndian = text.StartsWith((ReadOnlySpan<byte>)[0xfe, 0xff]);
+        if (text.Length < 4 || text.Length % 2 != 0 || (!isBigEndian && !text.StartsWith((ReadOnlySpan<byte>)[0xff, 0xfe])))
+        {
+            return false;
+        }
+
+        for (int i = 2; i < text.Length; i += 2)
+        {
+            byte high = text[isBigEndian ? i : i + 1];
+            if (high == 0 && !IsPrintable(text.Slice(isBigEndian ? i + 1 : i, 1)))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
 
     private static bool Begins(FileContent content, ReadOnlySpan<byte> lowerCase) => StartsWithIgnoringCase(Trimmed(content), lowerCase);
 
-    private static ReadOnlySpan<byte> Trimmed(FileContent content)
-    {
-        ReadOnlySpan<byte> text = content.Head;
-        return SkipBlanks(text.StartsWith((ReadOnlySpan<byte>)[0xef, 0xbb, 0xbf]) ? text.Slice(3) : text);
-    }
+    private static ReadOnlySpan<byte> Trimmed(FileContent content) => SkipBlanks(WithoutMark(content.Head));
+
+    private static ReadOnlySpan<byte> WithoutMark(ReadOnlySpan<byte> text)
+        => text.StartsWith((ReadOnlySpan<byte>)[0xef, 0xbb, 0xbf]) ? text.Slice(3) : text;
 
     private static ReadOnlySpan<byte> SkipBlanks(ReadOnlySpan<byte> text)
     {

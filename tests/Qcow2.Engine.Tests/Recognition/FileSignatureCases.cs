@@ -31,6 +31,13 @@ internal static class FileSignatureCases
         Start("ewf", "455646320d0a8100", "ewf, version 2"),
         Start("aff", "41464631300d0a00"),
         Start("android-sparse", "3aff26ed 0100 0000 1c00 0c00"),
+        Start("asif", "73686477 00000001 00000200"),
+        Start("partclone", "70617274636c6f6e652d696d61676500"),
+        Part("cd-raw", 0, "00ffffffffffffffffffff00 00020001", 2 * 2352, "cd-raw", (2352, "00ffffffffffffffffffff00 00020101")),
+        Start("qcow2-as-text", "fffe 5100 4600 4900 1a22 0000 0000 0000 0300", "a qcow2 image in UTF-16, as Windows PowerShell redirects it"),
+        Start("qcow2-as-text", "514649 efbfbd 000000 03", "a qcow2 image in UTF-8, as PowerShell redirects it"),
+        Start("qcow2-as-text", "efbbbf 514649 c3bb 000000 02", "a qcow2 image from Latin-1 to UTF-8"),
+        Start("qcow2-as-text", "514649 3f 000000 03", "a qcow2 image in ASCII"),
         Start("wim", "4d5357494d000000 d0000000"),
 
         // Packed
@@ -55,6 +62,7 @@ internal static class FileSignatureCases
         Start("cab", "4d534346 00000000"),
         Whole("ar", "!<arch>\ndebian-binary   "),
         Whole("cpio", "070701000000AA\0"),
+        Start("vma", "564d4100 00000001"),
         Start("rpm", "edabeedb 0300"),
 
         // In place of a disk
@@ -69,6 +77,8 @@ internal static class FileSignatureCases
         Whole("lfs-pointer", "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"),
         Whole("text", "404: Not Found"),
         Whole("text", "Zugriff verweigert: für Sie nicht möglich\n", "text with other letters"),
+        ("text in UTF-16", "text", [0xff, 0xfe, .. Encoding.Unicode.GetBytes("<html>404: Nicht gefunden ✗</html>\r\n")]),
+        ("text in UTF-16, big-endian", "text", [0xfe, 0xff, .. Encoding.BigEndianUnicode.GetBytes("404: Not Found")]),
         Start("pdf", "255044462d312e37"),
         Start("elf", "7f454c46 02 01 01"),
         ("pe", "pe", [.. Hex("4d5a"), .. new byte[58], .. Hex("40000000 50450000"), .. new byte[1000]]),
@@ -99,6 +109,9 @@ internal static class FileSignatureCases
         ("long text", null, Encoding.ASCII.GetBytes(new string('x', 65 * 1024))),
         Start(null, "1f8b08e0", "gzip with flags that do not exist"),
         Start(null, "425a6839 00", "three letters as of bzip2"),
+        Start(null, "514649 20 000000 03", "three letters as of qcow2"),
+        Start(null, "fffe 5100 4600 0100", "UTF-16 with control characters"),
+        Start(null, "00ffffffffffffffffffff00 00020001", "one sector as of a CD"),
         Start(null, "4d5a", "two letters as of a program"),
         ("ustar without a check sum", null, Patched(new byte[1024], 257, "7573746172")),
         Part(null, 1080, "53ef", 4096, "two bytes as of ext, and nothing else"),
