@@ -141,9 +141,10 @@ internal sealed class NewImageFile : IDisposable
 
         string path = ImageReference.TryResolve(options.DataFile, imagePath)
             ?? throw new ArgumentException($"'{options.DataFile}' is not the path of a local file.", nameof(options));
-        if (string.Equals(path, imagePath, StringComparison.Ordinal))
+        if (string.Equals(Destination.At(path).Key, Destination.At(imagePath).Key, StringComparison.OrdinalIgnoreCase))
         {
-            throw new ArgumentException("An image cannot be its own external data file.", nameof(options));
+            throw new ArgumentException(
+                "An image cannot be its own external data file. Names that differ only in upper and lower case are one file to many file systems.", nameof(options));
         }
 
         var file = ReplacementFile.Create(path, overwrite);

@@ -37,6 +37,9 @@ public sealed class Destination
     /// <summary>Full path of the folder that the file lies or will lie in.</summary>
     public string Folder => System.IO.Path.GetDirectoryName(Target) ?? Target;
 
+    /// <summary>By what a file is known again that may not be there yet: <see cref="Target"/> without links to the folder, either.</summary>
+    public string Key => System.IO.Path.Combine(CanonicalPath.TryOf(Folder) ?? Folder, System.IO.Path.GetFileName(Target));
+
     /// <summary>Asks the host what stands at a path.</summary>
     /// <param name="path">The path; a relative one is taken from the process's current directory.</param>
     /// <exception cref="IOException">It is a link that leads in a circle, or to a file that has no path any more.</exception>

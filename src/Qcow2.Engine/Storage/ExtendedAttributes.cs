@@ -8,12 +8,15 @@ internal static unsafe class ExtendedAttributes
 {
     private const int Attempts = 5;
 
+    /// <summary>A name is any bytes to the host; this keeps each of them.</summary>
+    private static readonly Encoding NameBytes = Encoding.GetEncoding("iso-8859-1");
+
     /// <summary>Those that are a file's own. What others make for themselves, or out of the bytes, is none of a copy's.</summary>
     internal static Dictionary<string, byte[]> Read(SafeHandle file)
     {
         var attributes = new Dictionary<string, byte[]>(StringComparer.Ordinal);
         byte[] names = Filled((buffer, length) => LibC.ListAttributes(file, (byte*)buffer, length)) ?? [];
-        foreach (string name in Encoding.UTF8.GetString(names).Split(['\0'], StringSplitOptions.RemoveEmptyEntries).Where(BelongsToFile))
+        foreach (string name in NameBytes.GetString(names).Split(['\0'], StringSplitOptions.RemoveEmptyEntries).Where(BelongsToFile))
         {
             fixed (byte* terminated = Terminated(name))
             {
@@ -37,6 +40,10 @@ internal static unsafe class ExtendedAttributes
     internal static bool Matters(string name)
         => IsAccessList(name) || name.StartsWith("user.", StringComparison.Ordinal) || name.StartsWith("security.", StringComparison.Ordinal)
             || name.StartsWith("trusted.", StringComparison.Ordinal);
+
+    /// <summary>A name as people see it.</summary>
+    internal static string Shown(string name)
+        => new([.. Encoding.UTF8.GetString(NameBytes.GetBytes(name)).Select(letter => char.IsControl(letter) ? '?' : letter)]);
 
     internal static bool TrySet(SafeHandle file, string name, byte[] value)
     {
@@ -96,5 +103,5 @@ internal static unsafe class ExtendedAttributes
         return null;
     }
 
-    private static byte[] Terminated(string name) => Encoding.UTF8.GetBytes(name + "\0");
+    private static byte[] Terminated(string name) => NameBytes.GetBytes(name + "\0");
 }

@@ -92,7 +92,8 @@ internal readonly record struct FileStatus(FileIdentity Identity, FileKind Kind,
             (long)buffer.Blocks * BlockUnit,
             new FileAccessStatus(
                 buffer.User, buffer.Group, buffer.Mode, buffer.Links,
-                (buffer.Attributes & LibC.AttributeImmutable) != 0, (buffer.Attributes & LibC.AttributeAppendOnly) != 0));
+                (buffer.Attributes & LibC.AttributeImmutable) != 0, (buffer.Attributes & LibC.AttributeAppendOnly) != 0,
+                (buffer.Attributes & LibC.AttributeMountPoint) != 0));
 
     private static FileStatus From(in LibC.MacStat buffer)
         => new(
@@ -125,7 +126,9 @@ internal readonly record struct FileStatus(FileIdentity Identity, FileKind Kind,
 /// <param name="Links">How many names it has.</param>
 /// <param name="IsImmutable">Whether nobody may change, rename or delete it (<c>chattr +i</c>).</param>
 /// <param name="IsAppendOnly">Whether it may only grow (<c>chattr +a</c>).</param>
-internal readonly record struct FileAccessStatus(uint User, uint Group, ushort Mode, long Links, bool IsImmutable, bool IsAppendOnly)
+/// <param name="IsMountPoint">Whether something is mounted at this very path, as single files are in containers; only Linux says that.</param>
+internal readonly record struct FileAccessStatus(
+    uint User, uint Group, ushort Mode, long Links, bool IsImmutable, bool IsAppendOnly, bool IsMountPoint = false)
 {
     private const ushort PermissionBits = 0xfff;
     private const ushort StickyBit = 0x200;

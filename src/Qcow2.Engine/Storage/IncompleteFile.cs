@@ -111,14 +111,16 @@ internal sealed class IncompleteFile : IDisposable
         if (_name is null)
         {
             string name = Path.Combine(Path.GetDirectoryName(_target)!, IncompleteName.For(Path.GetFileName(_target)));
+            _ = LibC.LockFile(File.Handle, LibC.LockShared); // Or whoever sweeps now would take it for abandoned; an attempt at the final name ended the lock.
+            IncompleteFiles.Add(name);
             int error = FileNames.TryLink(File.Handle, name);
             if (error != 0)
             {
+                IncompleteFiles.Remove(name);
                 throw Failed("get a name", error);
             }
 
             _name = name;
-            IncompleteFiles.Add(name);
         }
 
         if (TryExchange(_name, isExpected))

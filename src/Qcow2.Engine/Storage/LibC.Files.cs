@@ -8,6 +8,7 @@ internal static unsafe partial class LibC
     internal const int ErrorNotPermitted = 1; // EPERM
     internal const int ErrorNotFound = 2; // ENOENT
     internal const int ErrorAccess = 13; // EACCES
+    internal const int ErrorBusy = 16; // EBUSY
     internal const int ErrorExists = 17; // EEXIST
     internal const int ErrorNotFolder = 20; // ENOTDIR
     internal static readonly int ErrorLoop = IsMacOS ? 62 : 40; // ELOOP
@@ -16,6 +17,7 @@ internal static unsafe partial class LibC
 
     internal const ulong AttributeImmutable = 0x10; // STATX_ATTR_IMMUTABLE
     internal const ulong AttributeAppendOnly = 0x20; // STATX_ATTR_APPEND
+    internal const ulong AttributeMountPoint = 0x2000; // STATX_ATTR_MOUNT_ROOT
     internal const uint MacFlagsImmutable = 0x20002; // SF_IMMUTABLE | UF_IMMUTABLE
     internal const uint MacFlagsAppendOnly = 0x40004; // SF_APPEND | UF_APPEND
 
@@ -26,6 +28,8 @@ internal static unsafe partial class LibC
     internal const int LockShared = 1 | 4; // LOCK_SH | LOCK_NB
     internal const int LockAlone = 2 | 4; // LOCK_EX | LOCK_NB
     internal const int UnlockFile = 8; // LOCK_UN
+
+    internal const int OpenExclusive = 0x80; // O_EXCL of Linux
 
     private const int ReadWrite = 2; // O_RDWR
 

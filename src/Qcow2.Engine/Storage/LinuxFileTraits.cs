@@ -48,7 +48,7 @@ internal sealed class LinuxFileTraits : FileTraits
         {
             if (!Has(now, attribute) && !ExtendedAttributes.TrySet(file.Handle, attribute.Key, attribute.Value) && ExtendedAttributes.Matters(attribute.Key))
             {
-                throw CannotKeep($"the attribute '{new string([.. attribute.Key.Select(letter => char.IsControl(letter) ? '?' : letter)])}'", replaced);
+                throw CannotKeep($"the attribute '{ExtendedAttributes.Shown(attribute.Key)}'", replaced);
             }
         }
 

@@ -96,6 +96,11 @@ public sealed class LocalFile : BlockStorage
         string fullPath = System.IO.Path.GetFullPath(path);
         FileStatus? status = FileStatus.OfPath(fullPath);
         RequireFile(fullPath, status);
+        if (status is { Kind: FileKind.BlockDevice } && access != FileAccess.Read)
+        {
+            DeviceUse.RequireNone(fullPath);
+        }
+
         return Finish(fullPath, fullPath, PositionalFile.Open(fullPath, FileMode.Open, access, share), status);
     }
 

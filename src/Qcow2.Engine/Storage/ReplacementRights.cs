@@ -21,6 +21,10 @@ internal static class ReplacementRights
 
         Refuse(destination, file.IsImmutable, "The file is immutable, so that nothing can take its place. Clear that (chattr -i, on macOS chflags nouchg) if it is to be replaced.");
         Refuse(destination, file.IsAppendOnly, "The file is append-only, so that nothing can take its place. Clear that (chattr -a, on macOS chflags nouappnd) if it is to be replaced.");
+        Refuse(
+            destination,
+            file.IsMountPoint,
+            "The file is a mount point, as single files are that a container was given, so that nothing can take its place. Write to another name, or mount the folder and not the file.");
         Refuse(destination, folder.IsImmutable || folder.IsAppendOnly, "The folder is immutable or append-only, so that no file in it can be replaced.");
         uint user = LibC.EffectiveUser();
         Refuse(

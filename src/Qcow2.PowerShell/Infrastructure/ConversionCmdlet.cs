@@ -82,7 +82,8 @@ public abstract partial class ConversionCmdlet : DiskReadingCmdlet
     /// <summary>
     /// Writes into a disk that exists, such as an image that <c>New-Qcow2Image</c> made, or a device, in place of a new file. It must be as
     /// large as the source; what lies past that stays as it is. When the command fails or is stopped, a part of the disk has been
-    /// overwritten. The format is <c>-DestinationFormat</c>, or what the file is seen to be.
+    /// overwritten. The format is <c>-DestinationFormat</c>, or what the file is seen to be. A device that the host itself uses (mounted, swap,
+    /// LVM, RAID) is refused on Linux.
     /// </summary>
     [Parameter]
     public SwitchParameter NoCreate { get; set; }

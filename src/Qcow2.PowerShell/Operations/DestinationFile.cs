@@ -76,7 +76,7 @@ internal static class DestinationFile
     }
 
     /// <summary>By what a destination is known again: the file itself, whatever links lead to it.</summary>
-    internal static string KeyOf(string path) => Destination.At(path).Target;
+    internal static string KeyOf(string path) => Destination.At(path).Key;
 
     /// <summary>The format that a destination's name stands for.</summary>
     /// <exception cref="ImageCmdletException">The name is that of another format of disk images: a raw file of that name would deceive.</exception>

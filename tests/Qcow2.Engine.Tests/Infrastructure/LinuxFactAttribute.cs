@@ -25,3 +25,16 @@ internal sealed class UnixTheoryAttribute : TheoryAttribute
         }
     }
 }
+
+/// <summary>A test with devices, file systems and mounts of its own, for which it must be root.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+internal sealed class LoopDeviceFactAttribute : FactAttribute
+{
+    public LoopDeviceFactAttribute()
+    {
+        if (!OperatingSystem.IsLinux() || Environment.UserName != "root" || !File.Exists("/dev/loop-control") || !Shell.Has("losetup", "mkfs.ext4", "mount", "umount"))
+        {
+            Skip = "It needs Linux, root, loop devices and mkfs.ext4.";
+        }
+    }
+}

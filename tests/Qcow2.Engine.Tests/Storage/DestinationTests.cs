@@ -130,6 +130,59 @@ public sealed class DestinationTests : IDisposable
         Assert.Equal(3, Directory.GetFileSystemEntries(_folder.Path).Length);
     }
 
+    [LinuxFact]
+    public void File_is_known_again_whatever_links_lead_to_it_or_its_folder()
+    {
+        Directory.CreateDirectory(_folder.File("folder"));
+        File.CreateSymbolicLink(_folder.File("alias"), "folder");
+        File.CreateSymbolicLink(_folder.File("link"), "alias/disk");
+        string[] ways = [_folder.File("folder/disk"), _folder.File("alias/disk"), _folder.File("link")];
+
+        Assert.Single(ways.Select(path => Destination.At(path).Key).Distinct());
+        File.WriteAllText(ways[0], "");
+        Assert.Single(ways.Select(path => Destination.At(path).Key).Distinct());
+    }
+
+    [LinuxFact]
+    public void Image_is_not_its_own_data_file_whatever_leads_to_it()
+    {
+        Directory.CreateDirectory(_folder.File("folder"));
+        File.CreateSymbolicLink(_folder.File("alias"), "folder");
+        File.CreateSymbolicLink(_folder.File("folder/link"), "image.qcow2");
+        string image = _folder.File("folder/image.qcow2");
+
+        foreach (string data in new[] { "image.qcow2", "link", "../alias/image.qcow2", "Image.QCOW2" })
+        {
+            Assert.Throws<ArgumentException>(() => Qcow2Image.Create(image, 1 << 20, new Qcow2CreateOptions { DataFile = data }));
+            Assert.Throws<ArgumentException>(() => Qcow2Image.Create(image, 1 << 20, new Qcow2CreateOptions { DataFile = data }, overwrite: true));
+            Assert.Single(Directory.GetFileSystemEntries(_folder.File("folder")));
+        }
+    }
+
+    [LinuxFact]
+    public unsafe void Complete_file_has_its_writers_lock_while_it_has_a_hidden_name()
+    {
+        string path = _folder.File("disk.raw");
+        using IncompleteFile file = IncompleteFile.Create(path, path, isPrivate: false, canHaveNoName: true, (_, _) => { });
+        File.WriteAllText(path, "came to be there");
+        Assert.False(file.TryMoveToNew());
+
+        bool isLocked = false;
+        file.MoveOver(_ =>
+        {
+            fixed (byte* now = System.Text.Encoding.UTF8.GetBytes(path + "\0")) // The names are exchanged already.
+            {
+                using var other = new Microsoft.Win32.SafeHandles.SafeFileHandle(LibC.Open(now, LibC.OpenToLookAt), ownsHandle: true);
+                isLocked = LibC.LockFile(other, LibC.LockAlone) != 0;
+            }
+
+            return true;
+        });
+
+        Assert.True(isLocked);
+        Assert.Empty(File.ReadAllText(path));
+    }
+
     [UnixTheory]
     [InlineData("pipe")]
     [InlineData("socket")]

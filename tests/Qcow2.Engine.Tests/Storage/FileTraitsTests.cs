@@ -51,6 +51,36 @@ public sealed class FileTraitsTests : IDisposable
         }
     }
 
+    [LinuxFact("setfattr")]
+    public unsafe void Names_of_attributes_that_are_no_text_are_kept()
+    {
+        string path = Old("names");
+        byte[] bytes = [.. "user."u8, 0xff, 0xfe, 0];
+        using (LocalFile file = LocalFile.OpenReadWrite(path))
+        {
+            Shell.Run("setfattr", "-n", "user.ä", "-v", "text", path);
+            fixed (byte* key = bytes)
+            {
+                byte value = 7;
+                Assert.Equal(0, LibC.SetAttribute(file.Handle, key, &value, 1, 0));
+            }
+        }
+
+        Replace(path, canHaveNoName: true);
+
+        using LocalFile made = LocalFile.OpenRead(path);
+        fixed (byte* key = bytes)
+        {
+            byte value = 0;
+            Assert.Equal(1, LibC.GetAttribute(made.Handle, key, &value, 1));
+            Assert.Equal(7, value);
+        }
+
+        Dictionary<string, byte[]> all = ExtendedAttributes.Read(made.Handle);
+        Assert.Equal(2, all.Count);
+        Assert.Contains("user.ä", all.Keys.Select(ExtendedAttributes.Shown));
+    }
+
     [SuperuserFact]
     public void Owner_group_and_labels_are_kept()
     {
@@ -138,6 +168,25 @@ public sealed class FileTraitsTests : IDisposable
         }
 
         Assert.Equal("old", File.ReadAllText(path));
+    }
+
+    [SuperuserFact]
+    public void File_that_is_a_mount_point_is_refused_before_any_work()
+    {
+        string path = Old("mounted");
+        Shell.Run("mount", "--bind", Old("other"), path);
+        try
+        {
+            var error = Assert.Throws<Qcow2Exception>(() => ReplacementFile.Create(path, overwrite: true));
+            Assert.Equal(Qcow2ErrorCode.DestinationProtected, error.Code);
+            Assert.Contains("mount point", error.Message, StringComparison.Ordinal);
+        }
+        finally
+        {
+            Shell.Run("umount", path);
+        }
+
+        Replace(path, canHaveNoName: true);
     }
 
     [LinuxFact("setfacl", "getfacl", "setfattr", "getfattr")]
