@@ -81,6 +81,7 @@ public sealed class NewQcow2ImageCommand : Qcow2Cmdlet
     internal const string DiskSet = "Disk";
     internal const string OverlaySet = "Overlay";
 
+    private readonly HashSet<string> _dataFiles = new(DestinationFile.PathComparer);
     private PathResolver? _resolver;
 
     /// <summary>
@@ -228,8 +229,11 @@ public sealed class NewQcow2ImageCommand : Qcow2Cmdlet
         DestinationFile.EnsureUsable(path, Force, "-Path");
         if (DataFile is not null && ImageCreation.Beside(path, DataFile) is string data && !DestinationFile.PathComparer.Equals(data, path))
         {
+            DestinationFile.EnsureOwnData(data, _dataFiles);
             DestinationFile.EnsureUsable(data, Force, "-DataFile");
         }
+
+        DestinationFile.EnsureOwnData(path, _dataFiles);
 
         RequireWholeEncryption();
         if (BackingFile is not null && !NoBackingFileCheck && string.Equals(BackingFormat, "raw", StringComparison.OrdinalIgnoreCase))
@@ -251,6 +255,11 @@ public sealed class NewQcow2ImageCommand : Qcow2Cmdlet
         }
 
         new ImageCreation(path, size, options, Force).Run(WriteProgress, StopToken);
+        if (DataFile is not null && ImageCreation.Beside(path, DataFile) is string made)
+        {
+            _dataFiles.Add(DestinationFile.KeyOf(made)); // The next image would take the data of this one away.
+        }
+
         Qcow2ImageInfo image = Qcow2ImageInfo.Read(path);
         if ((size ?? ImageCreation.SizeOfBacking(image)) is long asked && asked != image.Size)
         {

@@ -124,6 +124,7 @@ public abstract partial class ConversionCmdlet
     {
         if (DestinationDataFile is not null && ImageCreation.Beside(path, DestinationDataFile) is string data && !DestinationFile.PathComparer.Equals(data, path))
         {
+            DestinationFile.EnsureOwnData(data, _written);
             DestinationFile.EnsureUsable(data, Force, "-DestinationDataFile");
         }
     }

@@ -160,6 +160,11 @@ public abstract partial class ConversionCmdlet : DiskReadingCmdlet
 
         ConversionResult result = new DiskConversion(sources, destination, Options()).Run(WriteProgress, StopToken);
         _written.Add(DestinationFile.KeyOf(destination.Path));
+        if (destination is NewQcow2File { Layout.DataFile: string data } && ImageCreation.Beside(destination.Path, data) is string dataPath)
+        {
+            _written.Add(DestinationFile.KeyOf(dataPath)); // The next image would take the data of this one away.
+        }
+
         foreach (DiskRange range in result.Unreadable)
         {
             WriteWarning($"{sources[0].Path}: {DisplayText.SizeAndBytes(range.Length)} at 0x{range.Offset:x} of the disk could not be read, and are zeros in {destination.Path}.");

@@ -55,6 +55,18 @@ internal static class DestinationFile
         destination.EnsureReplaceable(force);
     }
 
+    /// <summary>Refuses to take away the file of an image that this command has just made.</summary>
+    /// <param name="path">Full path of the file.</param>
+    /// <param name="written">What this command has written so far, as <see cref="KeyOf"/> has it.</param>
+    internal static void EnsureOwnData(string path, HashSet<string> written)
+    {
+        if (written.Contains(KeyOf(path)))
+        {
+            throw new ImageCmdletException("DestinationNotUnique", ErrorCategory.InvalidArgument,
+                $"{path}: this command has just written that file, for another image. Each image needs a data file of its own; make each with a command of its own.");
+        }
+    }
+
     /// <summary>Refuses what no disk can be written into.</summary>
     /// <param name="path">Full path of what is there already.</param>
     /// <param name="parameter">The parameter that named it, with its dash.</param>

@@ -70,6 +70,19 @@ public sealed class DestinationTests : IDisposable
     }
 
     [Theory]
+    [InlineData("'a.qcow2', 'b.qcow2' | ForEach-Object { [pscustomobject]@{ Path = $_ } } | New-Qcow2Image -SizeBytes 1MB -DataFile data -Force | Out-Null")]
+    [InlineData("'a.qcow2', 'data' | ForEach-Object { [pscustomobject]@{ Path = $_ } } | New-Qcow2Image -SizeBytes 1MB -DataFile data -Force | Out-Null")]
+    [InlineData("'a', 'b' | ForEach-Object { [pscustomobject]@{ LiteralPath = 'snapshots.qcow2'; D = \"$_.qcow2\" } } | Convert-Qcow2Image -DestinationPath { $_.D } -DestinationDataFile data -Force")]
+    public void Data_file_that_was_just_written_is_not_given_to_another_image(string script)
+    {
+        _session.With("snapshots");
+        SessionResult result = _session.Run(script);
+        Assert.Equal(["DestinationNotUnique"], result.ErrorIds);
+        Assert.Empty(_session.Run("Compare-Qcow2Image a.qcow2 a.qcow2").Errors);
+        Assert.False(File.Exists(_session.File("b.qcow2")));
+    }
+
+    [Theory]
     [InlineData("pipe", "DestinationNotFile")]
     [InlineData("/dev/null", "DestinationNotFile")]
     [InlineData("folder", "DestinationIsFolder")]
