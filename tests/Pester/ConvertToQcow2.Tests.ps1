@@ -86,6 +86,12 @@ Describe 'Convert-Qcow2Image into qcow2' {
         Get-Sha256 from-any.qcow2 | Should -Be (Get-Sha256 from-img.qcow2)
     }
 
+    It 'refuses a download that is no disk, and says what it is' {
+        [IO.File]::WriteAllText("$PWD/page.img", '<!DOCTYPE html><title>404 Not Found</title>')
+        { Convert-Qcow2Image page.img x.qcow2 -ErrorAction Stop } | Should -Throw -ErrorId 'FormatAmbiguous,*' -ExpectedMessage '*web page*-SourceFormat Raw*'
+        'x.qcow2' | Should -Not -Exist
+    }
+
     It 'joins disks' -Skip:$noQemu {
         Convert-Qcow2Image v3.qcow2, zstd.qcow2 joined.raw -Concatenate
         qemu-img convert -O raw v3.qcow2 zstd.qcow2 joined-by-qemu.raw
