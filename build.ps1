@@ -103,7 +103,7 @@ function Invoke-PesterSuite {
     $manifest = Join-Path $module 'Qcow2.psd1'
     Invoke-PowerShell -NoProfile -NonInteractive -File (Join-Path $root 'build' 'Invoke-Pester.ps1') -Pester $pester -Module $manifest -Path $PesterPath
     if ($LASTEXITCODE -ne 0) {
-        throw 'Pester tests failed.'
+        throw "Pester tests failed (exit code $LASTEXITCODE)."
     }
 }
 
