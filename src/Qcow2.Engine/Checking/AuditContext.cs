@@ -205,7 +205,9 @@ internal sealed class AuditContext
     /// <summary>Whether something else than its owners uses a cluster of a structure in the file.</summary>
     internal bool IsShared(long offset, long length, long owners)
     {
-        for (long cluster = offset >> Geometry.ClusterBits; cluster <= (offset + length - 1) >> Geometry.ClusterBits; cluster++)
+        // What is past the end of the file was not counted.
+        long last = Math.Min(Clusters, (offset + length - 1) >> Geometry.ClusterBits);
+        for (long cluster = offset >> Geometry.ClusterBits; cluster <= last; cluster++)
         {
             if (References[cluster] > owners)
             {

@@ -188,11 +188,11 @@ internal sealed partial class DiskWriter
     private void MoveL1(int count)
     {
         long oldOffset = _l1.Offset;
-        long oldClusters = ClustersOf(_l1.Count);
+        long oldClusters = _l1.Count == 0 ? 0 : ClustersOf(_l1.Count);
         long offset = _refcounts.Append(ClustersOf(count)) << ClusterBits;
         _guard.SetRange(offset, (long)count * L1Entry.Length, "the active L1 table");
         _l1.Move(offset, count);
-        if (oldOffset != 0)
+        if (oldClusters > 0)
         {
             _refcounts.QueueDecrements(oldOffset, oldClusters << ClusterBits);
         }

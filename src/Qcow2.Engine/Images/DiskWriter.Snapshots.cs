@@ -106,14 +106,14 @@ internal sealed partial class DiskWriter
     private string? WhyNotToFree(SnapshotTableEntry entry)
     {
         long length = LengthOfL1(entry);
-        if (!entry.HasL1Place(_geometry) || entry.L1TableOffset > _resources.Image.Length - length)
-        {
-            return entry.Problem ?? $"{entry.L1TableName} is not in the file.";
-        }
-
         if (length == 0)
         {
             return null;
+        }
+
+        if (!entry.HasL1Place(_geometry) || entry.L1TableOffset > _resources.Image.Length - length)
+        {
+            return entry.Problem ?? $"{entry.L1TableName} is not in the file.";
         }
 
         if (_guard.Find(entry.L1TableOffset, length, SnapshotL1Name) is (long at, string taken))

@@ -47,7 +47,7 @@ internal sealed class L1Table
     {
         long bytes = (long)count * L1Entry.Length;
         long fileLength = storage.Length;
-        bool isCut = offset > fileLength - bytes;
+        bool isCut = count > 0 && offset > fileLength - bytes; // A table without entries lies nowhere, whatever is said of it.
         if (isCut && !(mayBeCut && offset <= fileLength - L1Entry.Length))
         {
             throw Qcow2Errors.PastEnd(name, (ulong)offset, (ulong)bytes, fileLength);

@@ -114,12 +114,12 @@ internal sealed class TableSwitch : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _shadow.Dispose();
 
-    /// <summary>The tables whose places others took. A table at 0 is none: the header lies there.</summary>
+    /// <summary>The tables whose places others took. An L1 table without entries has none, whatever the header says of it.</summary>
     private IEnumerable<(long Offset, long Length)> OldTables(Qcow2Header old)
     {
-        if (old.L1TableOffset != 0)
+        if (old.L1Size != 0)
         {
-            yield return (old.L1TableOffset, Math.Max(1, BytesOf(old.L1Size)));
+            yield return (old.L1TableOffset, BytesOf(old.L1Size));
         }
 
         yield return (_refcounts.TableOffset, (long)_refcounts.TableClusters << ClusterBits);
@@ -186,7 +186,7 @@ internal sealed class TableSwitch : IDisposable
 
     private NewTables WriteTables()
     {
-        long l1Offset = Allocate(BytesOf(_activeL1.Length));
+        long l1Offset = _activeL1.Length == 0 ? 0 : Allocate(BytesOf(_activeL1.Length));
         long snapshotL1 = 0;
         if (_change.NewSnapshotL1Size > 0)
         {

@@ -53,6 +53,10 @@ public static partial class HostileImageCases
         yield return Accepted("size is no multiple of a sector", () => Plain().SetU64(HeaderOffset.Size, 65537));
         yield return Accepted("size is zero", () => new ImageBuilder { Size = 0, DataClusters = 0 }.Build()) with { ReadOffset = -1 };
 
+        yield return Accepted(
+            "size is zero, and its L1 table without entries is past the end",
+            () => new ImageBuilder { Size = 0, DataClusters = 0 }.Build().SetU64(HeaderOffset.L1TableOffset, 1 << 24)) with { ReadOffset = -1 };
+
         foreach (uint method in (uint[])[3, 0xffff_ffff])
         {
             yield return Refused(
