@@ -123,7 +123,7 @@ internal sealed class BitmapRepair(ImageAudit audit, RepairReport report, Action
             SetAutoclearBit(false);
         }
 
-        _context.Image.Write(position, new BitmapsExtension(bitmaps.Count, length, space.Offset).Data.Span);
+        _context.Image.Write(position, new BitmapsExtension(bitmaps.Count, length, space.Offset).Bytes);
         _context.Image.Flush();
         if (isTorn)
         {

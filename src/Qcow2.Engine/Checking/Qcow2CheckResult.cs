@@ -62,7 +62,8 @@ public sealed class Qcow2CheckResult : Qcow2ImageObject
     /// <summary>Of a repair: what was there before; null for a check.</summary>
     public Qcow2CheckResult? Before { get; set; }
 
-    internal Qcow2CheckResult Copy() => (Qcow2CheckResult)MemberwiseClone();
+    /// <summary>The same verdict as another object, which shares its findings.</summary>
+    public Qcow2CheckResult Copy() => (Qcow2CheckResult)MemberwiseClone();
 
     /// <summary>The path and the verdict.</summary>
     public override string ToString()

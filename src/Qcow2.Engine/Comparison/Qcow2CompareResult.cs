@@ -3,13 +3,19 @@ namespace Qcow2.Engine;
 /// <summary>
 /// Whether two disks hold the same, and where not. The properties can be set, so that a script's tests can build one.
 /// </summary>
-public sealed class Qcow2CompareResult : Qcow2ImageObject
+public sealed class Qcow2CompareResult : Qcow2DiskObject
 {
     /// <summary>Full path of the first disk's file.</summary>
     public override string Path { get; set; } = "";
 
     /// <summary>Full path of the file of the disk that it was compared with.</summary>
     public string DifferencePath { get; set; } = "";
+
+    /// <summary>Id of the internal snapshot that it was compared with; null for the active disk.</summary>
+    public string? DifferenceSnapshotId { get; set; }
+
+    /// <summary>Name of that snapshot; null for the active disk.</summary>
+    public string? DifferenceSnapshotName { get; set; }
 
     /// <summary>
     /// Whether the two hold the same bytes, the shorter one continued by zeros. After a strict comparison: and are of one size, with

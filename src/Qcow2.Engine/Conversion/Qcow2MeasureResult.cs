@@ -4,7 +4,7 @@ namespace Qcow2.Engine;
 /// How much space an image would take, in the numbers of <c>qemu-img measure</c>. The properties can be set, so that a script's
 /// tests can build one.
 /// </summary>
-public sealed class Qcow2MeasureResult : Qcow2ImageObject
+public sealed class Qcow2MeasureResult : Qcow2DiskObject
 {
     /// <summary>Full path of the disk that was measured; empty where only a size was.</summary>
     public override string Path { get; set; } = "";

@@ -45,7 +45,7 @@ public enum Qcow2ErrorCode
     /// <summary>No key slot opens with the passphrase that was given.</summary>
     PassphraseIncorrect,
 
-    /// <summary>No internal snapshot has the id or name that was asked for, or more than one has it.</summary>
+    /// <summary>No internal snapshot has the id or name that was asked for.</summary>
     SnapshotNotFound,
 
     /// <summary>
@@ -53,6 +53,12 @@ public enum Qcow2ErrorCode
     /// removed.
     /// </summary>
     SnapshotDamaged,
+
+    /// <summary>More than one internal snapshot has the id or name that was asked for.</summary>
+    SnapshotAmbiguous,
+
+    /// <summary>The internal snapshot with the id that was asked for has another name or time: it is another one by now.</summary>
+    SnapshotChanged,
 
     /// <summary>Another internal snapshot has the name that was to be given.</summary>
     SnapshotExists,

@@ -45,7 +45,7 @@ public sealed class BitmapsExtension : HeaderExtension
     internal void Validate(ClusterGeometry geometry)
     {
         EnsureSound();
-        uint reserved = BinaryPrimitives.ReadUInt32BigEndian(Data.Span.Slice(4));
+        uint reserved = BinaryPrimitives.ReadUInt32BigEndian(Bytes.Slice(4));
         if (reserved != 0)
         {
             throw Qcow2Errors.Corrupt($"The bitmaps extension's reserved field is 0x{reserved:x8}; it must be 0.");

@@ -4,7 +4,11 @@ namespace Qcow2.Engine.Format;
 /// <param name="Kind">The feature set the bit is in. A number that the enumeration does not name is kept.</param>
 /// <param name="Bit">The bit's number, 0 to 63.</param>
 /// <param name="Name">What people call it.</param>
-public sealed record FeatureName(FeatureKind Kind, int Bit, string Name);
+public sealed record FeatureName(FeatureKind Kind, int Bit, string Name)
+{
+    /// <summary>The name.</summary>
+    public override string ToString() => Name;
+}
 
 /// <summary>
 /// Names for feature bits, so that a program can say which feature it lacks (spec: "Feature name table").
@@ -30,7 +34,7 @@ public sealed class FeatureNameTableExtension : HeaderExtension
         => Features = Decode(data);
 
     /// <summary>The entries, in their order.</summary>
-    public IReadOnlyList<FeatureName> Features { get; }
+    public FeatureName[] Features { get; }
 
     /// <summary>The name of a bit, or null when the table has none for it.</summary>
     public string? Find(FeatureKind kind, int bit)
@@ -46,7 +50,7 @@ public sealed class FeatureNameTableExtension : HeaderExtension
         return null;
     }
 
-    private static List<FeatureName> Decode(ReadOnlySpan<byte> data)
+    private static FeatureName[] Decode(ReadOnlySpan<byte> data)
     {
         var features = new List<FeatureName>(data.Length / EntryLength);
 
@@ -58,7 +62,7 @@ public sealed class FeatureNameTableExtension : HeaderExtension
             features.Add(new FeatureName((FeatureKind)data[0], data[1], FormatText.Decode(end < 0 ? name : name.Slice(0, end))));
         }
 
-        return features;
+        return [.. features];
     }
 
     private static byte[] Encode(IReadOnlyList<FeatureName> features)

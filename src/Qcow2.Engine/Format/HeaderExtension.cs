@@ -24,7 +24,10 @@ public abstract class HeaderExtension
     public HeaderExtensionType Type { get; }
 
     /// <summary>The extension's data, without the padding that follows it.</summary>
-    public ReadOnlyMemory<byte> Data => _data;
+    public byte[] Data => [.. _data];
+
+    /// <summary>The extension's data, not copied.</summary>
+    internal ReadOnlySpan<byte> Bytes => _data;
 
     /// <summary>What is wrong with the data; null if nothing is. What the extension says is then of no use.</summary>
     public string? Problem => Fault?.Message;
@@ -49,6 +52,11 @@ public abstract class HeaderExtension
     }
 
     /// <summary>Gives the bytes of an extension their meaning.</summary>
+    /// <param name="type">The type.</param>
+    /// <param name="data">The data, without padding.</param>
+    public static HeaderExtension Create(HeaderExtensionType type, byte[] data) => Create(type, data, new byte[PaddingFor(data.Length)]);
+
+    /// <summary>Gives the bytes of an extension their meaning.</summary>
     internal static HeaderExtension Create(HeaderExtensionType type, byte[] data, byte[] padding) => type switch
     {
         HeaderExtensionType.BackingFormat => new BackingFormatExtension(data, padding),
@@ -68,6 +76,9 @@ public abstract class HeaderExtension
             throw new Qcow2Exception(Fault.Code, Fault.Message); // Anew each time: an exception keeps where it was thrown.
         }
     }
+
+    /// <summary>The type and how much it says.</summary>
+    public override string ToString() => $"{Type}, {_data.Length} bytes";
 
     internal static int PaddingFor(int dataLength) => -dataLength & 7;
 }

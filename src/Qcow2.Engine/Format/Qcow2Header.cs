@@ -75,16 +75,16 @@ public sealed record Qcow2Header
 
     /// <summary>How compressed clusters are compressed: byte 104 of the header, deflate where that is absent.</summary>
     public CompressionType CompressionType
-        => AdditionalFields.IsEmpty ? CompressionType.Deflate : (CompressionType)AdditionalFields.Span[0];
+        => AdditionalFields.Length == 0 ? CompressionType.Deflate : (CompressionType)AdditionalFields[0];
 
     /// <summary>
     /// The bytes of the header from 104 to <see cref="HeaderLength"/> as they are in the file: the compression type, and
     /// fields that this engine does not know.
     /// </summary>
-    public ReadOnlyMemory<byte> AdditionalFields { get; init; }
+    public byte[] AdditionalFields { get; init; } = [];
 
     /// <summary>The header extensions in their order, without the end marker.</summary>
-    public IReadOnlyList<HeaderExtension> Extensions { get; init; } = [];
+    public HeaderExtension[] Extensions { get; init; } = [];
 
     /// <summary>Bytes in a cluster.</summary>
     public int ClusterSize => 1 << ClusterBits;
@@ -183,6 +183,9 @@ public sealed record Qcow2Header
                 $"{oversized.Problem} So nobody knows what lies behind it. The image can be read, but is not written or rewritten: convert it to a new one.");
         }
     }
+
+    /// <summary>The version and the sizes that all else depends on.</summary>
+    public override string ToString() => $"QCOW2 version {Version}, {Size} bytes in clusters of {ClusterSize}";
 
     /// <summary>Refuses an image that uses a feature this engine does not know, and names it.</summary>
     /// <exception cref="Qcow2Exception">An unknown incompatible feature bit is set.</exception>

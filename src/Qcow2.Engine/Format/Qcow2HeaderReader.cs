@@ -49,7 +49,7 @@ internal static class Qcow2HeaderReader
 
         header = ReadTables(header, cluster);
         header = ReadBackingFile(header, cluster);
-        header = header with { Extensions = ReadExtensions(header, cluster) };
+        header = header with { Extensions = [.. ReadExtensions(header, cluster)] };
         CheckConsistency(header);
         return header;
     }

@@ -30,7 +30,7 @@ internal static class Qcow2HeaderWriter
             U64(cluster, HeaderField.AutoclearFeatures, (ulong)header.AutoclearFeatures);
             U32(cluster, HeaderField.RefcountOrder, (uint)header.RefcountOrder.Order);
             U32(cluster, HeaderField.HeaderLength, (uint)header.HeaderLength);
-            header.AdditionalFields.Span.CopyTo(cluster.Slice(HeaderField.CompressionType));
+            header.AdditionalFields.AsSpan().CopyTo(cluster.Slice(HeaderField.CompressionType));
         }
 
         int position = header.HeaderLength;

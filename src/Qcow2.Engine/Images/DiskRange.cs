@@ -7,4 +7,7 @@ public readonly record struct DiskRange(long Offset, long Length)
 {
     /// <summary>Where it ends: the offset after its last byte.</summary>
     public long End => Offset + Length;
+
+    /// <summary>The offset and the length, in bytes: <c>0x10000+65536</c>.</summary>
+    public override string ToString() => $"0x{Offset:x}+{Length}";
 }

@@ -147,13 +147,13 @@ internal static class ImageCreator
             L1Size = (int)geometry.L1EntriesFor(size),
             RefcountOrder = refcounts,
             HeaderLength = headerLength,
-            AdditionalFields = options.Version == 2 ? default(ReadOnlyMemory<byte>) : new byte[] { (byte)options.CompressionType, 0, 0, 0, 0, 0, 0, 0 },
+            AdditionalFields = options.Version == 2 ? [] : [(byte)options.CompressionType, 0, 0, 0, 0, 0, 0, 0],
             IncompatibleFeatures = (options.CompressionType == CompressionType.Deflate ? 0 : IncompatibleFeatures.CompressionType)
                 | (options.ExtendedL2 ? IncompatibleFeatures.ExtendedL2 : 0)
                 | (options.DataFile is null ? 0 : IncompatibleFeatures.ExternalDataFile),
             AutoclearFeatures = options.DataFileRaw ? AutoclearFeatures.RawExternalData : 0,
             CompatibleFeatures = options.LazyRefcounts ? CompatibleFeatures.LazyRefcounts : 0,
-            Extensions = extensions,
+            Extensions = [.. extensions],
             BackingFileOffset = name.Length == 0 ? 0 : nameOffset,
             BackingFileSize = (uint)name.Length,
             BackingFileBytes = name,

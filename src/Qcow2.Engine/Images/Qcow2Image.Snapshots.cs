@@ -16,26 +16,30 @@ public sealed partial class Qcow2Image
     /// <summary>The internal snapshots, oldest first.</summary>
     public IReadOnlyList<SnapshotTableEntry> Snapshots => _writer?.Snapshots ?? _snapshots.Entries;
 
-    /// <summary>Finds a snapshot by its id or, where no id matches, by its name, as QEMU does.</summary>
-    /// <param name="idOrName">The id or name; case matters.</param>
-    /// <exception cref="Qcow2Exception">There is none, or several have the name.</exception>
-    public SnapshotTableEntry FindSnapshot(string idOrName)
+    /// <summary>Finds a snapshot by its id or its name, by the rule of <see cref="SnapshotSelector.IdOrName"/>.</summary>
+    /// <param name="idOrName">The id or name.</param>
+    /// <exception cref="Qcow2Exception">None or several are meant.</exception>
+    public SnapshotTableEntry FindSnapshot(string idOrName) => FindSnapshot(SnapshotSelector.Of(idOrName));
+
+    /// <summary>Finds the snapshot that is meant.</summary>
+    /// <param name="selector">What is said of it.</param>
+    /// <exception cref="Qcow2Exception">None or several are meant, or the one with the id is another one by now.</exception>
+    public SnapshotTableEntry FindSnapshot(SnapshotSelector selector)
     {
-        List<SnapshotTableEntry> byId = [.. Snapshots.Where(snapshot => string.Equals(snapshot.Id, idOrName, StringComparison.Ordinal))];
-        List<SnapshotTableEntry> found = byId.Count > 0
-            ? byId
-            : [.. Snapshots.Where(snapshot => string.Equals(snapshot.Name, idOrName, StringComparison.Ordinal))];
-        return found.Count switch
+        List<Qcow2Snapshot> described = [.. Snapshots.Select(entry => Qcow2Snapshot.From(entry, Header, Path))];
+        try
         {
-            1 => found[0],
-            0 => throw NotFound($"There is no snapshot with the id or name '{FormatText.Printable(idOrName)}'; {KnownSnapshots()}"),
-            _ when byId.Count > 1 => throw NotFound(
-                $"{found.Count} snapshots have the id '{FormatText.Printable(idOrName)}', though ids should be unique; say which by its name: "
-                + $"{string.Join(", ", found.Select(snapshot => $"'{FormatText.Printable(snapshot.Name)}'"))}."),
-            _ => throw NotFound(
-                $"{found.Count} snapshots are called '{FormatText.Printable(idOrName)}'; say which by its id: "
-                + $"{string.Join(", ", found.Select(snapshot => FormatText.Printable(snapshot.Id)))}."),
-        };
+            return Snapshots[described.IndexOf(selector.Find(described))];
+        }
+        catch (Qcow2Exception e) when (e.Code == Qcow2ErrorCode.SnapshotNotFound)
+        {
+            throw NotFound(e.Message);
+        }
+        catch (Qcow2Exception e)
+        {
+            e.At(Path);
+            throw;
+        }
     }
 
     /// <summary>Opens an internal snapshot as a disk. It borrows this image, which must stay open as long as it is read.</summary>
@@ -263,18 +267,6 @@ public sealed partial class Qcow2Image
             e.At(Path);
             throw;
         }
-    }
-
-    private string KnownSnapshots()
-    {
-        const int Shown = 10;
-        if (Snapshots.Count == 0)
-        {
-            return "the image has no snapshots.";
-        }
-
-        IEnumerable<string> names = Snapshots.Take(Shown).Select(snapshot => $"'{FormatText.Printable(snapshot.Name)}' (id {FormatText.Printable(snapshot.Id)})");
-        return $"the image has {string.Join(", ", names)}{(Snapshots.Count > Shown ? " and more." : ".")}";
     }
 
     /// <summary>In a table that cannot be read to its end, what was asked for may be all the same.</summary>

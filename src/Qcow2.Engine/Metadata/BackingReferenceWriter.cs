@@ -78,7 +78,7 @@ internal static class BackingReferenceWriter
             extensions.Insert(0, new BackingFormatExtension(format));
         }
 
-        Qcow2Header wanted = Named(start.Header with { Extensions = extensions, AutoclearFeatures = start.Header.AutoclearFeatures & Kept }, name, 0);
+        Qcow2Header wanted = Named(start.Header with { Extensions = [.. extensions], AutoclearFeatures = start.Header.AutoclearFeatures & Kept }, name, 0);
         foreach (int place in (int[])[Align(HeaderClusterState.ExtensionsEnd(wanted)), Align(start.LiveEnd)])
         {
             if (start.TryChangeTo(Named(wanted, name, place)) is HeaderClusterState direct)
@@ -92,7 +92,7 @@ internal static class BackingReferenceWriter
 
     private static List<HeaderClusterState>? PlanDetour(HeaderClusterState start, Qcow2Header wanted, byte[] name, List<HeaderExtension> others)
     {
-        int format = wanted.Extensions.Count - others.Count;
+        int format = wanted.Extensions.Length - others.Count;
         int skipStart = wanted.HeaderLength + wanted.Extensions.Take(format).Sum(extension => extension.TotalLength) + HeaderExtension.PrefixLength;
         int skipEnd = Align(Math.Max(start.LiveEnd, HeaderClusterState.ExtensionsEnd(wanted)));
         if (skipStart > HeaderClusterState.SectorSize || skipEnd > start.Bytes.Length)
@@ -119,9 +119,9 @@ internal static class BackingReferenceWriter
     /// <summary>The last extension of a full area may have been read without its padding.</summary>
     private static HeaderExtension Padded(HeaderExtension extension)
     {
-        int padding = HeaderExtension.PaddingFor(extension.Data.Length);
-        bool isPadded = extension.TotalLength == HeaderExtension.PrefixLength + extension.Data.Length + padding;
-        return isPadded ? extension : HeaderExtension.Create(extension.Type, extension.Data.ToArray(), new byte[padding]);
+        int padding = HeaderExtension.PaddingFor(extension.Bytes.Length);
+        bool isPadded = extension.TotalLength == HeaderExtension.PrefixLength + extension.Bytes.Length + padding;
+        return isPadded ? extension : HeaderExtension.Create(extension.Type, extension.Data, new byte[padding]);
     }
 
     /// <summary>Writes the sectors of a range that differ, and flushes if there are any.</summary>

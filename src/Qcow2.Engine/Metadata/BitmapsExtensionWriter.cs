@@ -69,7 +69,7 @@ internal sealed class BitmapsExtensionWriter(BlockStorage image, MetadataCommitt
         committer.KeepAutoclearFeatures(~AutoclearFeatures.Bitmaps);
 
         // Extensions that follow would have to move, which a crash could tear. Without its autoclear bit the extension means nothing.
-        if (Position() is int position && Header.Extensions[Header.Extensions.Count - 1] is BitmapsExtension)
+        if (Position() is int position && Header.Extensions[Header.Extensions.Length - 1] is BitmapsExtension)
         {
             image.Write(position, new byte[HeaderExtension.PrefixLength]);
             image.Flush();
@@ -102,7 +102,7 @@ internal sealed class BitmapsExtensionWriter(BlockStorage image, MetadataCommitt
             committer.KeepAutoclearFeatures(~AutoclearFeatures.Bitmaps);
         }
 
-        image.Write(data, extension.Data.Span);
+        image.Write(data, extension.Bytes);
         image.Flush();
     }
 

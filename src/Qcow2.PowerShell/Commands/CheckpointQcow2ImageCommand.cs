@@ -59,6 +59,7 @@ public sealed class CheckpointQcow2ImageCommand : ImageCmdlet
     /// <inheritdoc/>
     private protected override void ProcessImage(ImageInput image)
     {
+        SnapshotChoice.RequireActiveDisk(image, "the content of another one");
         Qcow2ImageInfo info = Qcow2ImageInfo.Read(image.Path);
         string name = SnapshotName ?? DefaultName(info);
         if (!ShouldProcess(image.Path, $"Take snapshot '{DisplayText.Printable(name)}'"))

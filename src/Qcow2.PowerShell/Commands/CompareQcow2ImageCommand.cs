@@ -73,14 +73,24 @@ public sealed class CompareQcow2ImageCommand : DiskReadingCmdlet
     /// </summary>
     [Parameter(Mandatory = true, Position = 1, ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
+    [PathText(TakesImage = true)]
     public string DifferencePath { get; set; } = "";
 
-    /// <summary>The internal snapshot of the image of <c>-DifferencePath</c> to compare with, by its id or its name; case matters.</summary>
+    /// <summary>
+    /// The internal snapshot of the image of <c>-DifferencePath</c> to compare with, by its name or its id, as for <c>-SnapshotName</c>.
+    /// </summary>
     /// <value>The active disk</value>
     [Parameter]
     [ArgumentCompleter(typeof(SnapshotNameCompleter))]
     [ValidateNotNullOrEmpty]
     public string? DifferenceSnapshotName { get; set; }
+
+    /// <summary>The internal snapshot of the image of <c>-DifferencePath</c> to compare with, by its id.</summary>
+    /// <value>The active disk</value>
+    [Parameter]
+    [ArgumentCompleter(typeof(SnapshotNameCompleter))]
+    [ValidateNotNullOrEmpty]
+    public string? DifferenceSnapshotId { get; set; }
 
     /// <summary>
     /// The format of the disks of <c>-Path</c>. By default the file says whether it is QCOW2, and its name whether it is raw. Where the two
@@ -108,6 +118,7 @@ public sealed class CompareQcow2ImageCommand : DiskReadingCmdlet
     /// <summary>The external data file of the image of <c>-DifferencePath</c>, in place of the one that the image names.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
+    [PathText(TakesImage = true)]
     public string? DifferenceDataFile { get; set; }
 
     /// <summary>Counts another size and another allocation of the same bytes as a difference, too.</summary>
@@ -140,7 +151,7 @@ public sealed class CompareQcow2ImageCommand : DiskReadingCmdlet
     {
         DiskSource source = DiskSource.Of(image, SourceFormat, OptionsFor(image.Path), SnapshotOf(image));
         var options = new DiskCompareOptions { IsStrict = Strict, StopAtFirst = Quiet, MaxRanges = MaxRanges, ThrottleLimit = ThrottleLimit };
-        Qcow2CompareResult result = new DiskComparison(source, Difference(), options).Run(WriteProgress, StopToken);
+        Qcow2CompareResult result = new DiskComparison(source, Difference(image), options).Run(WriteProgress, StopToken);
         WriteObject(Quiet ? result.AreEqual : result);
     }
 
@@ -151,7 +162,10 @@ public sealed class CompareQcow2ImageCommand : DiskReadingCmdlet
             : usual == nameof(DataFile) ? nameof(DifferenceDataFile)
             : base.ParameterFor(usual, path);
 
-    private DiskSource Difference()
+    /// <inheritdoc/>
+    private protected override bool TakesRaw => true;
+
+    private DiskSource Difference(ImageInput image)
     {
         string path = Resolver.Literal(DifferencePath);
         if (Directory.Exists(path))
@@ -169,6 +183,13 @@ public sealed class CompareQcow2ImageCommand : DiskReadingCmdlet
             DataFile = DifferenceDataFile is null ? null : Resolver.Literal(DifferenceDataFile),
             Passphrase = Unseal(DifferencePassphrase ?? Passphrase),
         };
-        return DiskSource.Of(new ImageInput(path), DifferenceFormat, options, DifferenceSnapshotName, "-DifferenceFormat");
+        return DiskSource.Of(new ImageInput(path), DifferenceFormat, options, DifferenceSnapshotOf(image, path), "-DifferenceFormat");
     }
+
+    /// <summary>A result of a comparison that is piped here brings its second disk along by its property DifferencePath: with its snapshot.</summary>
+    private SnapshotSelector? DifferenceSnapshotOf(ImageInput image, string path)
+        => SnapshotChoice.Of(DifferenceSnapshotName, DifferenceSnapshotId)
+            ?? (image.Object is Qcow2CompareResult result && DestinationFile.PathComparer.Equals(result.DifferencePath, path)
+                ? SnapshotSelector.From(result.DifferenceSnapshotId, result.DifferenceSnapshotName)
+                : null);
 }

@@ -138,7 +138,7 @@ public sealed class ConvertQcow2ImageCommand : ConversionCmdlet
     protected override void BeginProcessing()
     {
         base.BeginProcessing();
-        Refuse(DeleteSource && SnapshotName is not null, "-DeleteSource would delete the whole image, and not only the snapshot of -SnapshotName.", nameof(DeleteSource));
+        Refuse(DeleteSource && (SnapshotName ?? Id) is not null, "-DeleteSource would delete the whole image, and not only the snapshot of -SnapshotName or -Id.", nameof(DeleteSource));
         Refuse(DeleteSource && Salvage, "-Salvage may lose what only the source has, so that -DeleteSource does not go with it.", nameof(DeleteSource));
         Refuse(DeleteSource && ForceShare, "-ForceShare reads what another program may be writing, so that -DeleteSource does not go with it.", nameof(DeleteSource));
         Refuse(DeleteSource && BackingFile is not null, "An overlay of -BackingFile may need the source, so that -DeleteSource does not go with it.", nameof(DeleteSource));
@@ -188,8 +188,17 @@ public sealed class ConvertQcow2ImageCommand : ConversionCmdlet
             });
         }
 
+        else if (Concatenate && !HasErrors)
+        {
+            WriteError(ErrorRecords.From(
+                new ImageCmdletException("SourceMissing", ErrorCategory.InvalidData, $"{DestinationPath}: no disk to join was given, so that nothing was written."), DestinationPath));
+        }
+
         base.EndProcessing();
     }
+
+    /// <inheritdoc/>
+    private protected override bool TakesRaw => true;
 
     /// <inheritdoc/>
     private protected override DiskSource SourceFor(ImageInput image)
@@ -215,7 +224,7 @@ public sealed class ConvertQcow2ImageCommand : ConversionCmdlet
             return;
         }
 
-        if (image.Object is Qcow2Snapshot || Qcow2ImageInfo.Read(image.Path).Snapshots.Length > 0)
+        if (source.Snapshot is not null || Qcow2ImageInfo.Read(image.Path).Snapshots.Length > 0)
         {
             throw ImageCmdletException.NotPossible(
                 $"{image.Path}: the image has internal snapshots, which are not copied and would be lost with -DeleteSource. Export or remove them first.");

@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using Qcow2.Engine;
+using Qcow2.Engine.Format;
 using Qcow2.Engine.Storage;
 using Qcow2.PowerShell.Infrastructure;
 using Qcow2.PowerShell.Operations;
@@ -74,18 +75,22 @@ public sealed class GetQcow2ExtentCommand : DiskCmdlet
     {
         WarnIfInUse(image.Path);
         Qcow2OpenOptions options = OptionsFor(image.Path);
-        string? snapshot = SnapshotOf(image);
+        SnapshotSelector? snapshot = SnapshotOf(image);
         LongOperation.Stream(stop => Map(image.Path, options, snapshot, stop), WriteObject, () => { }, StopToken);
     }
 
     /// <summary>Runs on a thread of its own, and closes the image when it ends, however it ends.</summary>
-    private IEnumerable<Qcow2Extent> Map(string path, Qcow2OpenOptions options, string? snapshot, CancellationToken stop)
+    private IEnumerable<Qcow2Extent> Map(string path, Qcow2OpenOptions options, SnapshotSelector? snapshot, CancellationToken stop)
     {
         using Qcow2Image image = Qcow2Image.Open(path, options, stop);
-        VirtualDisk disk = snapshot is null ? image : image.OpenSnapshot(image.FindSnapshot(snapshot));
+        SnapshotTableEntry? entry = snapshot is null ? null : image.FindSnapshot(snapshot);
+        VirtualDisk disk = entry is null ? image : image.OpenSnapshot(entry);
         foreach (DiskExtent extent in disk.GetExtents(Offset, Length, stop))
         {
-            yield return Qcow2Extent.From(extent, path);
+            var emitted = Qcow2Extent.From(extent, path);
+            emitted.SnapshotId = entry?.Id;
+            emitted.SnapshotName = entry?.Name;
+            yield return emitted;
         }
     }
 

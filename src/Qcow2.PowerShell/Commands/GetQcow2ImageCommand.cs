@@ -67,8 +67,17 @@ public sealed class GetQcow2ImageCommand : ChainCmdlet
     public SwitchParameter BackingChain { get; set; }
 
     /// <inheritdoc/>
+    private protected override bool TakesRaw => true;
+
+    /// <inheritdoc/>
     private protected override void ProcessImage(ImageInput image)
     {
+        if (image.Object is Qcow2ImageInfo { Format: "raw" })
+        {
+            WriteObject(Qcow2ImageInfo.ReadRaw(image.Path));
+            return;
+        }
+
         if (!BackingChain)
         {
             WriteObject(ReadInformation(image.Path));

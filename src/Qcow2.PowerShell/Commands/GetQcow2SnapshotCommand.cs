@@ -19,7 +19,9 @@ namespace Qcow2.PowerShell.Commands;
 /// but removed. <c>Repair-Qcow2Image -Mode All</c> mends what can be mended.
 /// </para>
 /// <para>
-/// All snapshots are emitted unless <c>-Name</c> or <c>-Id</c> selects some. Names need not be unique within an image; ids are. A snapshot that is piped to another cmdlet is found there by its id.
+/// All snapshots are emitted unless <c>-Name</c> or <c>-Id</c> selects some. Names need not be unique within an image; ids are. A
+/// snapshot that is piped to another cmdlet, also after a job, remoting, <c>Import-Clixml</c>, <c>Select-Object Path, Id, Name</c> or a CSV
+/// file, is that snapshot there: if the image has none with its id, or one with another name or time, that is an error.
 /// </para>
 /// </remarks>
 /// <example>

@@ -62,7 +62,7 @@ public sealed class MeasureQcow2ImageCommand : DiskCmdlet
     internal const string SizeSet = "Size";
 
     private static readonly string[] SourceParameters =
-        [nameof(SnapshotName), nameof(DataFile), nameof(BackingFormat), nameof(ReferencePolicy), nameof(ConfineTo)];
+        [nameof(SnapshotName), nameof(Id), nameof(DataFile), nameof(BackingFormat), nameof(ReferencePolicy), nameof(ConfineTo)];
 
     private static readonly string[] LayoutParameters = [nameof(ClusterSizeBytes), nameof(Version), nameof(RefcountBits), nameof(ExtendedL2), nameof(Encryption)];
 
@@ -166,6 +166,9 @@ public sealed class MeasureQcow2ImageCommand : DiskCmdlet
                 () => WriteObject(_layout is null ? ImageMeasure.ForRaw(SizeBytes) : ImageMeasure.ForSize(SizeBytes, _layout)));
         }
     }
+
+    /// <inheritdoc/>
+    private protected override bool TakesRaw => true;
 
     /// <inheritdoc/>
     private protected override Qcow2OpenOptions OptionsFor(string imagePath) => base.OptionsFor(imagePath) with { ForceShare = true };

@@ -61,6 +61,7 @@ public sealed class MergeQcow2ImageCommand : ChainCmdlet
     [Parameter(Position = 1, ValueFromPipelineByPropertyName = true)]
     [ArgumentCompleter(typeof(ParentPathCompleter))]
     [ValidateNotNullOrEmpty]
+    [PathText(TakesImage = true)]
     public string? DestinationPath { get; set; }
 
     /// <summary>
@@ -119,6 +120,7 @@ public sealed class MergeQcow2ImageCommand : ChainCmdlet
     /// <inheritdoc/>
     private protected override void ProcessImage(ImageInput image)
     {
+        SnapshotChoice.RequireActiveDisk(image, "merged");
         var options = new ImageMergeOptions
         {
             DestinationPath = DestinationPath is null ? null : Resolver.Literal(DestinationPath),

@@ -114,6 +114,7 @@ public sealed class NewQcow2ImageCommand : Qcow2Cmdlet
     [Parameter(ParameterSetName = OverlaySet, Mandatory = true, ValueFromPipelineByPropertyName = true)]
     [Alias("ParentPath")]
     [ValidateNotNullOrEmpty]
+    [PathText(TakesImage = true)]
     public string? BackingFile { get; set; }
 
     /// <summary>
@@ -184,6 +185,7 @@ public sealed class NewQcow2ImageCommand : Qcow2Cmdlet
     /// </summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
+    [PathText(TakesImage = true)]
     public string? DataFile { get; set; }
 
     /// <summary>

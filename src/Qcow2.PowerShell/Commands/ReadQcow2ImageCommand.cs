@@ -75,6 +75,7 @@ public sealed class ReadQcow2ImageCommand : DiskReadingCmdlet
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [Alias("OutFile")]
     [ValidateNotNullOrEmpty]
+    [PathText(TakesImage = true)]
     public string? OutputFile { get; set; }
 
     /// <summary>Replaces the output file if it exists. The old file stays as it is until the new one is complete.</summary>
@@ -137,7 +138,7 @@ public sealed class ReadQcow2ImageCommand : DiskReadingCmdlet
     private void Run(ImageInput input, Action<DiskTransfer, VirtualDisk, long, CancellationToken> read, string? destination = null)
     {
         var transfer = new DiskTransfer("Reading", input.Path);
-        string? snapshot = SnapshotOf(input);
+        SnapshotSelector? snapshot = SnapshotOf(input);
         Qcow2OpenOptions options = OptionsFor(input.Path);
         transfer.Run(
             stop =>

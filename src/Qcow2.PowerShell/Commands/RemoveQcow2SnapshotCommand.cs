@@ -12,7 +12,8 @@ namespace Qcow2.PowerShell.Commands;
 /// back to the file system where that can make holes in files. The disk itself and the other snapshots stay as they are.
 /// </para>
 /// <para>
-/// A snapshot has to be named, by <c>-Name</c>, <c>-Id</c> or by coming down the pipeline; <c>-Name *</c> deletes all. The cmdlet asks for
+/// A snapshot has to be named, by <c>-Name</c>, <c>-Id</c> or by coming down the pipeline; <c>-Name *</c> deletes all. A name that several
+/// snapshots have deletes none, and the error lists their ids. The cmdlet asks for
 /// confirmation unless <c>-Confirm:$false</c> is given. An image that another program has open is refused. A crash or a power cut at any
 /// moment leaves the image with the snapshot or without it.
 /// </para>
@@ -45,6 +46,9 @@ public sealed class RemoveQcow2SnapshotCommand : SnapshotSelectionCmdlet
     public SwitchParameter PassThru { get; set; }
 
     /// <inheritdoc/>
+    private protected override bool TakesTwins => false;
+
+    /// <inheritdoc/>
     private protected override void EnsureSelected(string path, bool isSelected)
     {
         if (!isSelected)
@@ -71,7 +75,7 @@ public sealed class RemoveQcow2SnapshotCommand : SnapshotSelectionCmdlet
                 var kept = new List<string>();
                 foreach (Qcow2Snapshot snapshot in chosen)
                 {
-                    if (image.DeleteSnapshot(image.FindSnapshot(snapshot.Id), token) is string reason)
+                    if (image.DeleteSnapshot(image.FindSnapshot(SnapshotSelector.Of(snapshot)), token) is string reason)
                     {
                         kept.Add($"{path}: {SnapshotCmdlet.Describe(snapshot)} was removed, but the space that it took was not given back: {reason} "
                             + "Repair-Qcow2Image -Mode Leaks gives it back.");

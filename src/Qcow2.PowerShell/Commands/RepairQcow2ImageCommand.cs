@@ -63,7 +63,7 @@ public sealed class RepairQcow2ImageCommand : ImageCmdlet
         Qcow2CheckResult before = ImageCheck.Check(image.Path, Qcow2CheckOptions.Default, WriteProgress, StopToken);
         if (IsNothingToDo(before, Mode))
         {
-            before.Before = before;
+            before.Before = before.Copy();
             WriteObject(before);
             return;
         }

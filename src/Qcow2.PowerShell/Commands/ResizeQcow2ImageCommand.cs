@@ -82,7 +82,7 @@ public sealed class ResizeQcow2ImageCommand : DiskWritingCmdlet
     /// <inheritdoc/>
     private protected override void ProcessImage(ImageInput image)
     {
-        RequireActiveDisk(image, "resized");
+        SnapshotChoice.RequireActiveDisk(image, "resized");
         Qcow2ImageInfo info = Qcow2ImageInfo.Read(image.Path);
         long old = info.Size;
         long asked = SizeBytes.From(image.Path, old);

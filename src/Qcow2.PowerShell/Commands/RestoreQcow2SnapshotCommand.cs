@@ -52,7 +52,7 @@ public sealed class RestoreQcow2SnapshotCommand : SnapshotCmdlet
             snapshot.Path,
             (image, token) =>
             {
-                image.ApplySnapshot(image.FindSnapshot(snapshot.Id), token);
+                image.ApplySnapshot(image.FindSnapshot(SnapshotSelector.Of(snapshot)), token);
                 return true;
             },
             StopToken);

@@ -59,6 +59,7 @@ public sealed class SetQcow2ImageCommand : ReferenceCmdlet
     [Alias("ParentPath")]
     [AllowNull]
     [AllowEmptyString]
+    [PathText(TakesImage = true)]
     public string? BackingFile { get; set; }
 
     /// <summary>
@@ -115,6 +116,7 @@ public sealed class SetQcow2ImageCommand : ReferenceCmdlet
     /// <inheritdoc/>
     private protected override void ProcessImage(ImageInput image)
     {
+        SnapshotChoice.RequireActiveDisk(image, "layered on another file");
         Qcow2ImageInfo before = Qcow2ImageInfo.Read(image.Path);
         bool isNone = string.IsNullOrEmpty(BackingFile);
         string? format = BackingFormat?.ToLowerInvariant() ?? (MetadataOnly ? before.BackingFormat : null);

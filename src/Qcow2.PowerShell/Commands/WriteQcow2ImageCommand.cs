@@ -60,6 +60,7 @@ public sealed class WriteQcow2ImageCommand : DiskWritingCmdlet
     /// <summary>The file whose whole content is written. Wildcards are not permitted.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
+    [PathText(TakesImage = true)]
     public string? InputFile { get; set; }
 
     /// <summary>Makes <c>-Count</c> bytes read as zeros. No data is written where the image can say so in its tables.</summary>
@@ -106,7 +107,7 @@ public sealed class WriteQcow2ImageCommand : DiskWritingCmdlet
     /// <inheritdoc/>
     private protected override void ProcessImage(ImageInput image)
     {
-        RequireActiveDisk(image, "written");
+        SnapshotChoice.RequireActiveDisk(image, "written");
         if (_inputFile is not null && DestinationFile.PathComparer.Equals(_inputFile, image.Path))
         {
             throw DestinationFile.IsSource(image.Path, "-InputFile");

@@ -34,9 +34,12 @@ internal static class BoundImages
 
     private static IEnumerable<string> Paths(IDictionary bound)
     {
-        foreach (object value in Values(bound[nameof(ImageCmdlet.InputObject)]).OfType<Qcow2ImageObject>())
+        foreach (object value in Values(bound[nameof(ImageCmdlet.InputObject)]))
         {
-            yield return ((Qcow2ImageObject)value).Path;
+            if ((value as Qcow2ImageObject ?? ImageObjectReader.Read(value)) is Qcow2ImageObject image and not UnusableObject)
+            {
+                yield return image.Path;
+            }
         }
 
         List<object> literal = Values(bound[nameof(ImageCmdlet.LiteralPath)]);
@@ -62,7 +65,7 @@ internal static class BoundImages
         ? [.. many.Cast<object?>().Where(item => item is not null).Select(item => Unwrap(item!))]
         : value is null ? [] : [Unwrap(value)];
 
-    private static object Unwrap(object value) => value is PSObject wrapped ? wrapped.BaseObject : value;
+    private static object Unwrap(object value) => value is PSObject wrapped && wrapped.BaseObject is not PSCustomObject ? wrapped.BaseObject : value;
 
     private static PathIntrinsics SessionPaths()
     {

@@ -14,7 +14,7 @@ public sealed class SnapshotNameCompleter : IArgumentCompleter
     public IEnumerable<CompletionResult> CompleteArgument(
         string commandName, string parameterName, string wordToComplete, CommandAst commandAst, IDictionary fakeBoundParameters)
     {
-        bool isDifference = string.Equals(parameterName, nameof(CompareQcow2ImageCommand.DifferenceSnapshotName), StringComparison.OrdinalIgnoreCase);
+        bool isDifference = parameterName.StartsWith("Difference", StringComparison.OrdinalIgnoreCase);
         IDictionary images = isDifference
             ? new Hashtable { [nameof(ImageCmdlet.LiteralPath)] = fakeBoundParameters[nameof(CompareQcow2ImageCommand.DifferencePath)] }
             : fakeBoundParameters;
@@ -24,12 +24,12 @@ public sealed class SnapshotNameCompleter : IArgumentCompleter
     private static IEnumerable<CompletionResult> Complete(string parameterName, string word, IEnumerable<Qcow2Snapshot> snapshots)
     {
         List<Qcow2Snapshot> all = [.. snapshots];
-        bool wantsId = string.Equals(parameterName, "Id", StringComparison.OrdinalIgnoreCase);
+        bool wantsId = parameterName.EndsWith("Id", StringComparison.OrdinalIgnoreCase);
         var pattern = WildcardPattern.Get(CompletionText.Unquote(word) + "*", WildcardOptions.IgnoreCase);
         foreach (Qcow2Snapshot snapshot in all)
         {
             // A name that is not unique, or that a terminal would not show as it is, does not say which one; its id does.
-            bool isUnique = all.Count(other => string.Equals(other.Name, snapshot.Name, StringComparison.Ordinal)) == 1;
+            bool isUnique = SnapshotSelector.Meant(all, snapshot.Name).Count == 1;
             string value = wantsId || !isUnique || !DisplayText.IsPrintable(snapshot.Name) ? snapshot.Id : snapshot.Name;
             if ((pattern.IsMatch(value) || pattern.IsMatch(snapshot.Name)) && DisplayText.IsPrintable(value) && value.Length > 0)
             {

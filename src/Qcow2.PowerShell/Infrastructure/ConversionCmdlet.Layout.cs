@@ -62,6 +62,7 @@ public abstract partial class ConversionCmdlet
     [Parameter]
     [Alias("ParentPath")]
     [ValidateNotNullOrEmpty]
+    [PathText(TakesImage = true)]
     public string? BackingFile { get; set; }
 
     /// <summary>
@@ -70,6 +71,7 @@ public abstract partial class ConversionCmdlet
     /// </summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
+    [PathText(TakesImage = true)]
     public string? DestinationDataFile { get; set; }
 
     /// <summary>Keeps the new external data file a raw image of the disk. Not with <c>-BackingFile</c>.</summary>

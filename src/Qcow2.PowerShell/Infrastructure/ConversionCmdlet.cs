@@ -16,6 +16,7 @@ public abstract partial class ConversionCmdlet : DiskReadingCmdlet
     /// </summary>
     [Parameter(Mandatory = true, Position = 1, ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
+    [PathText(TakesImage = true)]
     public string DestinationPath { get; set; } = "";
 
     /// <summary>
@@ -145,7 +146,7 @@ public abstract partial class ConversionCmdlet : DiskReadingCmdlet
     {
         ConversionDestination destination = Destination();
         long size = sources.Sum(source => source.ReadSize());
-        string snapshot = sources[0].Snapshot is string name ? $"snapshot '{DisplayText.Printable(name)}' " : "";
+        string snapshot = sources[0].Snapshot is SnapshotSelector selector ? $"snapshot '{DisplayText.Printable(selector.ToString())}' " : "";
         string others = sources.Count == 1 ? "" : $"and {sources.Count - 1} more ";
         string how = Compress ? ", compressed" : "";
         if (!ShouldProcess(sources[0].Path, $"Convert {snapshot}{others}to {destination.Description} '{destination.Path}' ({DisplayText.Size(size)}{how}){Afterwards}"))

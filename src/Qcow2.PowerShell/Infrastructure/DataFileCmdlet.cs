@@ -12,6 +12,7 @@ public abstract class DataFileCmdlet : ChainCmdlet
     /// </summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
+    [PathText(TakesImage = true)]
     public string? DataFile { get; set; }
 
     /// <inheritdoc/>

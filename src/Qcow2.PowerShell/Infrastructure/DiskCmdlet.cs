@@ -8,16 +8,24 @@ namespace Qcow2.PowerShell.Infrastructure;
 public abstract class DiskCmdlet : DataFileCmdlet
 {
     /// <summary>
-    /// The internal snapshot whose disk is used, by its id or its name; case matters. By default the active disk is used, or
-    /// the snapshot that comes down the pipeline from <c>Get-Qcow2Snapshot</c>.
+    /// The internal snapshot whose disk is used, by its name or its id; case matters only where it tells snapshots apart. What means
+    /// several snapshots is an error that lists them, and <c>-Id</c> says which. By default the active disk is used, or the snapshot that
+    /// comes down the pipeline from <c>Get-Qcow2Snapshot</c>.
     /// </summary>
     [Parameter]
-    [Alias("SnapshotId", "CheckpointName")]
+    [Alias("CheckpointName")]
     [ArgumentCompleter(typeof(SnapshotNameCompleter))]
     [ValidateNotNullOrEmpty]
     public string? SnapshotName { get; set; }
 
-    /// <summary>The snapshot to use of an image: the one asked for, or the one that came as an object; null for the active disk.</summary>
+    /// <summary>The internal snapshot whose disk is used, by its id. With <c>-SnapshotName</c>, too, the snapshot must fit both.</summary>
+    [Parameter]
+    [Alias("SnapshotId")]
+    [ArgumentCompleter(typeof(SnapshotNameCompleter))]
+    [ValidateNotNullOrEmpty]
+    public string? Id { get; set; }
+
+    /// <summary>The snapshot to use of an image: the one asked for, or the one that the object is about; null for the active disk.</summary>
     /// <param name="image">The image.</param>
-    private protected string? SnapshotOf(ImageInput image) => SnapshotName ?? (image.Object as Qcow2Snapshot)?.Id;
+    private protected SnapshotSelector? SnapshotOf(ImageInput image) => SnapshotChoice.Of(image, SnapshotName, Id);
 }

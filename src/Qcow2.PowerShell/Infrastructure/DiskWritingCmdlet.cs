@@ -26,18 +26,6 @@ public abstract class DiskWritingCmdlet : DataFileCmdlet
         Passphrase = Unseal(Passphrase),
     };
 
-    /// <summary>Refuses a snapshot that came down the pipeline: changing the disk of its image instead is not what was meant.</summary>
-    /// <param name="image">The image.</param>
-    /// <param name="done">What would be done, as a participle.</param>
-    private protected static void RequireActiveDisk(ImageInput image, string done)
-    {
-        if (image.Object is Qcow2Snapshot)
-        {
-            throw ImageCmdletException.NotPossible(
-                $"{image.Path}: a snapshot cannot be {done}, only the active disk of an image. Name the image if that is meant.");
-        }
-    }
-
     /// <summary>Emits an image that was changed, if that was asked for.</summary>
     /// <param name="path">Full path of the image.</param>
     private protected void PassOn(string path)

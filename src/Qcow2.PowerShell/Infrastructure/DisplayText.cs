@@ -1,8 +1,11 @@
+using System.Collections;
 using System.Globalization;
+using System.Management.Automation;
 using System.Text;
 using Qcow2.Engine;
 using Qcow2.Engine.Format;
 using Qcow2.Engine.Storage;
+using Qcow2.PowerShell.Infrastructure;
 
 namespace Qcow2.PowerShell;
 
@@ -98,20 +101,23 @@ public static class DisplayText
 
     /// <summary>The names of snapshots or bitmaps, as many as a person wants to read: <c>4: first, second, …</c>.</summary>
     /// <param name="items">The snapshots or bitmaps.</param>
-    public static string Names(Qcow2ImageObject[] items)
+    public static string Names(IEnumerable items)
     {
         const int Shown = 8;
-        string names = string.Join(", ", items.Take(Shown).Select(item => Printable(item.ToString())));
-        return $"{items.Length}: {names}{(items.Length > Shown ? ", …" : "")}";
+        object[] all = [.. items.Cast<object>()];
+        string names = string.Join(", ", all.Take(Shown).Select(item => Printable(item.ToString())));
+        return $"{all.Length}: {names}{(all.Length > Shown ? ", …" : "")}";
     }
 
     /// <summary>The encryption of a LUKS volume in a line: <c>aes-256, xts, plain64; 1 of 8 key slots used</c>.</summary>
     /// <param name="luks">What its header says.</param>
-    public static string Luks(LuksInfo luks)
+    public static string Luks(object luks) => Luks(ImageObjectReader.As<LuksInfo>(luks));
+
+    private static string Luks(LuksInfo luks)
     {
         string?[] algorithms = [luks.CipherAlgorithm, luks.CipherMode, luks.IvGeneratorAlgorithm, luks.IvGeneratorHash];
         return string.Join(", ", algorithms.Where(text => !string.IsNullOrEmpty(text)).Select(Printable))
-            + $"; {luks.Slots.Count(slot => slot.IsActive)} of {luks.Slots.Count} key slots used";
+            + $"; {luks.Slots.Count(slot => slot.IsActive)} of {luks.Slots.Length} key slots used";
     }
 
     /// <summary>A share in percent: <c>12.5 %</c>; empty where there is nothing to have a share of.</summary>
@@ -122,7 +128,9 @@ public static class DisplayText
 
     /// <summary>The worst that a check found, and how much more there is; empty for nothing.</summary>
     /// <param name="result">What was found.</param>
-    public static string FirstFinding(Qcow2CheckResult result)
+    public static string FirstFinding(object result) => FirstFinding(ImageObjectReader.As<Qcow2CheckResult>(result));
+
+    private static string FirstFinding(Qcow2CheckResult result)
     {
         Qcow2CheckFinding? worst = (result.Findings ?? []).OrderByDescending(finding => finding.Severity).FirstOrDefault();
         return worst is null ? "" : Printable(worst.Message) + (result.FindingCount > 1 ? $" (and {result.FindingCount - 1} more)" : "");
@@ -130,7 +138,9 @@ public static class DisplayText
 
     /// <summary>The first findings of a check, each on a line.</summary>
     /// <param name="result">What was found.</param>
-    public static string Findings(Qcow2CheckResult result)
+    public static string Findings(object result) => Findings(ImageObjectReader.As<Qcow2CheckResult>(result));
+
+    private static string Findings(Qcow2CheckResult result)
     {
         const int Shown = 10;
         string lines = string.Join(Environment.NewLine, (result.Findings ?? []).Take(Shown).Select(finding => $"{finding.Severity}: {Printable(finding.Message)}"));
@@ -139,7 +149,9 @@ public static class DisplayText
 
     /// <summary>Where two disks first differ: <c>0x1f000</c>, <c>0x1f000 (allocation)</c>, <c>size</c>; empty if they are equal.</summary>
     /// <param name="result">What a comparison found.</param>
-    public static string FirstDifference(Qcow2CompareResult result)
+    public static string FirstDifference(object result) => FirstDifference(ImageObjectReader.As<Qcow2CompareResult>(result));
+
+    private static string FirstDifference(Qcow2CompareResult result)
         => result.FirstDifference is long offset ? Offset(offset)
             : result.FirstAllocationDifference is long allocation ? $"{Offset(allocation)} (allocation)"
             : !result.AreEqual && result.IsSizeDifferent ? "size"
@@ -147,7 +159,9 @@ public static class DisplayText
 
     /// <summary>The first ranges of a comparison, each on a line: <c>0x1f000, 8 KiB</c>.</summary>
     /// <param name="result">What a comparison found.</param>
-    public static string Ranges(Qcow2CompareResult result)
+    public static string Ranges(object result) => Ranges(ImageObjectReader.As<Qcow2CompareResult>(result));
+
+    private static string Ranges(Qcow2CompareResult result)
     {
         const int Shown = 10;
         DiskRange[] ranges = result.Ranges ?? [];
@@ -164,11 +178,15 @@ public static class DisplayText
 
     /// <summary>What is special about an image, in a few words: <c>v2, zstd, encrypted (LUKS), in use</c>.</summary>
     /// <param name="image">The image.</param>
-    public static string Features(Qcow2ImageInfo image) => string.Join(", ", FeaturesOf(image));
+    public static string Features(object image) => string.Join(", ", FeaturesOf(ImageObjectReader.As<Qcow2ImageInfo>(image)));
 
     /// <summary>The set bits of a feature set, known ones by name: <c>Dirty, bit 9</c>.</summary>
-    /// <param name="features">One of the header's feature sets.</param>
-    public static string Bits(Enum features)
+    /// <param name="features">One of the header's feature sets. Serialisation leaves its number, and the names as its text.</param>
+    public static string Bits(object features)
+        => features is PSObject wrapped ? wrapped.BaseObject is Enum inner ? Bits(inner) : wrapped.ToString() == "0" ? "none" : Printable(wrapped.ToString())
+            : features is Enum live ? Bits(live) : Printable(features?.ToString());
+
+    private static string Bits(Enum features)
     {
         ulong value = Convert.ToUInt64(features, CultureInfo.InvariantCulture);
         var names = new List<string>();
@@ -185,7 +203,10 @@ public static class DisplayText
 
     /// <summary>The type of a header extension: its name or, where it has none, its number.</summary>
     /// <param name="type">The type.</param>
-    public static string ExtensionType(HeaderExtensionType type)
+    public static string ExtensionType(object type)
+        => LanguagePrimitives.TryConvertTo(type, out HeaderExtensionType known) ? ExtensionType(known) : Printable(type?.ToString());
+
+    private static string ExtensionType(HeaderExtensionType type)
     {
         string name = type.ToString();
         return char.IsDigit(name[0]) ? $"unknown {Offset((long)type)}" : name;
@@ -193,11 +214,14 @@ public static class DisplayText
 
     /// <summary>What a header extension says, in a line.</summary>
     /// <param name="extension">The extension.</param>
-    public static string Extension(HeaderExtension extension) => extension switch
+    public static string Extension(object extension)
+        => (extension is PSObject wrapped ? wrapped.BaseObject : extension) is HeaderExtension live ? Extension(live) : Extension(Revive(PSObject.AsPSObject(extension)));
+
+    private static string Extension(HeaderExtension extension) => extension switch
     {
         BackingFormatExtension backing => Printable(backing.Format),
         DataFileNameExtension data => Printable(data.FileName),
-        FeatureNameTableExtension names => $"{names.Features.Count} names",
+        FeatureNameTableExtension names => $"{names.Features.Length} names",
         BitmapsExtension bitmaps => $"{bitmaps.BitmapCount} bitmaps, directory of {bitmaps.DirectorySize} bytes at {Offset((long)bitmaps.DirectoryOffset)}",
         EncryptionHeaderExtension encryption => $"{Size(encryption.HeaderLength)} at {Offset(encryption.Offset)}",
         _ => Bytes(extension.Data),
@@ -205,11 +229,19 @@ public static class DisplayText
 
     /// <summary>Bytes in hexadecimal, the first of them where there are many.</summary>
     /// <param name="bytes">The bytes.</param>
-    public static string Bytes(ReadOnlyMemory<byte> bytes)
+    public static string Bytes(byte[] bytes)
     {
         const int Shown = 16;
-        string hex = BitConverter.ToString(bytes.Slice(0, Math.Min(Shown, bytes.Length)).ToArray()).Replace('-', ' ');
+        string hex = BitConverter.ToString(bytes, 0, Math.Min(Shown, bytes.Length)).Replace('-', ' ');
         return bytes.Length > Shown ? hex + " …" : hex;
+    }
+
+    /// <summary>An extension out of what serialisation left of it: its bytes are all of it.</summary>
+    private static HeaderExtension Revive(PSObject extension)
+    {
+        byte[] data = extension.Properties["Data"]?.Value is object bytes && LanguagePrimitives.TryConvertTo(bytes, out byte[] found) ? found : [];
+        _ = LanguagePrimitives.TryConvertTo(extension.Properties["Type"]?.Value, out HeaderExtensionType type);
+        return HeaderExtension.Create(type, data);
     }
 
     private static IEnumerable<string> FeaturesOf(Qcow2ImageInfo image)

@@ -66,6 +66,8 @@ internal static class ErrorRecords
         Qcow2ErrorCode.PassphraseIncorrect => ErrorCategory.AuthenticationError,
         Qcow2ErrorCode.SnapshotNotFound => ErrorCategory.ObjectNotFound,
         Qcow2ErrorCode.SnapshotDamaged => ErrorCategory.InvalidData,
+        Qcow2ErrorCode.SnapshotAmbiguous => ErrorCategory.InvalidArgument,
+        Qcow2ErrorCode.SnapshotChanged => ErrorCategory.ObjectNotFound,
         Qcow2ErrorCode.SnapshotExists => ErrorCategory.ResourceExists,
         Qcow2ErrorCode.BitmapNotFound => ErrorCategory.ObjectNotFound,
         Qcow2ErrorCode.BitmapExists => ErrorCategory.ResourceExists,

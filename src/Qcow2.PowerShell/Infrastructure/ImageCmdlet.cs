@@ -14,14 +14,14 @@ public abstract class ImageCmdlet : Qcow2Cmdlet
     private PathResolver? _resolver;
 
     /// <summary>
-    /// The image files. Wildcards are permitted; folders that a wildcard matches are left out, and a wildcard that matches
-    /// nothing is no error. Relative paths start from the current location. Use <c>-LiteralPath</c> for a name that holds
-    /// brackets or other wildcard characters.
+    /// The image files. Wildcards are permitted; folders that a wildcard matches are left out. Where a wildcard matches nothing, a file of
+    /// that very name is taken, such as <c>disk[1].qcow2</c>; if there is none either, that is an error. Relative paths start from the
+    /// current location. Use <c>-LiteralPath</c> for a name that holds brackets or other wildcard characters.
     /// </summary>
     [Parameter(ParameterSetName = PathSet, Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
     [SupportsWildcards]
-    [PathText]
+    [PathText(HasWildcards = true)]
     public string[] Path { get; set; } = [];
 
     /// <summary>
@@ -31,14 +31,17 @@ public abstract class ImageCmdlet : Qcow2Cmdlet
     [Parameter(ParameterSetName = LiteralPathSet, Mandatory = true, ValueFromPipelineByPropertyName = true)]
     [Alias("PSPath", "LP", "FullName")]
     [ValidateNotNullOrEmpty]
+    [PathText]
     public string[] LiteralPath { get; set; } = [];
 
     /// <summary>
     /// The images, as objects that a cmdlet of this module emitted: a <c>Qcow2ImageInfo</c>, <c>Qcow2Snapshot</c>,
-    /// <c>Qcow2Extent</c>, <c>Qcow2CheckResult</c> or any other. The file that its Path property names is read anew.
+    /// <c>Qcow2Extent</c>, <c>Qcow2CheckResult</c> or any other. The file that its Path property names is read anew. They may have been through a
+    /// job, <c>Export-Clixml</c>, <c>Select-Object</c> or a CSV file; what remoting brought from another computer is an error.
     /// </summary>
-    [Parameter(ParameterSetName = InputObjectSet, Mandatory = true, ValueFromPipeline = true)]
+    [Parameter(ParameterSetName = InputObjectSet, Mandatory = true, Position = 0, ValueFromPipeline = true)]
     [ValidateNotNullOrEmpty]
+    [ImageObject]
     public Qcow2ImageObject[] InputObject { get; set; } = [];
 
     /// <summary>Resolves paths against the session.</summary>
@@ -50,7 +53,7 @@ public abstract class ImageCmdlet : Qcow2Cmdlet
         switch (ParameterSetName)
         {
             case InputObjectSet:
-                ProcessEach(InputObject, image => image.Path, image => [new ImageInput(Resolver.Literal(image.Path), image)]);
+                ProcessEach(InputObject, image => image.Path, image => [FromObject(image)]);
                 break;
             case LiteralPathSet:
                 ProcessEach(LiteralPath, path => path, path => [new ImageInput(Resolver.Literal(path))]);
@@ -70,6 +73,17 @@ public abstract class ImageCmdlet : Qcow2Cmdlet
     private protected virtual void Preview(IReadOnlyList<ImageInput> images)
     {
     }
+
+    /// <summary>Whether the cmdlet can do with a raw disk.</summary>
+    private protected virtual bool TakesRaw => false;
+
+    /// <summary>What an object says of its image is kept: a raw disk is not looked at as anything else, for its guest may have made it look so.</summary>
+    private ImageInput FromObject(Qcow2ImageObject image) => image switch
+    {
+        UnusableObject unusable => throw unusable.Problem,
+        Qcow2ImageInfo { Format: "raw" } when !TakesRaw => throw ImageCmdletException.NotPossible($"{image.Path}: this is a raw disk; the cmdlet works on qcow2 images."),
+        _ => new ImageInput(Resolver.Literal(image.Path), image),
+    };
 
     private void ProcessEach<T>(T[] inputs, Func<T, string> nameOf, Func<T, IEnumerable<ImageInput>> resolve)
     {

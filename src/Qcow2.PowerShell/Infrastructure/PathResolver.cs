@@ -22,16 +22,37 @@ internal sealed class PathResolver(PathIntrinsics paths)
     }
 
     /// <summary>
-    /// Resolves a path that may have wildcards. Folders that a wildcard matches are left out, and matching nothing is no
-    /// error; without wildcards, the path must lead to something.
+    /// Resolves a path that may have wildcards. Folders that a wildcard matches are left out. Where it matches nothing, a file of that very
+    /// name is meant: people do not think of brackets as wildcards.
     /// </summary>
     /// <exception cref="ImageCmdletException">The path is not one of the file system.</exception>
     /// <exception cref="SessionStateException">The path names nothing, or a drive or provider that is not there.</exception>
     internal IEnumerable<string> Wildcard(string path)
     {
-        Collection<string> resolved = paths.GetResolvedProviderPathFromPSPath(path, out ProviderInfo provider);
-        RequireFileSystem(path, provider);
-        return WildcardPattern.ContainsWildcardCharacters(path) ? resolved.Where(file => !Directory.Exists(file)) : resolved;
+        bool hasWildcards = WildcardPattern.ContainsWildcardCharacters(path);
+        Collection<string> resolved = [];
+        try
+        {
+            resolved = paths.GetResolvedProviderPathFromPSPath(path, out ProviderInfo provider);
+            RequireFileSystem(path, provider);
+        }
+        catch (Exception e) when (hasWildcards && e is WildcardPatternException or ItemNotFoundException)
+        {
+            // A bracket that is not closed, or a folder that is not there: it may still be a name as it stands.
+        }
+
+        string[] files = hasWildcards ? [.. resolved.Where(file => !Directory.Exists(file))] : [.. resolved];
+        if (files.Length > 0 || !hasWildcards)
+        {
+            return files;
+        }
+
+        string literal = Literal(path);
+        return File.Exists(literal) ? [literal]
+            : Directory.Exists(literal) ? throw ImageCmdletException.PathIsFolder(literal)
+            : throw new ItemNotFoundException(resolved.Count == 0
+                ? $"Cannot find path '{literal}': nothing matches it, and nothing has that name."
+                : $"Cannot find path '{literal}': only folders match it.");
     }
 
     private static void RequireFileSystem(string path, ProviderInfo provider)

@@ -24,6 +24,7 @@ public abstract class ReferenceCmdlet : ImageCmdlet
     /// </summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
+    [PathText(TakesImage = true)]
     public string? ConfineTo { get; set; }
 
     /// <inheritdoc/>

@@ -20,6 +20,11 @@ internal sealed class DiskComparison(DiskSource source, DiskSource difference, D
     {
         using OpenedDisk disk = source.Open(cancellationToken);
         using OpenedDisk other = difference.Open(cancellationToken);
-        return DiskComparer.Compare(disk.Disk, other.Disk, options, progress, cancellationToken);
+        Qcow2CompareResult result = DiskComparer.Compare(disk.Disk, other.Disk, options, progress, cancellationToken);
+        result.SnapshotId = disk.Snapshot?.Id;
+        result.SnapshotName = disk.Snapshot?.Name;
+        result.DifferenceSnapshotId = other.Snapshot?.Id;
+        result.DifferenceSnapshotName = other.Snapshot?.Name;
+        return result;
     }
 }

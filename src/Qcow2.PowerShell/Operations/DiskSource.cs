@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using Qcow2.Engine;
+using Qcow2.Engine.Format;
 using Qcow2.Engine.Storage;
 using Qcow2.PowerShell.Infrastructure;
 
@@ -9,8 +10,8 @@ namespace Qcow2.PowerShell.Operations;
 /// <param name="Path">Full path of the file.</param>
 /// <param name="Format">What it is.</param>
 /// <param name="Options">How to open it.</param>
-/// <param name="Snapshot">Id or name of the snapshot; null for the active disk.</param>
-internal sealed record DiskSource(string Path, DiskImageFormat Format, Qcow2OpenOptions Options, string? Snapshot)
+/// <param name="Snapshot">The snapshot that is meant; null for the active disk.</param>
+internal sealed record DiskSource(string Path, DiskImageFormat Format, Qcow2OpenOptions Options, SnapshotSelector? Snapshot)
 {
     /// <summary>"QFI" and 0xfb (spec: "Header").</summary>
     private static readonly byte[] Magic = [0x51, 0x46, 0x49, 0xfb];
@@ -25,12 +26,13 @@ internal sealed record DiskSource(string Path, DiskImageFormat Format, Qcow2Open
     /// <param name="snapshot">The snapshot that is meant; null for the active disk.</param>
     /// <param name="parameter">The parameter that says the format, with its dash.</param>
     internal static DiskSource Of(
-        ImageInput input, DiskImageFormat? format, Qcow2OpenOptions options, string? snapshot, string parameter = "-SourceFormat")
+        ImageInput input, DiskImageFormat? format, Qcow2OpenOptions options, SnapshotSelector? snapshot, string parameter = "-SourceFormat")
     {
         DiskImageFormat? known = format ?? input.Object switch
         {
             null or Qcow2CompareResult or Qcow2MeasureResult => null, // These are said of raw disks, too.
             Qcow2ImageInfo { Format: "raw" } => DiskImageFormat.Raw,
+            Qcow2ImageInfo { Format: "" } => null, // It lost that property on its way.
             _ => DiskImageFormat.Qcow2,
         };
         var source = new DiskSource(input.Path, FormatOf(input.Path, known, parameter), options, snapshot);
@@ -88,7 +90,8 @@ internal sealed record DiskSource(string Path, DiskImageFormat Format, Qcow2Open
         Qcow2Image image = Qcow2Image.Open(Path, Options with { L2CacheSize = Qcow2OpenOptions.Sequential.L2CacheSize }, cancellationToken);
         try
         {
-            return new OpenedDisk(Snapshot is null ? image : image.OpenSnapshot(image.FindSnapshot(Snapshot)), image);
+            SnapshotTableEntry? entry = Snapshot is null ? null : image.FindSnapshot(Snapshot);
+            return new OpenedDisk(entry is null ? image : image.OpenSnapshot(entry), image, entry);
         }
         catch
         {
@@ -111,11 +114,8 @@ internal sealed record DiskSource(string Path, DiskImageFormat Format, Qcow2Open
         }
 
         Qcow2ImageInfo info = ReadInformation();
-        return Snapshot is null ? info.Size : SnapshotOf(info)?.DiskSize ?? info.Size;
+        return Snapshot is null ? info.Size : Snapshot.Find(info).DiskSize;
     }
-
-    private Qcow2Snapshot? SnapshotOf(Qcow2ImageInfo info)
-        => info.Snapshots.FirstOrDefault(one => one.Id == Snapshot) ?? info.Snapshots.FirstOrDefault(one => one.Name == Snapshot);
 
     private static bool HasMagic(LocalFile file)
     {

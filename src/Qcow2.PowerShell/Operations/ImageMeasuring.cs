@@ -26,6 +26,9 @@ internal sealed class ImageMeasuring(DiskSource source, Qcow2CreateOptions? layo
     {
         using OpenedDisk opened = source.Open(cancellationToken);
         IsInUse = source.ReadInformation().LockState == ImageLockState.HeldForWriting;
-        return layout is null ? ImageMeasure.ForRaw(opened.Disk) : ImageMeasure.ForDisk(opened.Disk, layout, opened.Image, cancellationToken);
+        Qcow2MeasureResult result = layout is null ? ImageMeasure.ForRaw(opened.Disk) : ImageMeasure.ForDisk(opened.Disk, layout, opened.Image, cancellationToken);
+        result.SnapshotId = opened.Snapshot?.Id;
+        result.SnapshotName = opened.Snapshot?.Name;
+        return result;
     }
 }

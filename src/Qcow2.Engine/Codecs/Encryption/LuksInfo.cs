@@ -29,5 +29,5 @@ public sealed class LuksInfo
     public long MasterKeyIterations { get; set; }
 
     /// <summary>The eight key slots, in order.</summary>
-    public IReadOnlyList<LuksKeySlotInfo> Slots { get; set; } = [];
+    public LuksKeySlotInfo[] Slots { get; set; } = [];
 }

@@ -4,7 +4,7 @@ namespace Qcow2.Engine;
 /// A stretch of a disk, with the disk it belongs to: <see cref="DiskExtent"/> as an object for scripts. The properties can
 /// be set, so that a script's tests can build one.
 /// </summary>
-public sealed class Qcow2Extent : Qcow2ImageObject
+public sealed class Qcow2Extent : Qcow2DiskObject
 {
     /// <summary>Full path of the image whose disk this is.</summary>
     public override string Path { get; set; } = "";

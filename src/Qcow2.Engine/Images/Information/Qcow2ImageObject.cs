@@ -8,4 +8,7 @@ public abstract class Qcow2ImageObject
 {
     /// <summary>Full path of the image.</summary>
     public abstract string Path { get; set; }
+
+    /// <summary>Which disk of the image the object tells of: the selector of an internal snapshot, or null for the active disk.</summary>
+    public virtual SnapshotSelector? SelectSnapshot() => null;
 }

@@ -35,6 +35,9 @@ public sealed class Qcow2Snapshot : Qcow2ImageObject
     /// </summary>
     public string? Problem { get; set; }
 
+    /// <inheritdoc/>
+    public override SnapshotSelector? SelectSnapshot() => SnapshotSelector.Of(this);
+
     /// <summary>The name.</summary>
     public override string ToString() => Name;
 
