@@ -58,7 +58,7 @@ Describe 'Get-Qcow2Extent' {
         (Get-Qcow2Extent snapshots.qcow2 -SnapshotName first | Measure-Object Length -Sum).Sum | Should -Be 256KB
         (Get-Qcow2Extent snapshots.qcow2 -SnapshotId 3 | Measure-Object Length -Sum).Sum | Should -Be 400KB
         (Get-Qcow2Snapshot snapshots.qcow2 -Id 3 | Get-Qcow2Extent | Measure-Object Length -Sum).Sum | Should -Be 400KB
-        { Get-Qcow2Extent snapshots.qcow2 -SnapshotName twin -ErrorAction Stop } | Should -Throw -ErrorId 'SnapshotNotFound,*' -ExpectedMessage '*2, 3*'
+        { Get-Qcow2Extent snapshots.qcow2 -SnapshotName twin -ErrorAction Stop } | Should -Throw -ErrorId 'SnapshotAmbiguous,*' -ExpectedMessage '*id 2*id 3*'
     }
 
     It 'takes another data file' {

@@ -48,13 +48,15 @@ Describe 'Get-Qcow2Image' {
         ([pscustomobject] @{ Path = 'v3.qcow2' } | Get-Qcow2Image).Version | Should -Be 3
     }
 
-    It 'emits nothing, and no error, for a wildcard that matches nothing' {
-        Get-Qcow2Image nothing*.qcow2 -ErrorAction Stop | Should -BeNullOrEmpty
+    It 'reports a wildcard that matches nothing' {
+        { Get-Qcow2Image nothing*.qcow2 -ErrorAction Stop } | Should -Throw -ErrorId 'PathNotFound,*'
     }
 
     It 'leaves out folders that a wildcard matches' {
         $null = New-Item -ItemType Directory folder.qcow2 -Force
-        { Get-Qcow2Image f*.qcow2 -ErrorAction Stop } | Should -Not -Throw
+        Copy-Item v3.qcow2 file.qcow2
+        (Get-Qcow2Image f*.qcow2 -ErrorAction Stop).Path | Should -BeLike '*file.qcow2'
+        Remove-Item file.qcow2
     }
 
     Context 'names of every kind' {

@@ -40,6 +40,10 @@ namespace Qcow2.PowerShell.Commands;
 /// <code>Get-Qcow2Snapshot web01.qcow2 -Id 3 | Convert-Qcow2Image -DestinationPath web01-3.raw</code>
 /// <para>Writes the disk as it was at snapshot 3 to a raw file.</para>
 /// </example>
+/// <example>
+/// <code>Get-Qcow2Snapshot *.qcow2 | Select-Object Path, Id, Name, CreationTime | Export-Csv snapshots.csv; Import-Csv snapshots.csv | Export-Qcow2Snapshot -DestinationPath { "$($_.Name).raw" } -WhatIf</code>
+/// <para>A list of snapshots in a file, and later what exporting the very same ones would do.</para>
+/// </example>
 /// <seealso cref="GetQcow2ImageCommand"/>
 /// <seealso cref="CheckpointQcow2ImageCommand"/>
 /// <seealso cref="RestoreQcow2SnapshotCommand"/>

@@ -181,10 +181,10 @@ public static class DisplayText
     public static string Features(object image) => string.Join(", ", FeaturesOf(ImageObjectReader.As<Qcow2ImageInfo>(image)));
 
     /// <summary>The set bits of a feature set, known ones by name: <c>Dirty, bit 9</c>.</summary>
-    /// <param name="features">One of the header's feature sets. Serialisation leaves its number, and the names as its text.</param>
-    public static string Bits(object features)
-        => features is PSObject wrapped ? wrapped.BaseObject is Enum inner ? Bits(inner) : wrapped.ToString() == "0" ? "none" : Printable(wrapped.ToString())
-            : features is Enum live ? Bits(live) : Printable(features?.ToString());
+    /// <param name="features">One of the header's feature sets. Of a deserialised one there is its text.</param>
+    /// <param name="set">The type of the feature set.</param>
+    public static string Bits(object features, Type set)
+        => Bits(Revive(features, set));
 
     private static string Bits(Enum features)
     {
@@ -203,8 +203,7 @@ public static class DisplayText
 
     /// <summary>The type of a header extension: its name or, where it has none, its number.</summary>
     /// <param name="type">The type.</param>
-    public static string ExtensionType(object type)
-        => LanguagePrimitives.TryConvertTo(type, out HeaderExtensionType known) ? ExtensionType(known) : Printable(type?.ToString());
+    public static string ExtensionType(object type) => ExtensionType((HeaderExtensionType)Revive(type, typeof(HeaderExtensionType)));
 
     private static string ExtensionType(HeaderExtensionType type)
     {
@@ -236,12 +235,21 @@ public static class DisplayText
         return bytes.Length > Shown ? hex + " …" : hex;
     }
 
+    /// <summary>A value of an enumeration out of its text or number. PowerShell's own conversion refuses what the enumeration does not name.</summary>
+    private static Enum Revive(object? value, Type type)
+        => (value is PSObject wrapped ? wrapped.BaseObject : value) switch
+        {
+            Enum live => live,
+            string text => (Enum)Enum.Parse(type, text, ignoreCase: true),
+            object number => (Enum)Enum.ToObject(type, number),
+            null => (Enum)Enum.ToObject(type, 0),
+        };
+
     /// <summary>An extension out of what serialisation left of it: its bytes are all of it.</summary>
     private static HeaderExtension Revive(PSObject extension)
     {
         byte[] data = extension.Properties["Data"]?.Value is object bytes && LanguagePrimitives.TryConvertTo(bytes, out byte[] found) ? found : [];
-        _ = LanguagePrimitives.TryConvertTo(extension.Properties["Type"]?.Value, out HeaderExtensionType type);
-        return HeaderExtension.Create(type, data);
+        return HeaderExtension.Create((HeaderExtensionType)Revive(extension.Properties["Type"]?.Value, typeof(HeaderExtensionType)), data);
     }
 
     private static IEnumerable<string> FeaturesOf(Qcow2ImageInfo image)

@@ -46,7 +46,7 @@ internal static class PropertyBag
 
         if (IsOurs(type))
         {
-            return plain is PSObject nested && type.GetConstructor(Type.EmptyTypes) is not null ? Fill(type, nested) : null;
+            return plain is PSObject nested && (type.IsValueType || type.GetConstructor(Type.EmptyTypes) is not null) ? Fill(type, nested) : null;
         }
 
         return LanguagePrimitives.TryConvertTo(plain, type, CultureInfo.InvariantCulture, out object converted) ? converted : null;

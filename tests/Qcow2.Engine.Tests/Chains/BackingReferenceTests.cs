@@ -133,7 +133,7 @@ public sealed class BackingReferenceTests : IDisposable
     /// <summary>The extensions that are to stay.</summary>
     private static List<string> Others(Qcow2Header header) => [.. header.Extensions
         .Where(extension => extension is not BackingFormatExtension)
-        .Select(extension => $"{extension.Type:x}:{Convert.ToHexString(extension.Data.Span)}")];
+        .Select(extension => $"{extension.Type:x}:{Convert.ToHexString(extension.Data)}")];
 
     /// <summary>The old name, where it is still to be read in the file.</summary>
     private static List<string> Read(byte[] file, Qcow2Header old)
@@ -185,7 +185,7 @@ public sealed class BackingReferenceTests : IDisposable
         }
 
         file.AsSpan(header.HeaderLength, 65_536 - header.HeaderLength).Clear();
-        (header with { Extensions = extensions, BackingFileOffset = header.BackingFileOffset == 0 ? 0 : end + 8 }).Write(file);
+        (header with { Extensions = [.. extensions], BackingFileOffset = header.BackingFileOffset == 0 ? 0 : end + 8 }).Write(file);
         return file;
     }
 }

@@ -35,11 +35,11 @@ public class HeaderTests
         Assert.Equal(32, header.RefcountOrder.Bits);
         Assert.Equal(120, header.HeaderLength);
         Assert.Equal(CompressionType.Zstd, header.CompressionType);
-        Assert.Equal("01000000000000001122334455667788", Convert.ToHexString(header.AdditionalFields.Span));
+        Assert.Equal("01000000000000001122334455667788", Convert.ToHexString(header.AdditionalFields));
         Assert.Equal("qcow2", header.Extension<BackingFormatExtension>()?.Format);
         HeaderExtension unknown = Assert.IsType<UnknownHeaderExtension>(header.Extensions[1]);
         Assert.Equal(0xdeadbeef, (uint)unknown.Type);
-        Assert.Equal("0A0B0C", Convert.ToHexString(unknown.Data.Span));
+        Assert.Equal("0A0B0C", Convert.ToHexString(unknown.Data));
     }
 
     [Fact]
@@ -79,7 +79,7 @@ public class HeaderTests
         Qcow2Header header = Qcow2Header.Parse(cluster);
 
         Assert.Equal(CompressionType.Deflate, header.CompressionType);
-        Assert.True(header.AdditionalFields.IsEmpty);
+        Assert.Empty(header.AdditionalFields);
     }
 
     [Fact]

@@ -5,7 +5,7 @@ namespace Qcow2.Engine.Tests.Images;
 public class SnapshotLookupTests
 {
     [Fact]
-    public void Id_comes_before_name()
+    public void Id_and_name_are_found()
     {
         using Qcow2Image image = Fixtures.Get("snapshots").Open();
 

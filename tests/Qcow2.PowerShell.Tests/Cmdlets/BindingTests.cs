@@ -67,11 +67,14 @@ public sealed class BindingTests(ModuleSession session) : IClassFixture<ModuleSe
     }
 
     [Fact]
-    public void A_wildcard_that_matches_nothing_is_no_error()
+    public void A_wildcard_that_matches_nothing_is_a_name_or_an_error()
     {
         SessionResult result = session.Run("Get-Qcow2Image nothing-*.qcow2");
         Assert.Empty(result.Output);
-        Assert.Empty(result.Errors);
+        Assert.Equal(["PathNotFound"], result.ErrorIds);
+
+        string path = Put("bracket[9].qcow2");
+        Assert.Equal(path, Assert.Single(session.Run("Get-Qcow2Image 'bracket[9].qcow2'").Of<Qcow2ImageInfo>()).Path);
     }
 
     [Fact]

@@ -80,8 +80,8 @@ public sealed class SnapshotTests : IDisposable
     {
         _session.With("snapshots");
         SessionResult ambiguous = _session.Run("Restore-Qcow2Snapshot snapshots.qcow2 twin -Confirm:$false");
-        Assert.Equal(["SnapshotNotFound"], ambiguous.ErrorIds);
-        Assert.Contains("2, 3", Assert.Single(ambiguous.Errors).ToString(), StringComparison.Ordinal);
+        Assert.Equal(["SnapshotAmbiguous"], ambiguous.ErrorIds);
+        Assert.Contains("'twin' (id 2), 'twin' (id 3)", Assert.Single(ambiguous.Errors).ToString(), StringComparison.Ordinal);
         Ok("Get-Qcow2Snapshot snapshots.qcow2 -Id 3 | Restore-Qcow2Snapshot -Confirm:$false; Convert-Qcow2Image snapshots.qcow2 disk.raw");
         Assert.Equal(Fixtures.Get("snapshots").SnapshotSha256["3"], Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(_session.File("disk.raw")))));
     }
