@@ -128,7 +128,7 @@ public class HeaderTests
         Assert.Equal((3u, 200UL, 0x70000UL), (bitmaps.BitmapCount, bitmaps.DirectorySize, bitmaps.DirectoryOffset));
         EncryptionHeaderExtension encryption = header.Extension<EncryptionHeaderExtension>()!;
         Assert.Equal((0x40000L, 0x1f8000L), (encryption.Offset, encryption.HeaderLength));
-        Assert.Equal([1], header.Extension<UnknownHeaderExtension>()!.Data.ToArray());
+        Assert.Equal([1], header.Extension<UnknownHeaderExtension>()!.Data);
     }
 
     private static byte[] Cluster(string hex, string backingFile)
