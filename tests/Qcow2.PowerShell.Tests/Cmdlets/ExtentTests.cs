@@ -53,7 +53,8 @@ public sealed class ExtentTests(ModuleSession session) : IClassFixture<ModuleSes
         long Sum(string script) => session.With("snapshots").Run(script).Of<Qcow2Extent>().Sum(extent => extent.Length);
         Assert.Equal(256 << 10, Sum("Get-Qcow2Extent snapshots.qcow2 -SnapshotName first"));
         Assert.Equal(400 << 10, Sum("Get-Qcow2Snapshot snapshots.qcow2 -Id 3 | Get-Qcow2Extent"));
-        Assert.Equal(128 << 10, Sum("Get-Qcow2Snapshot snapshots.qcow2 -Id 3 | Get-Qcow2Extent -SnapshotName 4"));
+        Assert.Equal(128 << 10, Sum("Get-Qcow2Extent snapshots.qcow2 -Id 4"));
+        Assert.Equal(["ParameterConflict"], session.Run("Get-Qcow2Snapshot snapshots.qcow2 -Id 3 | Get-Qcow2Extent -SnapshotName 4").ErrorIds);
     }
 
     [Fact]
