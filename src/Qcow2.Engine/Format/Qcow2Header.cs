@@ -111,7 +111,7 @@ public sealed record Qcow2Header
     public T? Extension<T>()
         where T : HeaderExtension
     {
-        for (int i = Extensions.Count - 1; i >= 0; i--)
+        for (int i = Extensions.Length - 1; i >= 0; i--)
         {
             if (Extensions[i] is T found)
             {
