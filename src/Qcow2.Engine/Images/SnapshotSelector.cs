@@ -157,7 +157,7 @@ public sealed record SnapshotSelector
         return new Qcow2Exception(
             Qcow2ErrorCode.SnapshotChanged,
             $"The snapshot with the id '{FormatText.Printable(other.Id)}' is '{FormatText.Printable(other.Name)}' of {Text(other.CreationTime)}, and not {meant}, which was "
-            + "asked for: it was removed or renamed. The image has {Describe(snapshots)}.");
+            + $"asked for: it was removed or renamed. The image has {Describe(snapshots)}.");
     }
 
     /// <summary>Text, such as that of a CSV file, has often lost the fractions of a second.</summary>

@@ -57,7 +57,7 @@ public sealed class DamagedPartTests
             Assert.Equal(disk, ReadAll(image));
             image.DeleteSnapshot(image.FindSnapshot("2"));
             Assert.Equal(["1", "3", "4"], image.Snapshots.Select(snapshot => snapshot.Id));
-            Assert.Empty(image.Problems.Where(problem => problem.Contains("'second'", StringComparison.Ordinal)));
+            Assert.DoesNotContain(image.Problems, problem => problem.Contains("'second'", StringComparison.Ordinal));
         }
 
         storage = new MemoryStorage([.. storage.Content]);
@@ -212,7 +212,7 @@ public sealed class DamagedPartTests
         {
             Assert.Equal("raw", image.Header.Extension<BackingFormatExtension>()!.Format);
             image.Write(0, new byte[512]);
-            Assert.Equal(5, image.Header.Extensions.Count());
+            Assert.Equal(5, image.Header.Extensions.Length);
         }
 
         Assert.Equal(built.Bytes[112..(112 + 200)], storage.Content[112..(112 + 200)]);
