@@ -101,7 +101,7 @@ public sealed record SnapshotSelector
     public override string ToString() => IdOrName ?? (string.IsNullOrEmpty(Name) ? Id ?? "" : Name!);
 
     /// <summary>Whether anything is said at all.</summary>
-    internal bool IsEmpty => string.IsNullOrEmpty(IdOrName) && string.IsNullOrEmpty(Id) && string.IsNullOrEmpty(Name);
+    internal bool IsEmpty => string.IsNullOrEmpty(IdOrName) && string.IsNullOrEmpty(Id) && string.IsNullOrEmpty(Name) && CreationTime is null;
 
     private IEnumerable<Qcow2Snapshot> Candidates(IReadOnlyList<Qcow2Snapshot> snapshots)
     {
@@ -129,9 +129,14 @@ public sealed record SnapshotSelector
             && (string.IsNullOrEmpty(Name) || snapshot.Name == Name)
             && (CreationTime is not DateTime time || IsSameTime(snapshot.CreationTime, time));
 
-    private Qcow2Exception Ambiguous(IEnumerable<Qcow2Snapshot> found) => new(
-        Qcow2ErrorCode.SnapshotAmbiguous,
-        $"'{FormatText.Printable(ToString())}' means several snapshots: {Describe(found)}. Say which by its id.");
+    private Qcow2Exception Ambiguous(IEnumerable<Qcow2Snapshot> found)
+    {
+        Qcow2Snapshot[] all = [.. found];
+        bool areIdsUnique = all.Select(one => one.Id).Distinct(StringComparer.Ordinal).Count() == all.Length;
+        return new Qcow2Exception(
+            Qcow2ErrorCode.SnapshotAmbiguous,
+            $"'{FormatText.Printable(ToString())}' means several snapshots: {Describe(all)}. Say which by its {(areIdsUnique ? "id" : "name: ids should be unique, and these are not")}.");
+    }
 
     private Qcow2Exception NotFound(IReadOnlyList<Qcow2Snapshot> snapshots)
     {

@@ -89,9 +89,9 @@ public static partial class HostileImageCases
             "snapshot L1 table of 32 MiB in a small file", (image, entry) => image.SetU32(entry + SnapshotL1Size, (32 << 20) / 8), QemuVerdict.Accepts);
 
         yield return Snapshot(
-            "two snapshots with one id", () => new ImageBuilder { Snapshots = [new("1", "a"), new("1", "b")] }.Build(), QemuVerdict.Accepts, "'a', 'b'") with
+            "two snapshots with one id", () => new ImageBuilder { Snapshots = [new("1", "a"), new("1", "b")] }.Build(), QemuVerdict.Accepts, "'a' (id 1), 'b' (id 1)", "by its name") with
         {
-            Code = Qcow2ErrorCode.SnapshotNotFound,
+            Code = Qcow2ErrorCode.SnapshotAmbiguous,
         };
         yield return Accepted("two snapshots with one name", () => new ImageBuilder { Snapshots = [new("1", "a"), new("2", "a")] }.Build());
         yield return Accepted("version 3 snapshot without extra data", () => new ImageBuilder { Snapshots = [new("1", "a", 0)] }.Build());

@@ -59,6 +59,9 @@ public sealed class SnapshotSelectorTests
         Assert.Equal("first", SnapshotSelector.Of(new Qcow2Snapshot { Id = "1" }).Find(All).Name);
         Assert.Equal("1", SnapshotSelector.Of(new Qcow2Snapshot { Name = "first" }).Find(All).Id);
 
+        Qcow2Snapshot nameless = Make("", "", Taken.AddDays(1));
+        Assert.Same(nameless, SnapshotSelector.Of(nameless).Find([.. All, nameless]));
+
         foreach (Qcow2Snapshot other in new[] { Make("1", "renamed"), Make("1", "first", Taken.AddSeconds(1)), Make("1", "first", Taken.AddTicks(1)) })
         {
             var error = Assert.Throws<Qcow2Exception>(() => SnapshotSelector.Of(other).Find(All));
