@@ -52,7 +52,7 @@ public sealed class BackingChainTests : IDisposable
         using Qcow2Image told = Qcow2Image.Open(fixture.Path, new Qcow2OpenOptions { BackingFormat = "qcow2" });
 
         Assert.Equal(Qcow2ErrorCode.BackingFormatMissing, error.Code);
-        Assert.Contains("-BackingFormat", error.Message, StringComparison.Ordinal);
+        Assert.Contains("does not record the format of its backing file", error.Message, StringComparison.Ordinal);
         Assert.IsType<Qcow2Image>(told.Backing);
     }
 
