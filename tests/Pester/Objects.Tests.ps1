@@ -152,11 +152,32 @@ Describe 'Objects of the module' {
                 [pscustomobject] @{ Path = $snapshot.Path; SnapshotId = 1 }
                 [pscustomobject] @{ PSTypeName = 'Qcow2.Engine.Qcow2Snapshot'; Path = $snapshot.Path; Id = '1' }
                 [Qcow2.Engine.Qcow2Snapshot] @{ Path = $snapshot.Path; Id = '1' }
+
+                # Whatever else the row says of the image.
+                [pscustomobject] @{ Path = $snapshot.Path; Id = '1'; Name = 'old'; Format = 'qcow2'; Size = 1; FileSize = 1 }
+                [pscustomobject] @{ Path = $snapshot.Path; Id = '1'; Name = 'old'; Granularity = 3 }
+                [pscustomobject] @{ Path = $snapshot.Path; SnapshotId = '1'; IsHealthy = $true; Corruptions = 0 }
+                $live['Qcow2ImageInfo'] | Select-Object Path, @{ n = 'SnapshotId'; e = { $_.Snapshots[0].Id } }, @{ n = 'SnapshotName'; e = { $_.Snapshots[0].Name } }
+                $live['Qcow2ImageInfo'] | Select-Object *, @{ n = 'SnapshotId'; e = { '1' } } | ConvertTo-Csv | ConvertFrom-Csv
+
+                # The id is empty or was left out.
+                [pscustomobject] @{ Path = $snapshot.Path; Id = ''; Name = 'old' }
+                [pscustomobject] @{ Path = $snapshot.Path; Id = $null; Name = 'old' }
+                $snapshot | Select-Object * -ExcludeProperty Id | ConvertTo-Json | ConvertFrom-Json
+                $snapshot | Select-Object Path, Name, CreationTime, DiskSize | ConvertTo-Json | ConvertFrom-Json
+
+                # By the parameters' aliases.
+                [pscustomobject] @{ LP = $snapshot.Path; Id = '1'; Name = 'old' }
+                [pscustomobject] @{ Path = $snapshot.Path; CheckpointName = 'old' }
+                [pscustomobject] @{ Path = $snapshot.Path; CheckpointId = '1' }
             )) {
             $row | Read-Qcow2Image -Count 1 -ErrorAction Stop | Should -Be 1 -Because "$row"
         }
 
         Read-Qcow2Image -InputObject @{ Path = $snapshot.Path; Id = '1' } -Count 1 | Should -Be 1
+        $row = [pscustomobject] @{ Path = $snapshot.Path; Id = '1'; Name = 'old'; Format = 'qcow2'; Size = 1; FileSize = 1 }
+        { $row | Write-Qcow2Image -Offset 0 -Value 77 -ErrorAction Stop } | Should -Throw -ErrorId 'OperationNotSupported,*' -Because 'a snapshot is not written, nor its image in its place'
+        [pscustomobject] @{ LiteralPath = $snapshot.Path; Name = 'a row of a table'; DiskSize = 40GB } | Read-Qcow2Image -Count 1 | Should -Be 4
     }
 
     It 'takes an object wherever it is given' {

@@ -24,7 +24,7 @@ internal static class ImageObjectReader
             return new UnusableObject(path, OtherComputer.Refuse(path, computer));
         }
 
-        Qcow2ImageObject? read = ImageShape.TypeNamedBy(bag) is Type type ? ReadAs(type, bag) : ImageShape.Guess(bag);
+        Qcow2ImageObject? read = ImageShape.Recognise(bag);
         if (read is not null and not UnusableObject)
         {
             read.Path = path;

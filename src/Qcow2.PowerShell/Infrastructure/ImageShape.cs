@@ -8,7 +8,7 @@ namespace Qcow2.PowerShell.Infrastructure;
 internal static class ImageShape
 {
     /// <summary>Where the path may be, in order.</summary>
-    private static readonly string[] PathProperties = ["Path", "LiteralPath", "PSPath", "FullName"];
+    private static readonly string[] PathProperties = ["Path", "LiteralPath", "LP", "PSPath", "FullName"];
 
     /// <summary>What serialisation, Select-Object and Import-Csv put before the name of a type.</summary>
     private static readonly string[] Prefixes = ["Deserialized.", "Selected.", "CSV:"];
@@ -25,35 +25,45 @@ internal static class ImageShape
         (typeof(Qcow2ImageInfo), ["Format", "Size", "FileSize"]),
     ];
 
+    /// <summary>Columns by which a row names a snapshot, whatever else it says.</summary>
+    private static readonly string[] SnapshotIds = ["SnapshotId", "CheckpointId"];
+    private static readonly string[] SnapshotNames = ["SnapshotName", "CheckpointName"];
+
+    /// <summary>Columns that only a snapshot has. With them, or a place for an id, a name is that of a snapshot.</summary>
+    private static readonly string[][] SnapshotColumns = [["VmStateSize"], ["VmClock"], ["InstructionCount"], ["CreationTime", "DiskSize"]];
+
     /// <summary>The path that an object names; null for none.</summary>
-    internal static string? PathOf(PSObject bag) => PathProperties.Select(name => Text(bag, name)).FirstOrDefault(path => path.Length > 0);
+    internal static string? PathOf(PSObject bag) => FirstText(bag, PathProperties) is { Length: > 0 } path ? path : null;
 
     /// <summary>Whether an object has a property, empty or not.</summary>
     internal static bool Has(PSObject bag, string property) => bag.Properties[property] is not null;
 
-    /// <summary>The type of this module that an object was, by the names that it still has.</summary>
-    internal static Type? TypeNamedBy(PSObject bag) => bag.TypeNames.Select(TypeOf).FirstOrDefault(type => type is not null);
-
     /// <summary>
-    /// What a row without a type is. A row that has an id beside its path is about a snapshot, whoever wrote it: taken for the image
-    /// alone, it would mean another disk.
+    /// The object that a bag of properties was, or what a row without a type is; null where it is none of this module's. What names a
+    /// snapshot is about that snapshot, whoever wrote it and whatever else it says: taken for the image alone, it would mean another disk.
     /// </summary>
-    internal static Qcow2ImageObject? Guess(PSObject bag)
+    internal static Qcow2ImageObject? Recognise(PSObject bag)
     {
-        foreach ((Type type, string[] columns) in Signatures)
+        Type? type = TypeNamedBy(bag) ?? Array.Find(Signatures, signature => signature.Columns.All(column => Has(bag, column))).Type;
+        bool saysDiskItself = type == typeof(Qcow2Snapshot) || typeof(Qcow2DiskObject).IsAssignableFrom(type);
+        return (saysDiskItself ? null : SnapshotNamedBy(bag)) ?? (type is null ? null : ImageObjectReader.ReadAs(type, bag));
+    }
+
+    /// <summary>The type of this module that an object was, by the names that it still has.</summary>
+    private static Type? TypeNamedBy(PSObject bag) => bag.TypeNames.Select(TypeOf).FirstOrDefault(type => type is not null);
+
+    private static Qcow2Snapshot? SnapshotNamedBy(PSObject bag)
+    {
+        string id = FirstText(bag, SnapshotIds);
+        string name = FirstText(bag, SnapshotNames);
+        bool isSnapshot = SnapshotColumns.Any(columns => columns.All(column => Has(bag, column)));
+        if (isSnapshot || Has(bag, "Id"))
         {
-            if (columns.All(column => Has(bag, column)))
-            {
-                return ImageObjectReader.ReadAs(type, bag);
-            }
+            id = id.Length == 0 ? Text(bag, "Id") : id;
+            name = name.Length == 0 ? Text(bag, "Name") : name;
         }
 
-        string id = Text(bag, "Id");
-        bool isOwnRow = id.Length > 0;
-        id = isOwnRow ? id : Text(bag, "SnapshotId");
-        string name = Text(bag, "SnapshotName");
-        name = name.Length == 0 && isOwnRow ? Text(bag, "Name") : name;
-        if (id.Length + name.Length == 0)
+        if (id.Length + name.Length == 0 && !isSnapshot)
         {
             return null;
         }
@@ -63,6 +73,9 @@ internal static class ImageShape
         snapshot.Name = name;
         return snapshot;
     }
+
+    private static string FirstText(PSObject bag, string[] properties)
+        => properties.Select(name => Text(bag, name)).FirstOrDefault(text => text.Length > 0) ?? "";
 
     private static string Text(PSObject bag, string property)
         => Has(bag, property) && LanguagePrimitives.TryConvertTo(bag.Properties[property].Value, CultureInfo.InvariantCulture, out string text) && text is not null ? text : "";
