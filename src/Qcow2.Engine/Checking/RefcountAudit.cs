@@ -178,8 +178,10 @@ internal static class RefcountAudit
                 (long)entry.Offset, geometry.ClusterSize, $"refcount block {index}");
             context.RefcountStructure.Add(((long)entry.Offset, geometry.ClusterSize));
             long references = context.References[(long)entry.Offset >> geometry.ClusterBits];
-            ulong counted = Math.Min((ulong)references, context.Header.RefcountOrder.MaxValue);
-            if (counted != 1)
+
+            // Counts of one bit cannot say that a place is shared, so that it is no finding of its own. What is written into such a block would be written into the other all the same.
+            context.NeedsRebuild |= references != 1;
+            if (Math.Min((ulong)references, context.Header.RefcountOrder.MaxValue) != 1)
             {
                 context.KnownOverlaps.Add((long)entry.Offset >> geometry.ClusterBits);
                 Report(context, index, entry, $"{references} structures or clusters use the same place.");

@@ -41,6 +41,11 @@ internal static partial class CorruptionCases
             yield return Of("two entries for one cluster", i => i.SetU64(i.L2EntryOffset(6), i.GetU64(i.L2EntryOffset(0))));
             yield return Of("four entries for one cluster", i => i
                 .SetU64(i.L2EntryOffset(6), i.GetU64(i.L2EntryOffset(0))).SetU64(i.L2EntryOffset(7), i.GetU64(i.L2EntryOffset(0))).SetU64(i.L2EntryOffset(8), i.GetU64(i.L2EntryOffset(0))));
+            yield return Of("second block is the first", i => i.SetU64(i.RefcountTableOffset + 8, (uint)i.RefcountBlockOffset));
+            yield return Of("second block is the refcount table", i => i.SetU64(i.RefcountTableOffset + 8, (uint)i.RefcountTableOffset));
+            yield return Of("second block is the L1 table", i => i.SetU64(i.RefcountTableOffset + 8, (uint)i.L1Offset));
+            yield return Of("second block is the L2 table", i => i.SetU64(i.RefcountTableOffset + 8, (uint)i.L2Offset));
+            yield return Of("second block is data", i => i.SetU64(i.RefcountTableOffset + 8, (uint)i.DataOffsets[0]));
             yield return Of("all 0", i => i.Overwrite(i.RefcountBlockOffset, new byte[4096]));
         }
 

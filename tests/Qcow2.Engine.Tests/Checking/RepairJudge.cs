@@ -24,6 +24,25 @@ internal sealed class RepairJudge : IDisposable
         _random = new Random(seed);
     }
 
+    /// <summary>Puts what the fixtures name beside themselves beside the image: data files, which are written, and bases, which are not.</summary>
+    internal RepairJudge WithNeighbours()
+    {
+        foreach (string beside in Directory.EnumerateFiles(Fixtures.Root))
+        {
+            string name = _folder.File(Path.GetFileName(beside));
+            if (Path.GetExtension(beside) == ".raw")
+            {
+                File.Copy(beside, name, overwrite: true);
+            }
+            else
+            {
+                File.CreateSymbolicLink(name, beside);
+            }
+        }
+
+        return this;
+    }
+
     /// <summary>Whether any write of ours was refused; the disk is the same then.</summary>
     internal bool WasRefused { get; private set; }
 

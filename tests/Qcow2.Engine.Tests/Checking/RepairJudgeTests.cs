@@ -25,7 +25,7 @@ public sealed class RepairJudgeTests
         {
             try
             {
-                using var judge = new RepairJudge(seed + i);
+                using RepairJudge judge = new RepairJudge(seed + i).WithNeighbours();
                 judged += judge.Judge(new ImageMutator(seed + i).Next()) is null ? 0 : 1;
             }
             catch (Exception e)
