@@ -1,5 +1,3 @@
-using Qcow2.Engine.Checking;
-using Qcow2.Engine.Codecs;
 using Qcow2.Engine.Format;
 using Qcow2.Engine.Metadata;
 using Qcow2.Engine.Storage;
