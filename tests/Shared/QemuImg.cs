@@ -69,7 +69,21 @@ public static class QemuImg
                 $"{program} {string.Join(' ', args)} ended with {result.ExitCode}: {result.Error}{result.Output}");
     }
 
+    // Before it sets a LUKS key qemu-img times itself, and gives up when its clock of CPU time did not tick in between.
     private static ProgramResult Start(string program, string[] args, string folder = "", string input = "")
+    {
+        ProgramResult result;
+        int attempts = 0;
+        do
+        {
+            result = StartOnce(program, args, folder, input);
+        }
+        while (result.ExitCode != 0 && result.Error.Contains("accurate CPU usage", StringComparison.Ordinal) && ++attempts < 20);
+
+        return result;
+    }
+
+    private static ProgramResult StartOnce(string program, string[] args, string folder, string input)
     {
         var start = new ProcessStartInfo(program, args)
         {

@@ -14,8 +14,8 @@ internal static class QemuLuks
     internal static string Create(string folder, string options)
     {
         string image = Path.Combine(folder, "volume.luks");
-        Retry(() => QemuImg.Run(
-            "create", "-q", "-f", "luks", "--object", Secret("s", "letmein"), "-o", $"key-secret=s,iter-time=10,{options}", image, $"{DataLength}"));
+        QemuImg.Run(
+            "create", "-q", "-f", "luks", "--object", Secret("s", "letmein"), "-o", $"key-secret=s,iter-time=10,{options}", image, $"{DataLength}");
         return image;
     }
 
@@ -33,9 +33,9 @@ internal static class QemuLuks
 
     /// <summary>Changes key slots, opening the volume with one passphrase and, where the options want it, setting another.</summary>
     internal static void Amend(string image, string passphrase, string options, string newPassphrase = "")
-        => Retry(() => QemuImg.Run(
+        => QemuImg.Run(
             "amend", "-q", "--object", Secret("s", passphrase), "--object", Secret("n", newPassphrase), "--force", "-o", options,
-            "--image-opts", $"driver=luks,file.filename={image},key-secret=s"));
+            "--image-opts", $"driver=luks,file.filename={image},key-secret=s");
 
     internal static SectorCipher Unlock(byte[] area, string text)
     {
@@ -72,21 +72,5 @@ internal static class QemuLuks
                 slot.GetProperty("key-offset").GetInt64())),
             info.Slots.Select(slot => (slot.IsActive, slot.Iterations, slot.Stripes, slot.KeyOffset)));
         Assert.Equal(Enumerable.Range(0, 8), info.Slots.Select(slot => slot.Index));
-    }
-
-    // Before it sets a key qemu-img times itself, and gives up when the clock did not tick in between.
-    internal static void Retry(Action action)
-    {
-        for (int attempt = 0; ; attempt++)
-        {
-            try
-            {
-                action();
-                return;
-            }
-            catch (InvalidOperationException error) when (attempt < 20 && error.Message.Contains("accurate CPU usage", StringComparison.Ordinal))
-            {
-            }
-        }
     }
 }
