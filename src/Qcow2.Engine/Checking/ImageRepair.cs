@@ -24,6 +24,7 @@ internal enum RepairScope
 /// The steps, a flush after each. Whatever part of a step reaches the disk, no count falls below the references that were there,
 /// and no flag says that a cluster is unshared while it is not:
 /// <list type="number">
+/// <item>L1 tables of snapshots that run on into what is not theirs are cut to the length that their disks need.</item>
 /// <item>Entries that lead nowhere are dropped: counts can only be too high by that. Then everything is counted again.</item>
 /// <item>COPIED flags are cleared where a cluster has another number of references than one.</item>
 /// <item>Counts that are too low are raised.</item>
@@ -98,6 +99,11 @@ internal sealed class ImageRepair(
     {
         if (scope == RepairScope.All)
         {
+            if (new SnapshotL1Cut(audit, _report, BeforeWrite, cancellationToken).Run())
+            {
+                audit = Audit();
+            }
+
             if (new SnapshotTableRepair(audit, _report, BeforeWrite, cancellationToken).Run())
             {
                 audit = Audit();

@@ -63,7 +63,7 @@ internal sealed class SnapshotScan
             image.ReadZeroPadded(position + head.Length, data);
             byte[] texts = new byte[idLength + nameLength];
             image.ReadZeroPadded(strings, texts);
-            entries.Add(new ScannedSnapshot((byte[])head.Clone(), data, extra, texts.AsMemory(0, idLength), texts.AsMemory(idLength)));
+            entries.Add(new ScannedSnapshot(position, (byte[])head.Clone(), data, extra, texts.AsMemory(0, idLength), texts.AsMemory(idLength)));
             kept += head.Length + Math.Min(data.Length, SnapshotTableEntry.KnownExtraDataLength) + texts.Length;
             position = (strings + texts.Length + 7) & ~7L;
         }
@@ -95,12 +95,14 @@ internal sealed class SnapshotScan
 }
 
 /// <summary>An entry of the snapshot table as it lies in the file.</summary>
+/// <param name="Position">Host offset of the entry.</param>
 /// <param name="Head">The part of fixed length.</param>
 /// <param name="Extra">The extra data, as much as the limit allows.</param>
 /// <param name="ExtraLength">Length of the extra data in the file.</param>
 /// <param name="Id">The id's bytes.</param>
 /// <param name="Name">The name's bytes.</param>
-internal sealed record ScannedSnapshot(byte[] Head, byte[] Extra, long ExtraLength, ReadOnlyMemory<byte> Id, ReadOnlyMemory<byte> Name)
+internal sealed record ScannedSnapshot(
+    long Position, byte[] Head, byte[] Extra, long ExtraLength, ReadOnlyMemory<byte> Id, ReadOnlyMemory<byte> Name)
 {
     internal long ClaimedExtraLength => BinaryPrimitives.ReadUInt32BigEndian(Head.AsSpan(36));
 
@@ -113,6 +115,20 @@ internal sealed record ScannedSnapshot(byte[] Head, byte[] Extra, long ExtraLeng
 
     /// <summary>What to call it.</summary>
     internal string Shown => $"snapshot '{FormatText.Printable(FormatText.Decode(Name.Span))}' (id {FormatText.Printable(FormatText.Decode(Id.Span))})";
+
+    /// <summary>
+    /// Entries of the L1 table that the snapshot's disk takes, and behind it the saved state of its machine, which starts with an
+    /// entry of its own.
+    /// </summary>
+    internal long L1EntriesNeeded(Qcow2Header header)
+    {
+        SnapshotTableEntry entry = ToEntry();
+        ulong disk = entry.DiskSize ?? (ulong)header.Size;
+        ulong state = entry.VmStateSize;
+        return disk > long.MaxValue || state > long.MaxValue
+            ? long.MaxValue
+            : Math.Max(1, header.Geometry.L1EntriesFor((long)disk) + header.Geometry.L1EntriesFor((long)state));
+    }
 
     /// <summary>The entry as a snapshot, its L1 table where it lies.</summary>
     internal SnapshotTableEntry ToEntry() => new()

@@ -117,20 +117,13 @@ internal sealed class SnapshotTableRepair(ImageAudit audit, RepairReport report,
         }
 
         // Whatever else lies there, this is what the snapshot shows; what does not lie in the file reads as zeros.
-        int size = Math.Min(entry.L1Size, EntriesNeeded(entry));
+        int size = (int)Math.Min(entry.L1Size, snapshot.L1EntriesNeeded(_context.Header));
         ulong[] content = new ulong[size];
         int inFile = (int)Math.Min(size, (_context.FileLength - (long)offset) / L1Entry.Length);
         BigEndianTable.Read(_context.Image, (long)offset, content.AsSpan(0, inFile));
         _l1Tables.Add((index, content));
         Note($"The {snapshot.Shown} got an L1 table of its own: the one at 0x{offset:x} {(_context.IsInFile((long)offset, length) ? "is used by something else, too" : "does not end in the file")}.");
         return entry with { L1Size = size };
-    }
-
-    /// <summary>Entries that the snapshot's disk and the saved state of its machine take.</summary>
-    private int EntriesNeeded(SnapshotTableEntry entry)
-    {
-        ulong size = (entry.DiskSize ?? (ulong)_context.Header.Size) + entry.VmStateSize;
-        return size > long.MaxValue ? int.MaxValue : (int)Math.Min(int.MaxValue, Math.Max(1, _context.Geometry.L1EntriesFor((long)size)));
     }
 
     private SnapshotTableEntry MendExtraData(SnapshotTableEntry entry, ScannedSnapshot snapshot)

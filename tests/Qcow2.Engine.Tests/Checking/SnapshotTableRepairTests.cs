@@ -1,4 +1,7 @@
 using System.Buffers.Binary;
+using Qcow2.Engine.Checking;
+using Qcow2.Engine.Format;
+using Qcow2.Engine.Metadata;
 using Qcow2.Tests;
 
 namespace Qcow2.Engine.Tests.Checking;
@@ -65,6 +68,51 @@ public sealed class SnapshotTableRepairTests
         using Qcow2Image image = Qcow2Image.Open(new MemoryStorage(file));
         Assert.Equal(["1", "2", "7"], image.Snapshots.Select(snapshot => snapshot.Id));
         AssertSnapshotsShowTheDisk(image);
+    }
+
+    // What lies behind the table is data, which as L1 entries claims everything: more than a pass can note, and no place is left.
+    [Theory]
+    [InlineData(5_000)]
+    [InlineData(3_000_000)]
+    [InlineData(uint.MaxValue)]
+    public void Table_that_runs_on_into_data_is_cut_to_what_the_disk_needs(uint l1Size)
+    {
+        using var folder = new TempFolder();
+        string path = Path.Combine(folder.Path, "image.qcow2");
+        byte[] data = new byte[1_500 * 1024];
+        using (Qcow2Image image = Qcow2Image.Create(path, 8 << 20, new Qcow2CreateOptions { ClusterSize = 4096 }))
+        {
+            for (int i = 1; i <= 3; i++)
+            {
+                data.AsSpan().Fill((byte)i);
+                image.Write((long)i << 20, data);
+                image.CreateSnapshot($"s{i}");
+            }
+        }
+
+        byte[] bytes = File.ReadAllBytes(path);
+        int entry = (int)BinaryPrimitives.ReadInt64BigEndian(bytes.AsSpan(HeaderOffset.SnapshotsOffset));
+        BinaryPrimitives.WriteUInt32BigEndian(bytes.AsSpan(entry + 8), l1Size);
+
+        using Qcow2Image repaired = Qcow2Image.Open(new MemoryStorage(Repair(bytes, 3)));
+        using VirtualDisk first = repaired.OpenSnapshot(repaired.Snapshots[0]);
+        byte[] disk = new byte[4 << 20];
+        first.Read(0, disk);
+        Assert.Equal(-1, disk.AsSpan(1 << 20, data.Length).IndexOfAnyExcept((byte)1));
+        Assert.Equal(-1, disk.AsSpan((1 << 20) + data.Length).IndexOfAnyExcept((byte)0));
+    }
+
+    [Theory]
+    [InlineData(65_536, 0, 1)]
+    [InlineData(65_536, (2 << 20) + 1, 3)]
+    [InlineData((2 << 20) + 512, 512, 3)]
+    public void State_of_a_machine_starts_with_an_entry_of_its_own(long diskSize, long stateSize, long entries)
+    {
+        BuiltImage built = new ImageBuilder { Snapshots = [new("1", "a")] }.Build();
+        int extra = built.SnapshotEntryOffsets[0] + 40;
+        var storage = new MemoryStorage(built.SetU64(extra, (ulong)stateSize).SetU64(extra + 8, (ulong)diskSize).Bytes);
+        Qcow2Header header = HeaderCluster.Load(storage);
+        Assert.Equal(entries, Assert.Single(SnapshotScan.Read(storage, header, default).Entries).L1EntriesNeeded(header));
     }
 
     private static byte[] Repair(byte[] bytes, int expected)
