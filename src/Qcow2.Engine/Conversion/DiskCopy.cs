@@ -57,6 +57,7 @@ internal sealed class DiskCopy : OrderedPipeline<CopyParcel>
             }
         }
 
+        reader.EnsureSomethingWasRead();
         return new ConversionResult(reader.Unreadable);
     }
 

@@ -8,8 +8,22 @@ internal sealed class SourceReader(VirtualDisk source, bool salvage)
     private const int SectorSize = 512;
 
     private readonly List<DiskRange> _unreadable = [];
+    private Exception? _firstError;
 
     internal VirtualDisk Disk => source;
+
+    /// <summary>Refuses a copy in which nothing is what the disk held: zeros alone must not pass for a disk that was saved.</summary>
+    /// <exception cref="Qcow2Exception">Not a byte of the disk could be read.</exception>
+    internal void EnsureSomethingWasRead()
+    {
+        if (source.Length > 0 && Unreadable is [{ Offset: 0 } all] && all.Length == source.Length)
+        {
+            string path = $"{source.Path}: ";
+            string cause = _firstError!.Message;
+            throw Qcow2Errors.Corrupt(
+                $"Nothing of the disk could be saved: {(cause.StartsWith(path, StringComparison.Ordinal) ? cause.Substring(path.Length) : cause)}");
+        }
+    }
 
     /// <summary>What could not be read, in order and joined.</summary>
     internal IReadOnlyList<DiskRange> Unreadable
@@ -63,6 +77,7 @@ internal sealed class SourceReader(VirtualDisk source, bool salvage)
             }
 
             buffer.Clear();
+            Interlocked.CompareExchange(ref _firstError, e, null);
             lock (_unreadable)
             {
                 Add(_unreadable, new DiskRange(offset, buffer.Length));

@@ -18,6 +18,7 @@ public sealed partial class Qcow2Image : VirtualDisk
     private readonly MappedDisk _active;
     private readonly DiskWriter? _writer;
     private readonly SnapshotTable _snapshots;
+    private readonly bool _lacksActiveTable;
     private bool _isDisposed;
 
     private Qcow2Image(ImageResources resources, SnapshotTable snapshots, bool mayBeCut = false)
@@ -25,11 +26,25 @@ public sealed partial class Qcow2Image : VirtualDisk
         _resources = resources;
         _snapshots = snapshots;
         Qcow2Header header = resources.Header;
-        L1Table l1 = L1Table.Load(resources.Image, header.L1TableOffset, header.L1Size, "The active L1 table", mayBeCut);
+        L1Table l1 = LoadActiveTable(header, mayBeCut);
+        _lacksActiveTable = l1.IsLost;
         _active = new MappedDisk(resources, l1, header.Size);
         if (resources.IsWritable)
         {
             _writer = CreateWriter(l1);
+        }
+    }
+
+    private L1Table LoadActiveTable(Qcow2Header header, bool mayBeCut)
+    {
+        const string Name = "The active L1 table";
+        try
+        {
+            return L1Table.Load(_resources.Image, header.L1TableOffset, header.L1Size, Name, mayBeCut);
+        }
+        catch (Qcow2Exception e) when (_snapshots.Entries.Count > 0)
+        {
+            throw Qcow2Errors.Corrupt($"{e.Message} The snapshots have tables of their own: opened for salvage, they can be read ({SnapshotList}).");
         }
     }
 
@@ -52,7 +67,14 @@ public sealed partial class Qcow2Image : VirtualDisk
     /// What is damaged in the image without the active disk being affected: the snapshot table, a snapshot, a header extension. A
     /// sentence each; empty where nothing was found. Bitmaps are not looked at.
     /// </summary>
-    public IReadOnlyList<string> Problems => [.. _resources.Header.ExtensionProblems, .. _snapshots.ProblemsWith(Snapshots)];
+    public IReadOnlyList<string> Problems => _lacksActiveTable
+        ? [LostActiveTable, .. _resources.Header.ExtensionProblems, .. _snapshots.ProblemsWith(Snapshots)]
+        : [.. _resources.Header.ExtensionProblems, .. _snapshots.ProblemsWith(Snapshots)];
+
+    private string LostActiveTable
+        => $"The active L1 table lies past the end of the file, so that nothing of the disk can be found{(Snapshots.Count > 0 ? $"; its snapshots have tables of their own: {SnapshotList}" : "")}.";
+
+    private string SnapshotList => string.Join(", ", Snapshots.Take(8).Select(snapshot => $"'{FormatText.Printable(snapshot.Name)}'")) + (Snapshots.Count > 8 ? ", …" : "");
 
     /// <summary>
     /// The persistent bitmaps as they are now; none where the header says that they are stale. One that records what is

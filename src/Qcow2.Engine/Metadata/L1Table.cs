@@ -23,6 +23,9 @@ internal sealed class L1Table
 
     internal int Count => _entries.Length;
 
+    /// <summary>Whether not even the first entry could be read.</summary>
+    internal bool IsLost => _readable == 0;
+
     /// <summary>Whether the table lies elsewhere than the header on the disk says.</summary>
     internal bool IsMoved { get; private set; }
 
@@ -41,20 +44,20 @@ internal sealed class L1Table
     /// <param name="offset">Host offset of the table.</param>
     /// <param name="count">Number of entries; checked against the limit by whoever read it from the file.</param>
     /// <param name="name">What to call the table in an error.</param>
-    /// <param name="mayBeCut">Whether a table of which only a part lies in the file will do.</param>
+    /// <param name="mayBeCut">Whether a table of which only a part lies in the file will do, or nothing at all.</param>
     /// <exception cref="Qcow2Exception">The table does not fit in the file.</exception>
     internal static L1Table Load(BlockStorage storage, long offset, int count, string name, bool mayBeCut = false)
     {
         long bytes = (long)count * L1Entry.Length;
         long fileLength = storage.Length;
         bool isCut = count > 0 && offset > fileLength - bytes; // A table without entries lies nowhere, whatever is said of it.
-        if (isCut && !(mayBeCut && offset <= fileLength - L1Entry.Length))
+        if (isCut && !mayBeCut)
         {
             throw Qcow2Errors.PastEnd(name, (ulong)offset, (ulong)bytes, fileLength);
         }
 
         ulong[] entries = new ulong[count];
-        int readable = isCut ? (int)((fileLength - offset) / L1Entry.Length) : count;
+        int readable = isCut ? (int)Math.Max(0, (fileLength - offset) / L1Entry.Length) : count;
         BigEndianTable.Read(storage, offset, entries.AsSpan(0, readable));
         return new L1Table(offset, entries) { _readable = isCut ? readable : int.MaxValue };
     }

@@ -182,6 +182,27 @@ public sealed class SalvageTests : IDisposable
         Assert.Throws<Qcow2Exception>(() => Qcow2Image.Open(new MemoryStorage(file), new Qcow2OpenOptions { Salvage = true, Writable = true }));
     }
 
+    [Fact]
+    public void Where_the_active_table_is_lost_the_snapshots_can_be_saved_and_nothing_passes_for_the_disk()
+    {
+        BuiltImage built = new ImageBuilder { DataClusters = 4, Snapshots = [new("1", "before")] }.Build();
+        byte[] file = built.SetU64(HeaderOffset.L1TableOffset, 0x4000_0000).Bytes;
+        Assert.Contains("'before'", Assert.Throws<Qcow2Exception>(() => Qcow2Image.Open(new MemoryStorage(file))).Message, StringComparison.Ordinal);
+
+        var warnings = new List<string>();
+        using Qcow2Image source = Qcow2Image.Open(new MemoryStorage(file), new Qcow2OpenOptions { Salvage = true, OnProblem = warnings.Add });
+        Assert.Contains("'before'", Assert.Single(warnings), StringComparison.Ordinal);
+
+        using var nothing = new MemoryStorage([]);
+        Qcow2Exception error = Assert.Throws<Qcow2Exception>(() => DiskConverter.ConvertToRaw(source, nothing, Salvage));
+        Assert.Contains("Nothing of the disk could be saved", error.Message, StringComparison.Ordinal);
+
+        using VirtualDisk snapshot = source.OpenSnapshot(source.Snapshots[0]);
+        using var raw = new MemoryStorage([]);
+        ConversionResult result = DiskConverter.ConvertToRaw(snapshot, raw, Salvage);
+        AssertSalvaged(built.Guest, raw.Content, result, []);
+    }
+
     [Theory]
     [InlineData(HeaderOffset.RefcountTableOffset, 0x1234UL)]
     [InlineData(HeaderOffset.RefcountTableClusters, 0xffff_ffff_0000_0000UL)]
