@@ -19,7 +19,7 @@ param(
 
 Import-Module $Pester -ErrorAction Stop
 Write-Host "Pester $((Get-Module Pester).Version), PowerShell $($PSVersionTable.PSVersion)"
-$env:QCOW2_MODULE = $Module
+$env:QCOW2_MODULE = Convert-Path -LiteralPath $Module
 $options = New-PesterConfiguration
 $options.Run.Path = $Path
 $options.Run.PassThru = $true

@@ -59,6 +59,17 @@ Describe 'Get-Qcow2Image' {
         Remove-Item file.qcow2
     }
 
+    It 'takes a folder by its name that only looks like a pattern' {
+        $null = New-Item -ItemType Directory 'set[1]', set1
+        Copy-Item v3.qcow2 -Destination ([IO.Path]::Combine($PWD, 'set[1]', 'a.qcow2'))
+        (Get-Qcow2Image 'set[1]/*.qcow2' -ErrorAction Stop).Path | Should -Be ([IO.Path]::Combine($PWD, 'set[1]', 'a.qcow2'))
+
+        # PowerShell's own reading comes first.
+        Copy-Item v3.qcow2 set1/b.qcow2
+        (Get-Qcow2Image 'set[1]/*.qcow2' -ErrorAction Stop).Path | Should -Be ([IO.Path]::Combine($PWD, 'set1', 'b.qcow2'))
+        { Get-Qcow2Image 'set[2]/*.qcow2' -ErrorAction Stop } | Should -Throw -ErrorId 'PathNotFound,Qcow2.PowerShell.Commands.GetQcow2ImageCommand'
+    }
+
     Context 'names of every kind' {
         It 'reads <_>' -ForEach 'a[1].qcow2', 'with space.qcow2', 'Größe ✓ 磁盘.qcow2', "quote'd.qcow2", '`tick.qcow2' {
             $folder = New-Item -ItemType Directory (Join-Path $TestDrive ([guid]::NewGuid()))

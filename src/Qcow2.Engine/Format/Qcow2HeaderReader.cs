@@ -206,17 +206,18 @@ internal static class Qcow2HeaderReader
         while (end - position >= HeaderExtension.PrefixLength)
         {
             var type = (HeaderExtensionType)U32(cluster, position);
-            if (type == HeaderExtensionType.End)
-            {
-                break;
-            }
-
             uint length = U32(cluster, position + 4);
             int room = end - position - HeaderExtension.PrefixLength;
             if (length > (uint)room)
             {
                 extensions.Add(new OversizedHeaderExtension(
                     type, length, position, cluster.Slice(position + HeaderExtension.PrefixLength, room).ToArray()));
+                break;
+            }
+
+            // Only now: QEMU does not open an image whose end marker has a length that does not fit.
+            if (type == HeaderExtensionType.End)
+            {
                 break;
             }
 

@@ -23,28 +23,23 @@ internal sealed class PathResolver(PathIntrinsics paths)
 
     /// <summary>
     /// Resolves a path that may have wildcards. Folders that a wildcard matches are left out. Where it matches nothing, a file of that very
-    /// name is meant: people do not think of brackets as wildcards.
+    /// name is meant, or those in a folder of that very name: people do not think of brackets as wildcards.
     /// </summary>
     /// <exception cref="ImageCmdletException">The path is not one of the file system.</exception>
     /// <exception cref="SessionStateException">The path names nothing, or a drive or provider that is not there.</exception>
     internal IEnumerable<string> Wildcard(string path)
     {
         bool hasWildcards = WildcardPattern.ContainsWildcardCharacters(path);
-        Collection<string> resolved = [];
-        try
-        {
-            resolved = paths.GetResolvedProviderPathFromPSPath(path, out ProviderInfo provider);
-            RequireFileSystem(path, provider);
-        }
-        catch (Exception e) when (hasWildcards && e is WildcardPatternException or ItemNotFoundException)
-        {
-            // A bracket that is not closed, or a folder that is not there: it may still be a name as it stands.
-        }
-
-        string[] files = hasWildcards ? [.. resolved.Where(file => !Directory.Exists(file))] : [.. resolved];
+        Collection<string> resolved = Matches(path, hasWildcards);
+        string[] files = hasWildcards ? FilesOf(resolved) : [.. resolved];
         if (files.Length > 0 || !hasWildcards)
         {
             return files;
+        }
+
+        if (InLiteralFolder(path) is { Length: > 0 } inFolder)
+        {
+            return inFolder;
         }
 
         string literal = Literal(path);
@@ -53,6 +48,32 @@ internal sealed class PathResolver(PathIntrinsics paths)
             : throw new ItemNotFoundException(resolved.Count == 0
                 ? $"Cannot find path '{literal}': nothing matches it, and nothing has that name."
                 : $"Cannot find path '{literal}': only folders match it.");
+    }
+
+    private static string[] FilesOf(Collection<string> matches) => [.. matches.Where(match => !Directory.Exists(match))];
+
+    private Collection<string> Matches(string path, bool mayMatchNothing)
+    {
+        try
+        {
+            Collection<string> resolved = paths.GetResolvedProviderPathFromPSPath(path, out ProviderInfo provider);
+            RequireFileSystem(path, provider);
+            return resolved;
+        }
+        catch (Exception e) when (mayMatchNothing && e is WildcardPatternException or ItemNotFoundException)
+        {
+            // A bracket that is not closed, or a folder that is not there: it may still be a name as it stands.
+            return [];
+        }
+    }
+
+    /// <summary>What matches in a folder whose name only looks like a pattern.</summary>
+    private string[] InLiteralFolder(string path)
+    {
+        string folder = paths.ParseParent(path, "");
+        return WildcardPattern.ContainsWildcardCharacters(folder) && Directory.Exists(Literal(folder))
+            ? FilesOf(Matches(paths.Combine(WildcardPattern.Escape(folder), paths.ParseChildName(path)), mayMatchNothing: true))
+            : [];
     }
 
     private static void RequireFileSystem(string path, ProviderInfo provider)

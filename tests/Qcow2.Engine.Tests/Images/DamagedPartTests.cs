@@ -193,6 +193,20 @@ public sealed class DamagedPartTests
         Assert.Contains(check.Findings, finding => finding is { Kind: Qcow2CheckFindingKind.ExtensionDamaged, Severity: Qcow2CheckSeverity.Error });
     }
 
+    // QEMU looks at the length before it looks at the type: "Header extension too large".
+    [Theory]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void End_marker_with_a_length_that_does_not_fit_is_found_as_QEMU_finds_it(int version)
+    {
+        BuiltImage built = new ImageBuilder { Version = version, DataClusters = 1 }.Build();
+        int end = (int)Qcow2Header.Parse(built.Bytes.AsSpan(0, Cluster)).HeaderLength;
+        built.SetU32(end, 0).SetU32(end + 4, 0x1f00_0000);
+        Qcow2CheckResult check = Qcow2Checker.Check(new MemoryStorage([.. built.Bytes]));
+        Assert.Contains(check.Findings, finding => finding is { Kind: Qcow2CheckFindingKind.ExtensionDamaged, Severity: Qcow2CheckSeverity.Error });
+        Assert.True(Qcow2Checker.Check(new MemoryStorage([.. built.SetU32(end + 4, 8).Bytes])).IsHealthy);
+    }
+
     [Fact]
     public void Of_extensions_that_are_there_twice_the_last_counts_and_all_are_kept()
     {
