@@ -1,3 +1,4 @@
+using Qcow2.Engine.Disks;
 using Qcow2.Engine.Format;
 
 namespace Qcow2.Engine.Comparison;

@@ -1,3 +1,4 @@
+using Qcow2.Engine.Disks.Copying;
 using Qcow2.Engine.Storage;
 
 namespace Qcow2.Engine.Conversion;

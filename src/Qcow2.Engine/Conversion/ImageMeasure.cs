@@ -1,6 +1,8 @@
-using Qcow2.Engine.Codecs;
 using Qcow2.Engine.Format;
-using Qcow2.Engine.Metadata;
+using Qcow2.Engine.Formats.Qcow2.Bitmaps;
+using Qcow2.Engine.Formats.Qcow2.Creation;
+using Qcow2.Engine.Formats.Qcow2.Encryption;
+using Qcow2.Engine.Formats.Qcow2.Metadata;
 
 namespace Qcow2.Engine.Conversion;
 

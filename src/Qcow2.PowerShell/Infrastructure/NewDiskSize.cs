@@ -1,5 +1,4 @@
 using System.Globalization;
-using Qcow2.Engine;
 
 namespace Qcow2.PowerShell.Infrastructure;
 

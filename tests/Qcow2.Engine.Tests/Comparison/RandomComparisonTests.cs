@@ -1,4 +1,4 @@
-using Qcow2.Engine.Tests.Writing;
+using Qcow2.Engine.Tests.Formats.Qcow2.Writing;
 
 namespace Qcow2.Engine.Tests.Comparison;
 

@@ -1,5 +1,4 @@
-using Qcow2.Engine.Checking;
-using Qcow2.Engine.Tests.Writing;
+using Qcow2.Engine.Tests.Formats.Qcow2.Writing;
 using Qcow2.Tests;
 
 namespace Qcow2.Engine.Tests.Conversion;

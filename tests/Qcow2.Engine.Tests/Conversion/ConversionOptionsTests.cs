@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Qcow2.Engine.Conversion;
+using Qcow2.Engine.Disks.Copying;
 using Qcow2.Tests;
 
 namespace Qcow2.Engine.Tests.Conversion;

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using Qcow2.Engine.Conversion;
-using Qcow2.Engine.Format;
 using Qcow2.Tests;
 
 namespace Qcow2.Engine.Tests.Conversion;

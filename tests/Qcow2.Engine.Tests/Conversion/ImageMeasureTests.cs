@@ -2,7 +2,7 @@ using System.Globalization;
 using Qcow2.Engine.Conversion;
 using Qcow2.Engine.Format;
 using Qcow2.Engine.Storage;
-using Qcow2.Engine.Tests.Writing;
+using Qcow2.Engine.Tests.Formats.Qcow2.Writing;
 using Qcow2.Tests;
 
 namespace Qcow2.Engine.Tests.Conversion;

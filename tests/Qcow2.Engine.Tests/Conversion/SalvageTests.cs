@@ -1,6 +1,6 @@
 using Qcow2.Engine.Conversion;
 using Qcow2.Engine.Format;
-using Qcow2.Engine.Tests.Writing;
+using Qcow2.Engine.Tests.Formats.Qcow2.Writing;
 using Qcow2.Tests;
 
 namespace Qcow2.Engine.Tests.Conversion;

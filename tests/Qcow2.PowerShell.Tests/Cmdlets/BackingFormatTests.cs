@@ -1,4 +1,3 @@
-using Qcow2.Engine;
 using Qcow2.PowerShell.Tests.Infrastructure;
 
 namespace Qcow2.PowerShell.Tests.Cmdlets;

@@ -1,0 +1,28 @@
+using System.Buffers;
+
+namespace Qcow2.Engine.Disks.Copying;
+
+/// <summary>A piece of a disk on its way: what was read, and what the destination makes of it.</summary>
+internal class CopyParcel(int capacity) : IDisposable
+{
+    private readonly byte[] _buffer = ArrayPool<byte>.Shared.Rent(capacity);
+
+    /// <summary>The piece.</summary>
+    internal CopyPiece Piece { get; set; }
+
+    /// <summary>What was read, if the piece holds data.</summary>
+    internal Span<byte> Data => _buffer.AsSpan(0, Piece.IsData ? (int)Piece.Length : 0);
+
+    public void Dispose()
+    {
+        Dispose(true);
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Gives the buffers back.</summary>
+    protected virtual void Dispose(bool disposing)
+    {
+        // What was read may be a decrypted disk.
+        ArrayPool<byte>.Shared.Return(_buffer, clearArray: true);
+    }
+}

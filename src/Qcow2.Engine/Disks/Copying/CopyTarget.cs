@@ -1,0 +1,66 @@
+namespace Qcow2.Engine.Disks.Copying;
+
+/// <summary>
+/// Where a disk is copied to. A parcel is prepared by any thread, placed when its turn has come, and finished by any thread.
+/// </summary>
+internal abstract class CopyTarget : IDisposable
+{
+    /// <summary>What is allocated at once, in bytes; a power of two. No two parcels touch the same one.</summary>
+    internal abstract int Unit { get; }
+
+    /// <summary>Most bytes of a parcel; a multiple of the unit.</summary>
+    internal abstract int MaxParcelBytes { get; }
+
+    /// <summary>Whether pieces that read as zeros must be written; if not, the destination reads as zeros there already.</summary>
+    internal abstract bool WritesZeros { get; }
+
+    /// <summary>
+    /// Most threads that write at the same time. Hosts let writes into one file wait for each other: a thread that waits there keeps its processor
+    /// busy, and does not read what comes next.
+    /// </summary>
+    internal virtual int MaxWriters => 1;
+
+    /// <summary>Makes a parcel for this destination.</summary>
+    internal abstract CopyParcel NewParcel();
+
+    /// <summary>What must be looked at of a source; less than all of it where the destination has the rest.</summary>
+    internal virtual IEnumerable<DiskExtent> Select(IEnumerable<DiskExtent> extents) => extents;
+
+    /// <summary>Where the copy of a disk ends: past its end where the last unit must be written whole.</summary>
+    /// <param name="length">The disk's size.</param>
+    internal virtual long Reach(long length) => length;
+
+    /// <summary>Fills what lies past the end of the disk in its last unit.</summary>
+    /// <param name="offset">The end of the disk.</param>
+    /// <param name="buffer">What is to be filled.</param>
+    internal virtual void FillTail(long offset, Span<byte> buffer) => buffer.Clear();
+
+    /// <summary>Does what does not depend on the order: finding zeros, compressing.</summary>
+    internal virtual void Prepare(CopyParcel parcel)
+    {
+    }
+
+    /// <summary>Decides where the parcel goes; calls take turns, in the order of the disk.</summary>
+    internal virtual void Place(CopyParcel parcel)
+    {
+    }
+
+    /// <summary>Writes the parcel.</summary>
+    internal abstract void Finish(CopyParcel parcel);
+
+    /// <summary>Takes back what was decided for a parcel that was not written, or not to its end.</summary>
+    internal virtual void Abandon(CopyParcel parcel)
+    {
+    }
+
+    public void Dispose()
+    {
+        Dispose(true);
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Gives back what the target itself made.</summary>
+    protected virtual void Dispose(bool disposing)
+    {
+    }
+}

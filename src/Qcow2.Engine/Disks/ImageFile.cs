@@ -1,0 +1,43 @@
+using Qcow2.Engine.Storage;
+
+namespace Qcow2.Engine.Disks;
+
+/// <summary>Opens the files that disks are made of, with the locks that the options ask for.</summary>
+internal static class ImageFile
+{
+    internal static LocalFile Open(string path, Qcow2OpenOptions options) => options.ForceShare
+        ? Open(path, FileAccess.Read, forceShare: true, ImageLock.RewritingRefused, ImageLock.AcquireForSharedReading)
+        : Open(path, FileAccess.Read, forceShare: false, ImageLock.ReadingRefused, ImageLock.AcquireForReading);
+
+    /// <summary>Opens a file to look at, which others may do with as they please.</summary>
+    internal static LocalFile OpenUnlocked(string path)
+        => Open(path, FileAccess.Read, forceShare: true, ImageLock.ReadingRefused, acquireLocks: null);
+
+    /// <summary>Opens a file for writing, for which nothing is shared by force: two writers destroy an image.</summary>
+    internal static LocalFile OpenForWriting(string path)
+        => Open(path, FileAccess.ReadWrite, forceShare: false, ImageLock.WritingRefused, ImageLock.AcquireForWriting);
+
+    private static LocalFile Open(string path, FileAccess access, bool forceShare, string refusal, Action<LocalFile>? acquireLocks)
+    {
+        LocalFile file;
+        try
+        {
+            file = LocalFile.Open(path, access, ImageSharing.ModeFor(access, forceShare, OperatingSystemInfo.IsWindows));
+        }
+        catch (IOException e) when (ImageSharing.IsConflict(e, OperatingSystemInfo.IsWindows))
+        {
+            throw new Qcow2Exception(Qcow2ErrorCode.ImageLocked, refusal, e) { CanBeShared = refusal == ImageLock.ReadingRefused }.At(System.IO.Path.GetFullPath(path));
+        }
+
+        try
+        {
+            acquireLocks?.Invoke(file);
+            return file;
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+}

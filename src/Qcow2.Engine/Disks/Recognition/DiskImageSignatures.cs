@@ -1,0 +1,45 @@
+using static Qcow2.Engine.FileNature;
+
+namespace Qcow2.Engine.Disks.Recognition;
+
+/// <summary>Images of disks in other formats.</summary>
+internal static class DiskImageSignatures
+{
+    private const string Convert = "This format is not read here: turn it into a qcow2 or raw image first, with the program that made it or with qemu-img convert.";
+
+    private const string Assemble = "It is a part of a disk: turn the whole into a qcow2 or raw image first, with VMware's tools or with qemu-img convert of the descriptor.";
+
+    private const string TakenAsText = "Nothing can mend it: get the image again. PowerShell's > and Out-File write text, as FTP in ASCII mode does.";
+
+    internal static IReadOnlyList<FileSignature> All { get; } =
+    [
+        new("qcow1", DiskImage, "a QCOW image of version 1", Convert, c => c.Has(0, [0x51, 0x46, 0x49, 0xfb, 0, 0, 0, 1])),
+        new("qcow2-as-text", DiskImage, "a qcow2 image that some program took for text and damaged", TakenAsText, TextContent.IsMangledQcow2),
+        new("vhdx", DiskImage, "a VHDX image (Hyper-V)", Convert, c => c.Has(0, "vhdxfile"u8)),
+        new("vhd", DiskImage, "a VHD image (Virtual PC, Hyper-V, Azure)", Convert, IsVhd),
+        new("vmdk", DiskImage, "a VMDK image (VMware)", Convert, c => c.Has(0, "KDMV"u8)),
+        new("vmdk-cowd", DiskImage, "an extent of a VMDK image (VMware ESX, COWD)", Assemble, c => c.Has(0, [0x43, 0x4f, 0x57, 0x44, 1, 0, 0, 0])),
+        new("vmdk-sesparse", DiskImage, "an extent of a VMDK image (VMware ESX, seSparse)", Assemble, c => c.U64(0) == 0xcafebabe),
+        new("vmdk-descriptor", DiskImage, "the descriptor of a VMDK image (VMware), a text that says where the data lies", Convert, TextContent.IsVmdkDescriptor),
+        new("vdi", DiskImage, "a VDI image (VirtualBox)", Convert, c => c.U32(64) == 0xbeda107f),
+        new("qed", DiskImage, "a QED image (QEMU)", Convert, c => c.Has(0, "QED\0"u8)),
+        new("parallels", DiskImage, "a Parallels image", Convert, c => c.Has(0, "WithoutFreeSpace"u8) || c.Has(0, "WithouFreSpacExt"u8)),
+        new("bochs", DiskImage, "a Bochs image", Convert, c => c.Has(0, "Bochs Virtual HD Image"u8)),
+        new("cloop", DiskImage, "a compressed loop image (cloop)", Convert, c => c.Has(0, "#!/bin/sh\n#V2.0 Format\n"u8) || c.Has(0, "#!/bin/sh\n#V1.0 Format\n"u8)),
+        new("dmg", DiskImage, "an Apple disk image (DMG)", Convert, c => c.HasAtEnd(512, [0x6b, 0x6f, 0x6c, 0x79, 0, 0, 0, 4, 0, 0, 2, 0])),
+        new("sparseimage", DiskImage, "an Apple sparse disk image", "Convert it on macOS first: hdiutil convert, format UDTO.", c => c.Has(0, [0x73, 0x70, 0x72, 0x73, 0, 0, 0, 3])),
+        new("ewf", DiskImage, "an EnCase image (EWF)", "Export the raw disk first, with ewfexport.", c => c.Has(0, [0x45, 0x56, 0x46, 9, 0x0d, 0x0a, 0xff, 0]) || c.Has(0, [0x45, 0x56, 0x46, 0x32, 0x0d, 0x0a, 0x81, 0])),
+        new("aff", DiskImage, "an AFF image", "Export the raw disk first, with affconvert.", c => c.Has(0, "AFF10\r\n\0"u8)),
+        new("android-sparse", DiskImage, "an Android sparse image", "Turn it into a raw disk first, with simg2img.", c => c.Has(0, [0x3a, 0xff, 0x26, 0xed, 1, 0])),
+        new("asif", DiskImage, "an Apple sparse image (ASIF)", "Convert it on macOS first: diskutil image create from, format RAW.", c => c.Has(0, [0x73, 0x68, 0x64, 0x77, 0, 0, 0, 1])),
+        new("partclone", DiskImage, "an image of Partclone (Clonezilla)", "Restore it to a raw disk first, with partclone.restore.", c => c.Has(0, "partclone-image\0"u8)),
+        new("cd-raw", DiskImage, "the raw sectors of a CD (BIN and CUE)", "They hold more than the data: turn it into an ISO first, with bchunk.", c => c.Has(0, CdSync) && c.Has(2352, CdSync)),
+        new("wim", DiskImage, "a Windows image (WIM)", "It holds files and no disk: apply it to a disk, with Expand-WindowsImage or wimlib.", c => c.Has(0, "MSWIM\0\0\0"u8) || c.Has(0, "WLPWM\0\0\0"u8)),
+    ];
+
+    /// <summary>What each sector of a CD begins with.</summary>
+    private static ReadOnlySpan<byte> CdSync => [0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0];
+
+    /// <summary>Dynamic images have a copy of the footer at the start, fixed ones only the footer, which old ones cut by a byte.</summary>
+    private static bool IsVhd(FileContent c) => c.Has(0, "conectix"u8) || c.HasAtEnd(512, "conectix"u8) || c.HasAtEnd(511, "conectix"u8);
+}

@@ -1,0 +1,233 @@
+using Qcow2.Engine.Codecs;
+using Qcow2.Engine.Conversion;
+using Qcow2.Engine.Disks.Copying;
+using Qcow2.Engine.Format;
+
+namespace Qcow2.Engine.Formats.Qcow2.Writing;
+
+/// <summary>
+/// A QCOW2 image as the destination. Clusters are allocated in the order of the disk, whoever writes them, so that the same source
+/// makes the same file.
+/// </summary>
+internal sealed class Qcow2Target : CopyTarget
+{
+    /// <summary>System calls cost little beside the copying of this much, and a parcel stays in the processor's cache.</summary>
+    private const int PlainParcelBytes = 1 << 20;
+
+    /// <summary>Compressing takes its time, so that smaller parcels keep all threads busy to the end.</summary>
+    private const int CompressedParcelBytes = 512 << 10;
+
+    private readonly Qcow2Image _image;
+    private readonly DiskWriter _writer;
+    private readonly ClusterClassifier _classifier;
+    private readonly ClusterEncoderPool? _encoders;
+    private readonly ClusterGeometry _geometry;
+    private readonly VirtualDisk? _backing;
+    private readonly PartialSectors _partialSectors;
+    private readonly bool _isZero;
+    private readonly int _sparseSize;
+
+    /// <summary>Prepares for copying into an image.</summary>
+    /// <param name="image">The image, open for writing.</param>
+    /// <param name="isZero">Whether its disk reads as zeros, but for the backing file.</param>
+    /// <param name="backing">The backing file that the new image is compared with; null to write everything.</param>
+    /// <param name="options">How.</param>
+    internal Qcow2Target(Qcow2Image image, bool isZero, VirtualDisk? backing, ConversionOptions options)
+    {
+        _image = image;
+        _writer = image.Writer;
+        _geometry = image.Header.Geometry;
+        _backing = backing;
+        _partialSectors = new PartialSectors(backing);
+        _isZero = isZero;
+        _sparseSize = options.SparseSize;
+        bool needsZeros = !isZero || backing is not null;
+        _classifier = new ClusterClassifier(image.Header, detectsZeros: options.SparseSize > 0, needsZeros);
+        _encoders = options.Compress ? new ClusterEncoderPool(image.Header.CompressionType, options.CompressionLevel) : null;
+    }
+
+    /// <summary>Says of a part of the disk whether it is to be compressed; null where everything is.</summary>
+    internal Func<long, long, bool>? IsToBeCompressed { get; init; }
+
+    /// <inheritdoc/>
+    internal override int Unit => _geometry.ClusterSize;
+
+    /// <inheritdoc/>
+    internal override int MaxParcelBytes => Math.Max(_geometry.ClusterSize, _encoders is null ? PlainParcelBytes : CompressedParcelBytes);
+
+    /// <inheritdoc/>
+    internal override bool WritesZeros => !_isZero;
+
+    /// <summary>Encrypting is part of the writing, and takes most of its time.</summary>
+    internal override int MaxWriters => _image.Header.EncryptionMethod == EncryptionMethod.None ? 1 : int.MaxValue;
+
+    /// <inheritdoc/>
+    internal override CopyParcel NewParcel() => new Qcow2Parcel(MaxParcelBytes, _encoders is not null, _backing is not null);
+
+    /// <inheritdoc/>
+    internal override IEnumerable<DiskExtent> Select(IEnumerable<DiskExtent> extents)
+        => _backing is null ? extents : DifferingExtents.Of(extents, _backing);
+
+    /// <inheritdoc/>
+    internal override long Reach(long length) => Math.Min(_image.Length, (length + Unit - 1) & ~((long)Unit - 1));
+
+    /// <inheritdoc/>
+    internal override void FillTail(long offset, Span<byte> buffer)
+    {
+        // Past a new disk's source there are zeros, whatever the backing file has there.
+        if (_isZero)
+        {
+            buffer.Clear();
+        }
+        else
+        {
+            _image.ReadCore(offset, buffer);
+        }
+    }
+
+    /// <inheritdoc/>
+    internal override void Prepare(CopyParcel parcel)
+    {
+        var into = (Qcow2Parcel)parcel;
+        into.Clear();
+        if (!into.Piece.IsData)
+        {
+            return;
+        }
+
+        if (_backing is null)
+        {
+            _classifier.Classify(into.Data, into.Segments);
+        }
+        else
+        {
+            Span<byte> old = into.Old.AsSpan(0, into.Data.Length);
+            int read = into.Piece.Offset < _backing.Length ? _backing.Read(into.Piece.Offset, old) : 0;
+            old.Slice(read).Clear();
+            _partialSectors.Distinguish(into.Piece.Offset, into.Data, old);
+            _classifier.Classify(into.Data, old, into.Segments);
+        }
+
+        if (_encoders is not null)
+        {
+            Compress(into, _encoders);
+        }
+    }
+
+    /// <inheritdoc/>
+    internal override void Place(CopyParcel parcel)
+    {
+        var into = (Qcow2Parcel)parcel;
+        long start = into.Piece.Offset;
+        if (!into.Piece.IsData)
+        {
+            _writer.WriteZeroes(start, into.Piece.Length, keepAllocation: false);
+        }
+
+        foreach (Segment segment in into.Segments)
+        {
+            switch (segment.Kind)
+            {
+                case SegmentKind.Zero:
+                    _writer.WriteZeroes(start + segment.Start, segment.Length, keepAllocation: false);
+                    break;
+                case SegmentKind.Compressed:
+                    into.Places.Add(_writer.ReserveCompressed(start + segment.Start, segment.CompressedLength));
+                    break;
+                default:
+                    _writer.Reserve(start + segment.Start, segment.Length, segment.Content, into.Writes);
+                    break;
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    internal override void Finish(CopyParcel parcel)
+    {
+        var from = (Qcow2Parcel)parcel;
+        while (from.WritesDone < from.Writes.Count)
+        {
+            ReservedWrite write = from.Writes[from.WritesDone++];
+            _writer.Carry(write, from.Data.Slice((int)(write.Offset - from.Piece.Offset), write.Length), _sparseSize);
+        }
+
+        FinishCompressed(from);
+    }
+
+    /// <inheritdoc/>
+    internal override void Abandon(CopyParcel parcel)
+    {
+        var from = (Qcow2Parcel)parcel;
+        foreach (ReservedWrite write in from.Writes.Skip(from.WritesDone))
+        {
+            _writer.Abandon(write);
+        }
+
+        foreach (CompressedReservation place in from.Places.Skip(from.PlacesDone))
+        {
+            _writer.Abandon(place);
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        _encoders?.Dispose();
+        base.Dispose(disposing);
+    }
+
+    /// <summary>Compresses each cluster of data that gets smaller by it.</summary>
+    private void Compress(Qcow2Parcel parcel, ClusterEncoderPool encoders)
+    {
+        int filled = 0;
+        for (int i = 0; i < parcel.Segments.Count; i++)
+        {
+            Segment segment = parcel.Segments[i];
+            if (segment.Kind != SegmentKind.Data)
+            {
+                continue;
+            }
+
+            // A run of clusters is one segment: the first is compressed, the others become the next segment.
+            if (segment.Length > Unit)
+            {
+                parcel.Segments.Insert(i + 1, segment with { Start = segment.Start + Unit, Length = segment.Length - Unit });
+                segment = segment with { Length = Unit };
+            }
+
+            if (IsToBeCompressed?.Invoke(parcel.Piece.Offset + segment.Start, segment.Length) == false)
+            {
+                parcel.Segments[i] = segment;
+                continue;
+            }
+
+            Span<byte> room = parcel.Compressed.AsSpan(filled, Math.Min(Unit, parcel.Compressed.Length - filled));
+            if (encoders.TryEncode(parcel.Data.Slice(segment.Start, segment.Length), Unit, room, out int length))
+            {
+                segment = new Segment(SegmentKind.Compressed, segment.Start, segment.Length, null, filled, length);
+                filled += length;
+            }
+
+            parcel.Segments[i] = segment;
+        }
+    }
+
+    /// <summary>Writes compressed clusters that follow each other in the file at once.</summary>
+    private void FinishCompressed(Qcow2Parcel from)
+    {
+        int start = 0;
+        while (from.PlacesDone < from.Places.Count)
+        {
+            int first = from.PlacesDone;
+            int length = 0;
+            do
+            {
+                length += from.Places[from.PlacesDone++].Length;
+            }
+            while (from.PlacesDone < from.Places.Count && from.Places[from.PlacesDone].HostOffset == from.Places[first].HostOffset + length);
+
+            _writer.CarryCompressed(from.Places.GetRange(first, from.PlacesDone - first), from.Compressed.AsSpan(start, length));
+            start += length;
+        }
+    }
+}
