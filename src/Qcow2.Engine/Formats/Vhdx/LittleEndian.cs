@@ -1,0 +1,8 @@
+namespace Qcow2.Engine.Formats.Vhdx;
+
+/// <summary>Values in the order of bytes that Windows writes.</summary>
+internal static class LittleEndian
+{
+    /// <summary>Reads a GUID: its first three fields are numbers, the rest are bytes.</summary>
+    internal static Guid ReadGuid(ReadOnlySpan<byte> bytes) => new(bytes.Slice(0, 16).ToArray());
+}

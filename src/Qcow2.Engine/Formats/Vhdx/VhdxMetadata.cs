@@ -1,0 +1,149 @@
+using System.Buffers.Binary;
+using Qcow2.Engine.Storage;
+
+namespace Qcow2.Engine.Formats.Vhdx;
+
+/// <summary>What the disk is ([MS-VHDX] 2.2.5 and 2.6).</summary>
+/// <param name="DiskSize">Size of the disk, in bytes.</param>
+/// <param name="BlockSize">Unit of allocation, in bytes.</param>
+/// <param name="IsFixed">Whether all blocks stay allocated.</param>
+/// <param name="HasParent">Whether it holds differences from another disk.</param>
+/// <param name="LogicalSectorSize">Bytes of a sector as the guest addresses it: 512 or 4096.</param>
+/// <param name="PhysicalSectorSize">Bytes of a sector as the guest should write it: 512 or 4096.</param>
+/// <param name="DiskId">The disk's id, which a differencing disk shares with its parent.</param>
+/// <param name="ParentLocator">Where the parent is; null without one.</param>
+internal sealed record VhdxMetadata(
+    long DiskSize, int BlockSize, bool IsFixed, bool HasParent, int LogicalSectorSize, int PhysicalSectorSize, Guid DiskId, VhdxParentLocator? ParentLocator)
+{
+    private const ulong Signature = 0x6174_6164_6174_656d; // "metadata"
+    private const int TableLength = 64 << 10;
+    private const int EntryLength = 32;
+    private const int MaxEntries = 2047;
+    private const int MaxItemLength = VhdxLimits.MiB;
+
+    private static readonly Guid FileParametersId = new("caa16737-fa36-4d43-b3b6-33f0aa44e76b");
+    private static readonly Guid DiskSizeId = new("2fa54224-cd1b-4876-b211-5dbed83bf4b8");
+    private static readonly Guid DiskIdId = new("beca12ab-b2e6-4523-93ef-c309e000c746");
+    private static readonly Guid LogicalSectorId = new("8141bf1d-a96f-4709-ba47-f233a8faab5f");
+    private static readonly Guid PhysicalSectorId = new("cda348c7-445d-4471-9cc9-e9885251c556");
+    private static readonly Guid ParentLocatorId = new("a8d35f2d-b30b-454d-abf7-d3d84834ab0c");
+    private static readonly Guid IncompleteFileId = new("71cc85f0-1b69-4e28-9558-c3bf83ae75d3");
+
+    [Flags]
+    private enum ItemFlags : uint
+    {
+        User = 1,
+        Required = 4,
+    }
+
+    /// <summary>Reads the metadata.</summary>
+    /// <exception cref="Qcow2Exception">Something is missing, not possible, or needs what is not known.</exception>
+    internal static VhdxMetadata Load(BlockStorage storage, VhdxRegion region)
+    {
+        Dictionary<Guid, byte[]> items = ReadItems(storage, region);
+        if (items.ContainsKey(IncompleteFileId))
+        {
+            throw Qcow2Errors.Corrupt("The VHDX file says that it is not complete: whatever made it was interrupted.");
+        }
+
+        ReadOnlySpan<byte> parameters = Item(items, FileParametersId, "file parameters", 8);
+        uint blockSize = BinaryPrimitives.ReadUInt32LittleEndian(parameters);
+        uint flags = BinaryPrimitives.ReadUInt32LittleEndian(parameters.Slice(4));
+        if (blockSize is < VhdxLimits.MinBlockSize or > VhdxLimits.MaxBlockSize || (blockSize & (blockSize - 1)) != 0)
+        {
+            throw Qcow2Errors.Corrupt($"The VHDX file has blocks of {blockSize} bytes; they have 1 to 256 MiB, in a power of two.");
+        }
+
+        int logical = SectorSize(items, LogicalSectorId, "logical sector size");
+        ulong size = BinaryPrimitives.ReadUInt64LittleEndian(Item(items, DiskSizeId, "virtual disk size", 8));
+        if (size > VhdxLimits.MaxDiskSize)
+        {
+            throw Qcow2Errors.Limit("The virtual disk size", size, VhdxLimits.MaxDiskSize, "bytes");
+        }
+
+        if (size == 0 || size % (uint)logical != 0)
+        {
+            throw Qcow2Errors.Corrupt($"The virtual disk size is {size} bytes, which is not a number of sectors of {logical} bytes.");
+        }
+
+        bool hasParent = (flags & 2) != 0;
+        return new VhdxMetadata(
+            (long)size, (int)blockSize, (flags & 1) != 0, hasParent, logical,
+            SectorSize(items, PhysicalSectorId, "physical sector size"),
+            LittleEndian.ReadGuid(Item(items, DiskIdId, "virtual disk id", 16)),
+            hasParent ? VhdxParentLocator.Parse(Item(items, ParentLocatorId, "parent locator", VhdxParentLocator.MinLength)) : null);
+    }
+
+    private static Dictionary<Guid, byte[]> ReadItems(BlockStorage storage, VhdxRegion region)
+    {
+        byte[] table = new byte[TableLength];
+        storage.ReadZeroPadded(region.Offset, table);
+        int count = BinaryPrimitives.ReadUInt16LittleEndian(table.AsSpan(10));
+        if (BinaryPrimitives.ReadUInt64LittleEndian(table) != Signature || count > MaxEntries)
+        {
+            throw Qcow2Errors.Corrupt($"There is no metadata table at 0x{region.Offset:x}.");
+        }
+
+        var items = new Dictionary<Guid, byte[]>();
+        for (int i = 0; i < count; i++)
+        {
+            ReadOnlySpan<byte> entry = table.AsSpan((i + 1) * EntryLength, EntryLength);
+            Guid id = LittleEndian.ReadGuid(entry);
+            uint offset = BinaryPrimitives.ReadUInt32LittleEndian(entry.Slice(16));
+            uint length = BinaryPrimitives.ReadUInt32LittleEndian(entry.Slice(20));
+            var flags = (ItemFlags)BinaryPrimitives.ReadUInt32LittleEndian(entry.Slice(24));
+            bool isRequired = (flags & ItemFlags.Required) != 0;
+            if ((flags & ItemFlags.User) != 0)
+            {
+                if (isRequired)
+                {
+                    throw Qcow2Errors.Unsupported($"The VHDX file needs a user's metadata ({id}), which nobody else knows.");
+                }
+
+                continue;
+            }
+
+            if (!IsKnown(id))
+            {
+                if (isRequired)
+                {
+                    throw Qcow2Errors.Unsupported($"The VHDX file needs the metadata {id}, which this version does not know.");
+                }
+
+                continue;
+            }
+
+            if (length > MaxItemLength || (length > 0 && (offset < TableLength || offset > region.Length - length)))
+            {
+                throw Qcow2Errors.Corrupt(
+                    $"The metadata {id} is said to lie {offset} bytes into the metadata region, {length} bytes long; the region has {region.Length} bytes, and a table in front.");
+            }
+
+            if (items.ContainsKey(id))
+            {
+                throw Qcow2Errors.Corrupt($"The metadata {id} is there twice.");
+            }
+
+            byte[] item = new byte[length];
+            storage.ReadZeroPadded(region.Offset + offset, item);
+            items.Add(id, item);
+        }
+
+        return items;
+    }
+
+    private static bool IsKnown(Guid id)
+        => id == FileParametersId || id == DiskSizeId || id == DiskIdId || id == LogicalSectorId || id == PhysicalSectorId
+            || id == ParentLocatorId || id == IncompleteFileId;
+
+    private static ReadOnlySpan<byte> Item(Dictionary<Guid, byte[]> items, Guid id, string name, int length)
+        => items.TryGetValue(id, out byte[]? item) && item.Length >= length
+            ? item
+            : throw Qcow2Errors.Corrupt($"The VHDX file's {name} is {(item is null ? "missing" : $"only {item.Length} bytes long")}.");
+
+    private static int SectorSize(Dictionary<Guid, byte[]> items, Guid id, string name)
+    {
+        uint size = BinaryPrimitives.ReadUInt32LittleEndian(Item(items, id, name, 4));
+        return size is 512 or 4096 ? (int)size : throw Qcow2Errors.Corrupt($"The VHDX file's {name} is {size} bytes; it is 512 or 4096.");
+    }
+}
