@@ -87,6 +87,21 @@ Describe 'A fleet' -Skip:(-not $canRemote) {
         (Compare-Qcow2Image "$fleetFolder/kvm02/zstd.qcow2" "$fleetFolder/kvm02/copies/zstd.qcow2").AreEqual | Should -BeTrue
     }
 
+    It 'keeps lists in files' {
+        Push-Location (Join-Path $fleetFolder kvm01)
+        try {
+            $null = . $commands[4]
+            $snapshots = Get-Qcow2Snapshot snapshots.qcow2
+            $snapshots.Count | Should -BeGreaterThan 1
+            foreach ($snapshot in $snapshots) {
+                ($snapshot | Compare-Qcow2Image -DifferencePath "$($snapshot.Id)-$($snapshot.Name).raw").AreEqual | Should -BeTrue
+            }
+        }
+        finally {
+            Pop-Location
+        }
+    }
+
     It 'brings errors, warnings, verbose and progress records of a host' {
         New-SlowImage (Join-Path $fleetFolder kvm01 slow.qcow2)
         $job = Invoke-Command -HostName kvm01 -AsJob -ArgumentList "$fleetFolder/kvm01" {

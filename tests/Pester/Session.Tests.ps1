@@ -115,6 +115,16 @@ Describe 'Culture <_>' -ForEach 'de-DE', 'tr-TR', 'fa-IR' {
 }
 
 Describe 'What is shown' {
+    BeforeAll {
+        # PowerShell itself switches a terminal's keypad, into the file where it is redirected.
+        $terminal = $env:TERM
+        $env:TERM = 'dumb'
+    }
+
+    AfterAll {
+        $env:TERM = $terminal
+    }
+
     It 'is plain text where $PSStyle.OutputRendering says so' {
         $text = Invoke-InSession '$PSStyle.OutputRendering = "PlainText"; Get-Qcow2Image v3.qcow2, chain-top.qcow2; Get-Qcow2Snapshot snapshots.qcow2; Get-Qcow2Image v3.qcow2 | Format-List'
         $text -join "`n" | Should -Match 'v3\.qcow2'
