@@ -5,7 +5,7 @@ namespace Qcow2.Engine.Tests.Codecs;
 /// <summary>zlib with a window of a given size, which gets and gives one byte at a time, and so knows no more than its window.</summary>
 internal static unsafe class StreamingInflater
 {
-    private const string Library = "libSystem.IO.Compression.Native";
+    private const string Library = "System.IO.Compression.Native";
 
     /// <summary>Inflates raw deflate; null if zlib refuses it.</summary>
     internal static byte[]? Inflate(byte[] stream, int windowBits)

@@ -163,7 +163,8 @@ public sealed class BackingChainTests : IDisposable
     {
         if (OperatingSystem.IsWindows())
         {
-            expected = expected is null ? null : Path.GetFullPath(expected);
+            // A colon in a file's name begins the name of a stream there.
+            expected = expected is null || expected.Contains(':') ? null : Path.GetFullPath(expected);
         }
 
         Assert.Equal(expected, ImageReference.TryResolve(name, "/images/overlay.qcow2"));
