@@ -42,7 +42,7 @@ public sealed class Fixture
     /// Full path of the unpacked image, beside the files it refers to. Shared by all tests: not to be written. See
     /// <see cref="CopyTo"/>.
     /// </summary>
-    public string Path => System.IO.Path.Combine(Fixtures.Root, File);
+    public string Path => System.IO.Path.GetFullPath(File, Fixtures.Root);
 
     /// <summary><c>qemu-img info --output=json</c>. Not there for an image that qemu-img refuses.</summary>
     public bool HasInfo => Fixtures.HasExpected(Name + ".info.json");

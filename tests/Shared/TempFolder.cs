@@ -10,7 +10,8 @@ public sealed class TempFolder : IDisposable
     /// <summary>The full path of a file in the folder. The file need not exist; folders of a nested name are made.</summary>
     public string File(string name)
     {
-        string path = System.IO.Path.Combine(Path, name);
+        // In the host's own writing, with one kind of separator.
+        string path = System.IO.Path.GetFullPath(name, Path);
         Directory.CreateDirectory(System.IO.Path.GetDirectoryName(path)!);
         return path;
     }

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Reflection;
 using Qcow2.Engine.Storage;
 using Qcow2.Tests;
 
@@ -8,9 +7,6 @@ namespace Qcow2.Engine.Tests.Storage;
 /// <summary>What a process leaves of a file that it was replacing when it was ended.</summary>
 public sealed class EndedProcessTests : IDisposable
 {
-    private static readonly string Writer =
-        typeof(EndedProcessTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(data => data.Key == "CrashWriterPath").Value!;
-
     private readonly TempFolder _folder = new();
 
     private string Target => _folder.File("disk.raw");
@@ -129,13 +125,13 @@ public sealed class EndedProcessTests : IDisposable
     private string CopyOfWriter()
     {
         string folder = _folder.File("program/x");
-        foreach (string file in Directory.GetFiles(Path.GetDirectoryName(Writer)!))
+        foreach (string file in Directory.GetFiles(Path.GetDirectoryName(CrashWriterProgram.Assembly)!))
         {
             File.Copy(file, Path.Combine(Path.GetDirectoryName(folder)!, Path.GetFileName(file)));
         }
 
         Shell.Run("chmod", "-R", "a+rX", _folder.File("program"));
-        return _folder.File($"program/{Path.GetFileName(Writer)}");
+        return _folder.File($"program/{Path.GetFileName(CrashWriterProgram.Assembly)}");
     }
 
     private string[] Hidden() => Directory.GetFiles(_folder.Path, ".*.tmp");
@@ -143,7 +139,7 @@ public sealed class EndedProcessTests : IDisposable
     private async Task<Process> Begin(string how, string? starter = null)
     {
         string dotnet = Environment.ProcessPath!;
-        var start = new ProcessStartInfo(starter ?? dotnet, [.. starter is null ? Array.Empty<string>() : [dotnet], Writer, "replace", Target, how, "wait"])
+        var start = new ProcessStartInfo(starter ?? dotnet, [.. starter is null ? Array.Empty<string>() : [dotnet], CrashWriterProgram.Assembly, "replace", Target, how, "wait"])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

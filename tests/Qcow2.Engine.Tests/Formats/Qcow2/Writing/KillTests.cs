@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Reflection;
 using Qcow2.Engine.CrashWriter;
 using Qcow2.Tests;
 
@@ -85,8 +84,8 @@ public sealed class KillTests : IDisposable
     /// <returns>The number of writes that were flushed for certain.</returns>
     private static async Task<int> WriteAndKill(string path, int seed, int milliseconds)
     {
-        string program = typeof(KillTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(data => data.Key == "CrashWriterPath").Value!;
-        var start = new ProcessStartInfo("dotnet", [program, path, seed.ToString(CultureInfo.InvariantCulture)]) { RedirectStandardOutput = true };
+        ProcessStartInfo start = CrashWriterProgram.Start(path, seed.ToString(CultureInfo.InvariantCulture));
+        start.RedirectStandardOutput = true;
         using Process process = Process.Start(start)!;
         try
         {
