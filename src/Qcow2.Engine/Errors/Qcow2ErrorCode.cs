@@ -24,6 +24,12 @@ public enum Qcow2ErrorCode
     /// <summary>The image names a backing file but not its format, and probing is refused.</summary>
     BackingFormatMissing,
 
+    /// <summary>The file is not in the format that it was opened as, or is in it only by what a guest can have written.</summary>
+    FormatMismatch,
+
+    /// <summary>The file is not the one that the image was made over: it has another identity.</summary>
+    BackingFileMismatch,
+
     /// <summary>The backing chain leads back to a file that is already part of it.</summary>
     BackingChainLoop,
 
