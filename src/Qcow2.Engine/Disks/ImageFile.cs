@@ -19,25 +19,19 @@ internal static class ImageFile
 
     private static LocalFile Open(string path, FileAccess access, bool forceShare, string refusal, Action<LocalFile>? acquireLocks)
     {
-        LocalFile file;
-        try
+        string fullPath = System.IO.Path.GetFullPath(path);
+        LocalFile OpenOnce()
         {
-            file = LocalFile.Open(path, access, ImageSharing.ModeFor(access, forceShare, OperatingSystemInfo.IsWindows));
-        }
-        catch (IOException e) when (ImageSharing.IsConflict(e, OperatingSystemInfo.IsWindows))
-        {
-            throw new Qcow2Exception(Qcow2ErrorCode.ImageLocked, refusal, e) { CanBeShared = refusal == ImageLock.ReadingRefused }.At(System.IO.Path.GetFullPath(path));
+            try
+            {
+                return LocalFile.Open(fullPath, access, ImageSharing.ModeFor(access, forceShare, OperatingSystemInfo.IsWindows));
+            }
+            catch (IOException e) when (ImageSharing.IsConflict(e, OperatingSystemInfo.IsWindows))
+            {
+                throw new Qcow2Exception(Qcow2ErrorCode.ImageLocked, refusal, e) { CanBeShared = refusal == ImageLock.ReadingRefused }.At(fullPath);
+            }
         }
 
-        try
-        {
-            acquireLocks?.Invoke(file);
-            return file;
-        }
-        catch
-        {
-            file.Dispose();
-            throw;
-        }
+        return acquireLocks is null ? OpenOnce() : LockedFile.Open(fullPath, OpenOnce, acquireLocks);
     }
 }

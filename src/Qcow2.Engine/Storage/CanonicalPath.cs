@@ -47,7 +47,7 @@ internal static class CanonicalPath
         const int ShareAll = 7;
         const int OpenExisting = 3;
         const int AlsoFolders = 0x02000000; // FILE_FLAG_BACKUP_SEMANTICS
-        using SafeFileHandle handle = CreateFile(path, 0, ShareAll, IntPtr.Zero, OpenExisting, AlsoFolders, IntPtr.Zero);
+        using SafeFileHandle handle = CreateFile(WindowsPath.ForHost(path), 0, ShareAll, IntPtr.Zero, OpenExisting, AlsoFolders, IntPtr.Zero);
         if (handle.IsInvalid)
         {
             return null;

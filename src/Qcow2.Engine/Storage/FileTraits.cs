@@ -8,9 +8,9 @@ internal abstract class FileTraits
 {
     /// <summary>Reads what a file has.</summary>
     /// <param name="path">Its path.</param>
-    /// <param name="file">The file, open for reading, and longer so than the traits are used; not needed on Windows.</param>
-    internal static FileTraits Of(string path, LocalFile? file)
-        => file is null ? WindowsFileTraits.Read(path)
+    /// <param name="file">The file, open for reading, and longer so than the traits are used.</param>
+    internal static FileTraits Of(string path, LocalFile file)
+        => OperatingSystemInfo.IsWindows ? WindowsFileTraits.Read(path)
             : LibC.IsLinux ? LinuxFileTraits.Read(file)
             : new MacFileTraits(file, FileStatus.OfPath(path)?.Access);
 

@@ -32,6 +32,10 @@ internal static class ImageLock
     internal const string WritingRefused =
         "Another program has this image open, probably a running virtual machine. It cannot be written until that is closed.";
 
+    /// <summary>Why a file that is complete could not take the place of another one, for people.</summary>
+    internal const string ReplacingRefused =
+        "The new file is complete, but another program has the old one open and does not let go of it. The old one was left as it is. Close that program and do this again.";
+
     /// <summary>Why an image is not even read by force, for people.</summary>
     internal const string RewritingRefused =
         "Another program is rewriting this image, probably a virtual machine that merges it into the one below. "

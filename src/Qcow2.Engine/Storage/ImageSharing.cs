@@ -28,4 +28,7 @@ internal static class ImageSharing
     /// <summary>Whether a file could not be opened because of another program's share mode.</summary>
     internal static bool IsConflict(Exception exception, bool isWindows)
         => isWindows && exception is IOException and not Qcow2Exception && exception.HResult is WindowsSharingViolation or WindowsLockViolation;
+
+    /// <summary>Whether a number of an error of Windows says so.</summary>
+    internal static bool IsConflict(int error) => error is WindowsFile.ErrorSharingViolation or WindowsFile.ErrorLockViolation;
 }

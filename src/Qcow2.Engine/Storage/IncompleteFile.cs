@@ -89,13 +89,26 @@ internal sealed class IncompleteFile : IDisposable
             case LibC.ErrorExists:
                 return false;
             default:
+                if (OperatingSystemInfo.IsWindows && WindowsFile.TryRename(File.Handle, _target, replaces: false) is int result)
+                {
+                    if (result == 0)
+                    {
+                        break;
+                    }
+
+                    if (result is WindowsFile.ErrorAlreadyExists or WindowsFile.ErrorFileExists)
+                    {
+                        return false;
+                    }
+                }
+
                 CloseOnWindows();
                 if (System.IO.File.Exists(_target) || Directory.Exists(_target))
                 {
                     return false;
                 }
 
-                System.IO.File.Move(_name, _target);
+                ByName(() => System.IO.File.Move(_name, _target));
                 break;
         }
 
@@ -128,14 +141,31 @@ internal sealed class IncompleteFile : IDisposable
             return;
         }
 
-        CloseOnWindows();
         if (!isExpected(_target))
         {
             throw Changed();
         }
 
-        ReplaceByName();
+        // By its handle nothing can be moved that is not this file, and the old one stays held until it has lost its name.
+        if (!OperatingSystemInfo.IsWindows || Patience.ForRenaming.Try(() => WindowsFile.TryRename(File.Handle, _target, replaces: true), MayPass) != 0)
+        {
+            CloseOnWindows();
+            ByName(ReplaceByName);
+        }
+
         Done();
+    }
+
+    /// <summary>
+    /// Windows flushes no folders, but with a file all that the file system's journal says up to then, of which its new name is a part. Where the
+    /// file had to be closed for that, the journal reaches the disk later, and in its order.
+    /// </summary>
+    internal void FlushName()
+    {
+        if (OperatingSystemInfo.IsWindows && !File.Handle.IsClosed)
+        {
+            WindowsFile.TryFlush(File.Handle);
+        }
     }
 
     /// <summary>Closes the file, and removes it unless it has got its name.</summary>
@@ -197,6 +227,42 @@ internal sealed class IncompleteFile : IDisposable
 #endif
         System.IO.File.Replace(_name!, _target, null);
     }
+
+    /// <summary>For file systems that know no other way, and older Windows. There the file is closed first, and a scanner may have it open now.</summary>
+    private void ByName(Action move)
+    {
+        if (!OperatingSystemInfo.IsWindows)
+        {
+            move();
+            return;
+        }
+
+        Exception? failure = null;
+        int error = Patience.ForRenaming.Try(
+            () =>
+            {
+                try
+                {
+                    move();
+                    return 0;
+                }
+                catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+                {
+                    failure = e;
+                    return e is UnauthorizedAccessException ? WindowsFile.ErrorAccessDenied : e.HResult & 0xffff;
+                }
+            },
+            MayPass);
+        if (error != 0)
+        {
+            throw ImageSharing.IsConflict(error)
+                ? new Qcow2Exception(Qcow2ErrorCode.ImageLocked, ImageLock.ReplacingRefused, failure).At(File.Path)
+                : Failed("take its place", error);
+        }
+    }
+
+    /// <summary>Windows says of a file that is open that access to it is denied, where it is to be replaced.</summary>
+    private static bool MayPass(int error) => ImageSharing.IsConflict(error) || error == WindowsFile.ErrorAccessDenied;
 
     private void CloseOnWindows()
     {

@@ -30,6 +30,15 @@ internal static unsafe partial class LibC
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     internal static extern int FileControl(SafeHandle file, int command, ref FileLock argument);
 
+    internal const int SetSignal = 10; // F_SETSIG
+    internal const int SetLease = 1024; // F_SETLEASE
+    internal const int SignalUrgent = 23; // SIGURG, which is ignored unless somebody asks for it
+
+    /// <summary>Linux only: commands that take a number.</summary>
+    [DllImport("libc", EntryPoint = "fcntl", SetLastError = true)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    internal static extern int FileControl(SafeHandle file, int command, int argument);
+
     internal const int ErrorInputOutput = 5; // EIO
     internal const int ErrorNoSpace = 28; // ENOSPC
     internal static readonly int ErrorQuota = IsMacOS ? 69 : 122; // EDQUOT

@@ -70,11 +70,13 @@ public sealed class LocalFile : BlockStorage
 
     /// <summary>Creates a file that must not exist yet, and that is known to people under another path than it has for now.</summary>
     /// <param name="path">Full path of the file.</param>
-    /// <param name="shownPath">The path that errors name; null for the same.</param>
+    /// <param name="shownPath">The path that errors name, of a file that is renamed by its handle when it is complete; null for the same.</param>
     /// <param name="isPrivate">Whether nobody but its owner may open it, from the first moment on. On Windows the folder decides.</param>
     internal static LocalFile CreateNew(string path, string? shownPath, bool isPrivate)
     {
-        PositionalFile file = isPrivate && !OperatingSystemInfo.IsWindows
+        PositionalFile file = OperatingSystemInfo.IsWindows && shownPath is not null
+            ? PositionalFile.Own(WindowsFile.Open(path, WindowsFile.GenericRead | WindowsFile.GenericWrite | WindowsFile.MayBeDeleted, ImageSharing.All, WindowsFile.CreateNew))
+            : isPrivate && !OperatingSystemInfo.IsWindows
             ? PositionalFile.CreatePrivate(path)
             : PositionalFile.Open(path, FileMode.CreateNew, FileAccess.ReadWrite, ImageSharing.All);
         WindowsSparseFile.TryMakeSparse(file.Handle);
@@ -101,7 +103,38 @@ public sealed class LocalFile : BlockStorage
             DeviceUse.RequireNone(fullPath);
         }
 
-        return Finish(fullPath, fullPath, PositionalFile.Open(fullPath, FileMode.Open, access, share), status);
+        PositionalFile file = PositionalFile.Open(fullPath, FileMode.Open, access, share);
+
+        // The path may have led to another file when it was looked at.
+        return Finish(fullPath, fullPath, file, LibC.IsLinux ? FileStatus.OfDescriptorOn(file.Handle) ?? status : status);
+    }
+
+    /// <summary>
+    /// Opens a file on Windows so that nobody writes it until it is closed, that another one can be moved over it meanwhile, and that nobody has
+    /// it open who would be in the way of that.
+    /// </summary>
+    /// <param name="path">Full path.</param>
+    /// <exception cref="Qcow2Exception">Another program has it open for writing, or does not share its deletion.</exception>
+    internal static LocalFile OpenToReplace(string path)
+    {
+        RequireFile(path, null);
+        SafeFileHandle? handle = null;
+        int error = Patience.ForOpening.Try(
+            () =>
+            {
+                handle?.Dispose();
+                handle = WindowsFile.TryOpen(path, WindowsFile.GenericRead | WindowsFile.MayBeDeleted, FileShare.Read | FileShare.Delete, WindowsFile.OpenExisting, out int code);
+                return code == 0 && !WindowsFile.TryLock(handle) ? WindowsFile.ErrorLockViolation : code; // Share modes let two of us in.
+            },
+            ImageSharing.IsConflict);
+        if (error != 0)
+        {
+            handle!.Dispose();
+        }
+
+        return error == 0 ? Finish(path, path, PositionalFile.Own(handle!), null)
+            : ImageSharing.IsConflict(error) ? throw new Qcow2Exception(Qcow2ErrorCode.ImageLocked, ImageLock.WritingRefused).At(path)
+            : throw WindowsFile.Failure(path, error);
     }
 
     /// <summary>Says which file a path leads to; null where there is none, or none that could be opened.</summary>

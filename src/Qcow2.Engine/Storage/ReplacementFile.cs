@@ -6,7 +6,7 @@ namespace Qcow2.Engine.Storage;
 /// </summary>
 /// <remarks>
 /// The new file gets what the one that it replaces has (<see cref="FileTraits"/>), before anything of a disk is in it. What is replaced is
-/// locked meanwhile as if it were written: a virtual machine whose disk another file has taken the name of goes on with one that is gone when
+/// held meanwhile (<see cref="HeldFile"/>): a virtual machine whose disk another file has taken the name of goes on with one that is gone when
 /// it ends. Where the path is a symbolic link, what it leads to is replaced.
 /// </remarks>
 public sealed class ReplacementFile : IDisposable
@@ -14,13 +14,15 @@ public sealed class ReplacementFile : IDisposable
     private readonly bool _overwrite;
     private readonly IncompleteFile _file;
     private readonly Destination _destination;
-    private LocalFile? _replaced;
+    private readonly HeldFile? _source;
+    private HeldFile? _replaced;
     private FileTraits? _traits;
 
-    private ReplacementFile(Destination destination, bool overwrite, LocalFile? replaced, FileTraits? traits, IncompleteFile file)
+    private ReplacementFile(Destination destination, bool overwrite, HeldFile? source, HeldFile? replaced, FileTraits? traits, IncompleteFile file)
     {
         _destination = destination;
         _overwrite = overwrite;
+        _source = source;
         _replaced = replaced;
         _traits = traits;
         _file = file;
@@ -43,18 +45,24 @@ public sealed class ReplacementFile : IDisposable
     /// <param name="path">The destination.</param>
     /// <param name="overwrite">Whether a destination that exists is replaced.</param>
     /// <param name="canHaveNoName">Whether the host is asked for a file without a name; tests do without, as some file systems.</param>
-    internal static ReplacementFile Create(string path, bool overwrite, bool canHaveNoName)
+    internal static ReplacementFile Create(string path, bool overwrite, bool canHaveNoName) => Create(path, overwrite, canHaveNoName, null);
+
+    /// <summary>Begins a file that is made from the one that it is to replace, and takes the place of no other.</summary>
+    /// <param name="source">That file, which stays the caller's and is held until this is disposed of.</param>
+    internal static ReplacementFile Create(HeldFile source) => Create(source.Path, overwrite: true, canHaveNoName: true, source);
+
+    private static ReplacementFile Create(string path, bool overwrite, bool canHaveNoName, HeldFile? source)
     {
         Destination destination = Destination.At(path);
         destination.EnsureReplaceable(overwrite);
-        LocalFile? replaced = Hold(destination, null);
+        HeldFile? replaced = source is null ? Hold(destination, null) : null;
         try
         {
             IncompleteFiles.Sweep(destination.Folder);
-            FileTraits? traits = TraitsOf(destination, replaced);
+            FileTraits? traits = TraitsOf(destination, source ?? replaced);
             IncompleteFile file = IncompleteFile.Create(
                 destination.Target, destination.Path, traits is not null, canHaveNoName, (created, name) => traits?.GiveTo(created, name, destination.Path));
-            return new ReplacementFile(destination, overwrite, replaced, traits, file);
+            return new ReplacementFile(destination, overwrite, source, replaced, traits, file);
         }
         catch
         {
@@ -88,6 +96,7 @@ public sealed class ReplacementFile : IDisposable
             _file.MoveOver(IsReplaced);
         }
 
+        _file.FlushName();
         _file.File.Dispose();
         FlushFolder(_destination.Folder);
     }
@@ -113,8 +122,16 @@ public sealed class ReplacementFile : IDisposable
             throw new IOException($"{_destination.Path}: this symbolic link leads to another file than before, {now.Target}. Nothing was written.");
         }
 
-        _replaced = Hold(now, _replaced);
-        if (TraitsOf(now, _replaced) is FileTraits traits && (_traits is null || !traits.IsSameAs(_traits)))
+        if (_source is not null)
+        {
+            _source.EnsureThere();
+        }
+        else
+        {
+            _replaced = Hold(now, _replaced);
+        }
+
+        if (TraitsOf(now, _source ?? _replaced) is FileTraits traits && (_traits is null || !traits.IsSameAs(_traits)))
         {
             traits.GiveTo(_file.File, _file.Name, now.Path); // Another file, or somebody has changed its rights since.
             _traits = traits;
@@ -123,37 +140,24 @@ public sealed class ReplacementFile : IDisposable
         return now;
     }
 
-    private static FileTraits? TraitsOf(Destination destination, LocalFile? replaced)
-        => destination.Kind == FileKind.Regular ? FileTraits.Of(destination.Target, replaced) : null;
+    private static FileTraits? TraitsOf(Destination destination, HeldFile? replaced)
+        => destination.Kind == FileKind.Regular && replaced is not null ? FileTraits.Of(destination.Target, replaced.File) : null;
 
     private bool IsReplaced(string path)
-        => OperatingSystemInfo.IsWindows || (FileStatus.OfLink(path) is { Kind: FileKind.Regular } status && _replaced?.Identity.IsProvenSameAs(status.Identity) == true);
+        => (_source ?? _replaced)?.File.Identity is FileIdentity replaced
+            && (OperatingSystemInfo.IsWindows
+                ? LocalFile.TryIdentify(path)?.SamenessTo(replaced) is FileSameness.Same or FileSameness.Unknown
+                : FileStatus.OfLink(path) is { Kind: FileKind.Regular } status && replaced.IsProvenSameAs(status.Identity));
 
-    /// <summary>Opens what is to be replaced and locks it where the host can do that. Where that is what is held already, nothing changes.</summary>
-    private static LocalFile? Hold(Destination destination, LocalFile? held)
+    /// <summary>Takes hold of what is to be replaced. Where that is what is held already, nothing changes.</summary>
+    private static HeldFile? Hold(Destination destination, HeldFile? held)
     {
-        if (destination.Kind != FileKind.Regular || OperatingSystemInfo.IsWindows)
+        if (destination.Kind != FileKind.Regular || (held is not null && held.IsThere()))
         {
-            return held; // On Windows a file that is open cannot be replaced.
-        }
-
-        LocalFile file = LocalFile.OpenRead(destination.Target);
-        if (held is not null && file.Identity.IsProvenSameAs(held.Identity))
-        {
-            file.Dispose();
             return held;
         }
 
-        try
-        {
-            ImageLock.AcquireForWriting(file);
-        }
-        catch
-        {
-            file.Dispose();
-            throw;
-        }
-
+        var file = HeldFile.Hold(destination.Target);
         held?.Dispose();
         return file;
     }

@@ -7,6 +7,7 @@ namespace Qcow2.Engine.Storage;
 internal static unsafe class WindowsSparseFile
 {
     private const uint SetSparse = 0x000900c4; // FSCTL_SET_SPARSE
+    private const uint SetCompression = 0x0009c040; // FSCTL_SET_COMPRESSION
     private const uint SetZeroData = 0x000980c8; // FSCTL_SET_ZERO_DATA
     private const uint QueryAllocatedRanges = 0x000940cf; // FSCTL_QUERY_ALLOCATED_RANGES
 
@@ -17,6 +18,13 @@ internal static unsafe class WindowsSparseFile
         {
             _ = DeviceIoControl(handle, SetSparse, null, 0, null, 0, out _, IntPtr.Zero);
         }
+    }
+
+    /// <summary>Has the file system compress what is written, where it can.</summary>
+    internal static void TryCompress(SafeFileHandle handle)
+    {
+        ushort format = 1; // COMPRESSION_FORMAT_DEFAULT
+        _ = DeviceIoControl(handle, SetCompression, &format, sizeof(ushort), null, 0, out _, IntPtr.Zero);
     }
 
     internal static bool TryPunchHole(SafeFileHandle handle, long offset, long length)

@@ -132,6 +132,9 @@ public sealed class ConvertQcow2ImageCommand : ConversionCmdlet
     public SwitchParameter DeleteSource { get; set; }
 
     /// <inheritdoc/>
+    private protected override bool DeletesSources => DeleteSource;
+
+    /// <inheritdoc/>
     private protected override string Afterwards => DeleteSource ? " and delete the source" : "";
 
     /// <inheritdoc/>
@@ -162,9 +165,9 @@ public sealed class ConvertQcow2ImageCommand : ConversionCmdlet
         {
             _joined.Add(source);
         }
-        else if (Convert([source]))
+        else
         {
-            Delete([source]);
+            Convert([source]);
         }
     }
 
@@ -181,10 +184,7 @@ public sealed class ConvertQcow2ImageCommand : ConversionCmdlet
                         $"{DestinationPath}: not all of the disks to join could be used, so that nothing was written.");
                 }
 
-                if (Convert(_joined))
-                {
-                    Delete(_joined);
-                }
+                Convert(_joined);
             });
         }
 
@@ -226,19 +226,7 @@ public sealed class ConvertQcow2ImageCommand : ConversionCmdlet
 
         if (source.Snapshot is not null || Qcow2ImageInfo.Read(image.Path).Snapshots.Length > 0)
         {
-            throw ImageCmdletException.NotPossible(
-                $"{image.Path}: the image has internal snapshots, which are not copied and would be lost with -DeleteSource. Export or remove them first.");
-        }
-    }
-
-    private void Delete(IReadOnlyList<DiskSource> sources)
-    {
-        if (DeleteSource)
-        {
-            foreach (DiskSource source in sources)
-            {
-                File.Delete(source.Path);
-            }
+            throw DiskConversion.SnapshotsWouldBeLost(image.Path);
         }
     }
 }

@@ -140,9 +140,11 @@ public abstract partial class ConversionCmdlet : DiskReadingCmdlet
     /// <summary>What the question of -WhatIf and -Confirm adds.</summary>
     private protected virtual string Afterwards => "";
 
-    /// <summary>Converts disks into the one file.</summary>
-    /// <returns>Whether that was done; false if the user did not want it.</returns>
-    private protected bool Convert(IReadOnlyList<DiskSource> sources)
+    /// <summary>Whether the sources are deleted when the new file is complete.</summary>
+    private protected virtual bool DeletesSources => false;
+
+    /// <summary>Converts disks into the one file, unless the user does not want it.</summary>
+    private protected void Convert(IReadOnlyList<DiskSource> sources)
     {
         ConversionDestination destination = Destination();
         long size = sources.Sum(source => source.ReadSize());
@@ -151,7 +153,7 @@ public abstract partial class ConversionCmdlet : DiskReadingCmdlet
         string how = Compress ? ", compressed" : "";
         if (!ShouldProcess(sources[0].Path, $"Convert {snapshot}{others}to {destination.Description} '{destination.Path}' ({DisplayText.Size(size)}{how}){Afterwards}"))
         {
-            return false;
+            return;
         }
 
         if (!Force)
@@ -159,7 +161,7 @@ public abstract partial class ConversionCmdlet : DiskReadingCmdlet
             WarnOfFullDisk(() => SpaceNeed.Of(sources, destination, size, writesHoles: SparseSize == 0));
         }
 
-        ConversionResult result = new DiskConversion(sources, destination, Options()).Run(WriteProgress, StopToken);
+        ConversionResult result = new DiskConversion(sources, destination, Options(), DeletesSources).Run(WriteProgress, StopToken);
         _written.Add(DestinationFile.KeyOf(destination.Path));
         if (destination is NewQcow2File { Layout.DataFile: string data } && ImageCreation.Beside(destination.Path, data) is string dataPath)
         {
@@ -186,8 +188,6 @@ public abstract partial class ConversionCmdlet : DiskReadingCmdlet
             bool isRaw = destination is NewRawFile or ExistingDisk { Format: DiskImageFormat.Raw };
             WriteObject(isRaw ? Qcow2ImageInfo.ReadRaw(destination.Path) : Qcow2ImageInfo.Read(destination.Path));
         }
-
-        return true;
     }
 
     private protected virtual ConversionOptions Options() => new()

@@ -1,6 +1,7 @@
 using System.Management.Automation;
 using Qcow2.Engine;
 using Qcow2.Engine.Conversion;
+using Qcow2.Engine.Storage;
 using Qcow2.PowerShell.Infrastructure;
 
 namespace Qcow2.PowerShell.Operations;
@@ -9,7 +10,9 @@ namespace Qcow2.PowerShell.Operations;
 /// <param name="sources">The disks; more than one are joined, in order.</param>
 /// <param name="destination">Where to.</param>
 /// <param name="options">How.</param>
-internal sealed class DiskConversion(IReadOnlyList<DiskSource> sources, ConversionDestination destination, ConversionOptions options)
+/// <param name="deletesSources">Whether the files of the disks are deleted when that is done; until then nobody else can write them.</param>
+internal sealed class DiskConversion(
+    IReadOnlyList<DiskSource> sources, ConversionDestination destination, ConversionOptions options, bool deletesSources = false)
 {
     /// <summary>Converts, on other threads than this one.</summary>
     /// <param name="show">Called on this thread with progress.</param>
@@ -21,12 +24,24 @@ internal sealed class DiskConversion(IReadOnlyList<DiskSource> sources, Conversi
     /// <summary>Opening is part of the work: to try a passphrase takes seconds, by design.</summary>
     private ConversionResult Convert(IProgress<WorkProgress> progress, CancellationToken cancellationToken)
     {
+        using HeldFiles? held = deletesSources ? new HeldFiles(sources.Select(source => source.Path)) : null;
+        ConversionResult result = Convert(held, progress, cancellationToken);
+        held?.Delete();
+        return result;
+    }
+
+    private ConversionResult Convert(HeldFiles? held, IProgress<WorkProgress> progress, CancellationToken cancellationToken)
+    {
         var opened = new List<OpenedDisk>();
         try
         {
             foreach (DiskSource source in sources)
             {
-                opened.Add(source.Open(cancellationToken));
+                opened.Add(source.Open(cancellationToken, held));
+                if (held is not null && opened[opened.Count - 1].Image is { Snapshots.Count: > 0 })
+                {
+                    throw SnapshotsWouldBeLost(source.Path); // Made since that was asked for the first time.
+                }
             }
 
             VirtualDisk disk = opened.Count == 1 ? opened[0].Disk : new ConcatenatedDisk([.. opened.Select(one => one.Disk)]);
@@ -37,6 +52,11 @@ internal sealed class DiskConversion(IReadOnlyList<DiskSource> sources, Conversi
             opened.ForEach(one => one.Dispose());
         }
     }
+
+    /// <summary>An image that is to be deleted has more than what is copied.</summary>
+    /// <param name="path">The image.</param>
+    internal static ImageCmdletException SnapshotsWouldBeLost(string path) => ImageCmdletException.NotPossible(
+        $"{path}: the image has internal snapshots, which are not copied and would be lost with -DeleteSource. Export or remove them first.");
 
     private ConversionResult Convert(VirtualDisk disk, IProgress<WorkProgress> progress, CancellationToken cancellationToken)
     {

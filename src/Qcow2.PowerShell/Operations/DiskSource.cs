@@ -80,14 +80,17 @@ internal sealed record DiskSource(string Path, DiskImageFormat Format, Qcow2Open
 
     /// <summary>Opens the disk.</summary>
     /// <param name="cancellationToken">Ends the trying of a passphrase, which takes seconds by design.</param>
-    internal OpenedDisk Open(CancellationToken cancellationToken)
+    /// <param name="held">Files that are held already, because they are deleted afterwards; null for none.</param>
+    internal OpenedDisk Open(CancellationToken cancellationToken, HeldFiles? held = null)
     {
+        LocalFile? file = held?.TryOpenRead(Path);
         if (Format == DiskImageFormat.Raw)
         {
-            return new OpenedDisk(RawDisk.Open(Path, Options), null);
+            return new OpenedDisk(file is null ? RawDisk.Open(Path, Options) : RawDisk.Open(file), null);
         }
 
-        Qcow2Image image = Qcow2Image.Open(Path, Options with { L2CacheSize = Qcow2OpenOptions.Sequential.L2CacheSize }, cancellationToken);
+        Qcow2OpenOptions how = Options with { L2CacheSize = Qcow2OpenOptions.Sequential.L2CacheSize };
+        Qcow2Image image = file is null ? Qcow2Image.Open(Path, how, cancellationToken) : Qcow2Image.Open(file, how, cancellationToken);
         try
         {
             SnapshotTableEntry? entry = Snapshot is null ? null : image.FindSnapshot(Snapshot);

@@ -19,6 +19,9 @@ public sealed class NativeStructureTests
         // FILE_STANDARD_INFO
         ["WindowsFileStatus+StandardInformation"] = (24, "AllocationSize 0, EndOfFile 8, NumberOfLinks 16, DeletePending 20, Directory 21"),
 
+        // FILE_RENAME_INFO
+        ["WindowsFile+RenameInformation"] = (24, "Flags 0, RootDirectory 8, NameLength 16, FirstCharacter 20"),
+
         // FILE_ALLOCATED_RANGE_BUFFER, FILE_ZERO_DATA_INFORMATION
         ["WindowsSparseFile+Range"] = (16, "Offset 0, Length 8"),
 

@@ -18,7 +18,11 @@ public sealed class ReplacementFileTests : IDisposable
         using (var file = ReplacementFile.Create(path, overwrite: true))
         {
             file.Storage.Write(0, "new"u8);
-            Assert.Equal("old", File.ReadAllText(path));
+            using (var old = new StreamReader(new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete)))
+            {
+                Assert.Equal("old", old.ReadToEnd());
+            }
+
             file.Commit();
         }
 

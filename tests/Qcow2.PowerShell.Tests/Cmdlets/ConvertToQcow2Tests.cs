@@ -218,6 +218,19 @@ public sealed class ConvertToQcow2Tests : IDisposable
         Assert.True(File.Exists(_session.File("snapshots.qcow2")) && File.Exists(_session.File("v3.qcow2")));
         Assert.Equal(["DestinationFolderNotFound"], _session.Run("Convert-Qcow2Image v3.qcow2 no/y.qcow2 -DeleteSource").ErrorIds);
         Assert.True(File.Exists(_session.File("v3.qcow2")));
+        using (Qcow2Image.Open(_session.File("v3.qcow2")))
+        {
+            if (OperatingSystem.IsWindows())
+            {
+                return; // There readers keep what they have open.
+            }
+
+            // What somebody else reads is not deleted, as it would not be written.
+            Assert.Equal(["ImageLocked"], _session.Run("Convert-Qcow2Image v3.qcow2 y.qcow2 -DeleteSource").ErrorIds);
+            Assert.True(File.Exists(_session.File("v3.qcow2")));
+            Assert.False(File.Exists(_session.File("y.qcow2")));
+        }
+
         Assert.Empty(_session.Run("Convert-Qcow2Image v3.qcow2 y.qcow2 -DeleteSource; Convert-Qcow2Image y.qcow2 y.raw").Errors);
         Assert.False(File.Exists(_session.File("v3.qcow2")));
         Assert.Equal(Fixtures.Get("v3").DiskSha256, Sha256("y.raw"));

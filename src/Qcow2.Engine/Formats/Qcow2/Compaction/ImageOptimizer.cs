@@ -41,12 +41,12 @@ public static class ImageOptimizer
     {
         options ??= ImageOptimizeOptions.Default;
         string fullPath = CanonicalPath.TryOf(System.IO.Path.GetFullPath(path)) ?? System.IO.Path.GetFullPath(path);
-        (Qcow2Header model, long firstSize, byte[] encryption) = ReadModel(fullPath, options);
-        using var image = NewImageFile.CreateLike(fullPath, model, firstSize, encryption, options.Open.Passphrase, cancellationToken);
+        Destination.At(fullPath).EnsureReplaceable(overwrite: true);
+        using var held = HeldFile.Hold(fullPath); // Nobody else writes the image until it is replaced.
+        (Qcow2Header model, long firstSize, byte[] encryption) = ReadModel(held, options);
+        using var image = NewImageFile.CreateLike(held, model, firstSize, encryption, options.Open.Passphrase, cancellationToken);
         Qcow2OptimizeResult result;
-
-        // The image is locked by now, by what is to replace it. It is closed before it is replaced, which Windows demands.
-        using (Qcow2Image source = Qcow2Image.Open(fullPath, HowToRead(options), cancellationToken))
+        using (Qcow2Image source = Qcow2Image.Open(held.OpenRead(), HowToRead(options), cancellationToken))
         {
             RequireUnchanged(source.Header, model, fullPath);
             source.EnsureReadable();
@@ -70,9 +70,10 @@ public static class ImageOptimizer
         return result;
     }
 
-    private static (Qcow2Header Header, long FirstSize, byte[] EncryptionHeader) ReadModel(string path, ImageOptimizeOptions options)
+    private static (Qcow2Header Header, long FirstSize, byte[] EncryptionHeader) ReadModel(HeldFile held, ImageOptimizeOptions options)
     {
-        using LocalFile file = ImageFile.Open(path, options.Open);
+        LocalFile file = held.File;
+        string path = held.Path;
         try
         {
             Qcow2Header header = HeaderCluster.Load(file);

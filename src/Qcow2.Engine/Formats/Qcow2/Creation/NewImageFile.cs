@@ -55,16 +55,16 @@ internal sealed class NewImageFile : IDisposable
     }
 
     /// <summary>Begins an image that is to take the place of another one, with that one's header and an empty disk.</summary>
-    /// <param name="path">Full path of the image that is replaced.</param>
+    /// <param name="source">The image that is replaced.</param>
     /// <param name="model">Its header.</param>
     /// <param name="size">Size of the disk, in bytes.</param>
     /// <param name="encryptionHeader">Its encryption header; empty where there is none.</param>
     /// <param name="passphrase">Its passphrase; null where it is not encrypted.</param>
     /// <param name="cancellationToken">Ends the derivation of an encrypted image's key.</param>
     internal static NewImageFile CreateLike(
-        string path, Qcow2Header model, long size, byte[] encryptionHeader, Passphrase? passphrase, CancellationToken cancellationToken)
+        HeldFile source, Qcow2Header model, long size, byte[] encryptionHeader, Passphrase? passphrase, CancellationToken cancellationToken)
     {
-        ReplacementFile image = ReplacementFile.Create(path, overwrite: true);
+        ReplacementFile image = ReplacementFile.Create(source);
         try
         {
             Qcow2Header header = ImageCreator.CreateLike(image.Storage, model, size, encryptionHeader);

@@ -1,5 +1,6 @@
 using System.Buffers;
 using Qcow2.Engine.Formats.Qcow2.Layering;
+using Qcow2.Engine.Storage;
 using Qcow2.Engine.Work;
 
 namespace Qcow2.Engine.Chains;
@@ -42,16 +43,15 @@ public static class ImageMerge
         options ??= ImageMergeOptions.Default;
         MergeRoute route = MergeRoute.Find(path, options);
         bool empties = options.Source == MergedImage.Default && route.Depth == 1;
-        using (MergeChain chain = MergeChain.Open(route, options, empties, cancellationToken))
+        using var held = new HeldFiles(options.Source == MergedImage.Delete ? route.Images.Take(route.Depth).Select(image => image.Path) : []);
+        using (MergeChain chain = MergeChain.Open(route, options, empties, held, cancellationToken))
         {
+            // Before the files were locked another program may have layered one of them on something else.
+            route.RequireSame(MergeRoute.Find(path, options));
             Merge(chain.Top, chain.Destination, route.Depth, empties, options.ThrottleLimit, progress, cancellationToken);
         }
 
-        if (options.Source == MergedImage.Delete)
-        {
-            route.Delete();
-        }
-
+        held.Delete(); // From the top down: what is left of the chain is whole at any point.
         return route.Destination.Path;
     }
 

@@ -23,13 +23,14 @@ internal sealed class MergeChain : IDisposable
     /// <param name="route">Which they are.</param>
     /// <param name="options">How.</param>
     /// <param name="empties">Whether the top is written, too.</param>
+    /// <param name="held">The files that are deleted afterwards; the others are locked here.</param>
     /// <param name="cancellationToken">Ends the trying of passphrases.</param>
-    internal static MergeChain Open(MergeRoute route, ImageMergeOptions options, bool empties, CancellationToken cancellationToken)
+    internal static MergeChain Open(MergeRoute route, ImageMergeOptions options, bool empties, HeldFiles held, CancellationToken cancellationToken)
     {
         var chain = new MergeChain(route);
         try
         {
-            chain.OpenAll(options, empties, cancellationToken);
+            chain.OpenAll(options, empties, held, cancellationToken);
             return chain;
         }
         catch
@@ -62,7 +63,7 @@ internal sealed class MergeChain : IDisposable
         }
     }
 
-    private void OpenAll(ImageMergeOptions options, bool empties, CancellationToken cancellationToken)
+    private void OpenAll(ImageMergeOptions options, bool empties, HeldFiles held, CancellationToken cancellationToken)
     {
         Qcow2OpenOptions read = options.Open with { Writable = false, DataFile = null };
         Qcow2OpenOptions write = options.Open with { Writable = true, DataFile = null };
@@ -74,10 +75,8 @@ internal sealed class MergeChain : IDisposable
         VirtualDisk below = new StandInDisk(Destination.Path, Destination.Length);
         for (int i = _route.Depth - 1; i >= 0; i--)
         {
-            // What is deleted is locked as if it were written.
-            bool isLocked = options.Source == MergedImage.Delete || (i == 0 && empties);
             string path = _route.Images[i].Path;
-            LocalFile file = Keep(isLocked ? ImageFile.OpenForWriting(path) : ImageFile.Open(path, read));
+            LocalFile file = Keep(held.TryOpenRead(path) ?? (i == 0 && empties ? ImageFile.OpenForWriting(path) : ImageFile.Open(path, read)));
             Qcow2OpenOptions how = i > 0 ? read : options.Open with { Writable = empties };
             Top = Keep(Qcow2Image.OpenOver(file, below, how, cancellationToken));
             below = Top;

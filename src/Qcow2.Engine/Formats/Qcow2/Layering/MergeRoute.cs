@@ -40,12 +40,13 @@ internal sealed class MergeRoute
                 + $"{string.Join(", ", images.Skip(1).Select(image => image.Path))}.").At(images[0].Path);
     }
 
-    /// <summary>Deletes the images above the destination, from the top down: what is left of the chain is whole at any point.</summary>
-    internal void Delete()
+    /// <summary>Refuses a chain that is another one by now.</summary>
+    /// <param name="now">The chain as it is, while nobody else can change it.</param>
+    internal void RequireSame(MergeRoute now)
     {
-        foreach (Qcow2ImageInfo image in Images.Take(Depth))
+        if (!Images.Select(image => (image.Path, image.Format)).SequenceEqual(now.Images.Select(image => (image.Path, image.Format))))
         {
-            File.Delete(image.Path);
+            throw new IOException($"{Images[0].Path}: another program changed what the image is layered on just now. Nothing was changed.");
         }
     }
 
