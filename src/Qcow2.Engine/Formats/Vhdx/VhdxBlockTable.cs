@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using Qcow2.Engine.Storage;
 
 namespace Qcow2.Engine.Formats.Vhdx;
@@ -36,20 +35,17 @@ internal readonly record struct VhdxBlock(VhdxBlockState State, long FileOffset)
 
 /// <summary>
 /// The block allocation table ([MS-VHDX] 2.5): after each chunk's blocks follows an entry for the bitmap that tells of the chunk's
-/// sectors. It is read by the page, when it is needed, and a bounded number of pages is kept: a table may have half a GiB.
+/// sectors. A table may have half a GiB, of which little is kept.
 /// </summary>
 internal sealed class VhdxBlockTable
 {
-    private const int PageEntries = 8192;
-    private const int MaxPages = 64;
     private const int EntryLength = sizeof(ulong);
 
     private readonly BlockStorage _storage;
     private readonly VhdxRegion[] _reserved;
     private readonly VhdxRegion _region;
     private readonly VhdxMetadata _metadata;
-    private readonly Dictionary<long, ulong[]> _pages = [];
-    private readonly Queue<long> _order = new();
+    private readonly TablePages _pages;
 
     /// <summary>Prepares the table of a disk.</summary>
     /// <param name="storage">The file, with what its log holds.</param>
@@ -60,6 +56,7 @@ internal sealed class VhdxBlockTable
     internal VhdxBlockTable(BlockStorage storage, VhdxRegion region, VhdxMetadata metadata, IEnumerable<VhdxRegion> reserved)
     {
         _storage = storage;
+        _pages = new TablePages(storage);
         _region = region;
         _metadata = metadata;
         _reserved = [.. reserved];
@@ -124,7 +121,7 @@ internal sealed class VhdxBlockTable
 
     private (int State, long Offset) Entry(long index, string name)
     {
-        ulong entry = Page(index / PageEntries)[index % PageEntries];
+        ulong entry = _pages.ReadUInt64(_region.Offset + (index * EntryLength));
         return ((entry >> 3) & 0x1_ffff) == 0
             ? ((int)(entry & 7), (long)(entry >> 20) << 20)
             : throw Qcow2Errors.Corrupt($"The entry of {name} in the block allocation table, 0x{entry:x}, has bits set that are reserved.");
@@ -143,35 +140,6 @@ internal sealed class VhdxBlockTable
             {
                 throw Qcow2Errors.Corrupt($"In the VHDX file, {name} at 0x{offset:x} lies on {region.Name}.");
             }
-        }
-    }
-
-    private ulong[] Page(long number)
-    {
-        lock (_pages)
-        {
-            if (_pages.TryGetValue(number, out ulong[]? page))
-            {
-                return page;
-            }
-
-            byte[] bytes = new byte[PageEntries * EntryLength];
-            long offset = number * bytes.Length;
-            _storage.ReadZeroPadded(_region.Offset + offset, bytes.AsSpan(0, (int)Math.Min(bytes.Length, _region.Length - offset)));
-            page = new ulong[PageEntries];
-            for (int i = 0; i < page.Length; i++)
-            {
-                page[i] = BinaryPrimitives.ReadUInt64LittleEndian(bytes.AsSpan(i * EntryLength));
-            }
-
-            if (_order.Count == MaxPages)
-            {
-                _pages.Remove(_order.Dequeue());
-            }
-
-            _pages.Add(number, page);
-            _order.Enqueue(number);
-            return page;
         }
     }
 
