@@ -1,5 +1,4 @@
 using Qcow2.Engine.Disks;
-using Qcow2.Engine.Format;
 
 namespace Qcow2.Engine.Comparison;
 
@@ -12,7 +11,7 @@ internal sealed class DiskLayers
     {
         for (VirtualDisk? disk = top; disk is not null; disk = disk.Backing)
         {
-            _layers.Add(new Layer(disk.Origin, disk is RawDisk, disk.Backing is not null));
+            _layers.Add(new Layer(disk.Origin, disk.HasPlaceForAll, disk.Backing is not null));
         }
     }
 
@@ -22,9 +21,9 @@ internal sealed class DiskLayers
     /// </summary>
     internal static bool AreSame(DiskLayers layers, DiskExtent extent, DiskLayers others, DiskExtent other)
     {
-        // The legacy method has no key of its own: what a cluster decrypts to depends on the passphrase that each was opened with.
-        if (layers.OriginOf(extent) is not { Encryption: not EncryptionMethod.Aes } origin
-            || others.OriginOf(other) is not { Encryption: not EncryptionMethod.Aes } otherOrigin)
+        // The legacy method of QCOW2 has no key of its own: what a cluster decrypts to depends on the passphrase that each was opened with.
+        if (layers.OriginOf(extent) is not { Encryption: not DiskEncryption.KeyOfOpener } origin
+            || others.OriginOf(other) is not { Encryption: not DiskEncryption.KeyOfOpener } otherOrigin)
         {
             return false;
         }
@@ -34,8 +33,8 @@ internal sealed class DiskLayers
             return true;
         }
 
-        bool isReadAlike = origin.Encryption == EncryptionMethod.None
-            ? otherOrigin.Encryption == EncryptionMethod.None
+        bool isReadAlike = origin.Encryption == DiskEncryption.None
+            ? otherOrigin.Encryption == DiskEncryption.None
             : otherOrigin.Encryption == origin.Encryption && otherOrigin.HasImageOf(origin);
         return isReadAlike
             && origin.HasDataOf(otherOrigin)
@@ -52,7 +51,7 @@ internal sealed class DiskLayers
     {
         Layer layer = extent.Depth < _layers.Count ? _layers[extent.Depth] : default;
         BlockStatus zero = extent.Kind == ExtentKind.Data ? BlockStatus.None : BlockStatus.Zero;
-        if (layer.IsRaw)
+        if (layer.HasPlaceForAll)
         {
             return zero | BlockStatus.Allocated | BlockStatus.Placed;
         }
@@ -62,11 +61,11 @@ internal sealed class DiskLayers
             return layer.HasBacking ? zero | BlockStatus.Allocated : zero;
         }
 
-        bool isEncrypted = layer.Origin is { Encryption: not EncryptionMethod.None };
+        bool isEncrypted = layer.Origin is { Encryption: not DiskEncryption.None };
         return zero | BlockStatus.Allocated | (extent.HostOffset is null || isEncrypted ? BlockStatus.None : BlockStatus.Placed);
     }
 
     private DiskOrigin? OriginOf(DiskExtent extent) => extent.Depth < _layers.Count ? _layers[extent.Depth].Origin : null;
 
-    private readonly record struct Layer(DiskOrigin? Origin, bool IsRaw, bool HasBacking);
+    private readonly record struct Layer(DiskOrigin? Origin, bool HasPlaceForAll, bool HasBacking);
 }

@@ -1,4 +1,3 @@
-using Qcow2.Engine.Format;
 using Qcow2.Engine.Storage;
 
 namespace Qcow2.Engine.Disks;
@@ -11,13 +10,13 @@ namespace Qcow2.Engine.Disks;
 /// <param name="isFixed">
 /// Whether the tables are those of the file: of an image that is open for writing they are not, so that it is like itself only.
 /// </param>
-internal sealed class DiskOrigin(FileIdentity image, FileIdentity data, long table, EncryptionMethod encryption, bool isFixed)
+internal sealed class DiskOrigin(FileIdentity image, FileIdentity data, long table, DiskEncryption encryption, bool isFixed)
 {
     /// <summary>The table of a disk that has none.</summary>
     internal const long NoTable = -1;
 
     /// <summary>How the data is encrypted.</summary>
-    internal EncryptionMethod Encryption { get; } = encryption;
+    internal DiskEncryption Encryption { get; } = encryption;
 
     private FileIdentity Image { get; } = image;
 

@@ -1,4 +1,4 @@
-using Qcow2.Engine.Formats.Qcow2.Format;
+using Qcow2.Engine.Errors;
 
 namespace Qcow2.Engine.Disks;
 
@@ -22,5 +22,5 @@ internal sealed class UnopenedDisk(string name, string imagePath) : VirtualDisk
 
     private Qcow2Exception Unavailable() => new Qcow2Exception(
         Qcow2ErrorCode.BackingFileUnavailable,
-        $"The image was opened without its backing file '{FormatText.Printable(name)}', and this is data of that file.").At(imagePath);
+        $"The image was opened without its backing file '{PrintableText.Of(name)}', and this is data of that file.").At(imagePath);
 }

@@ -1,4 +1,6 @@
+using Qcow2.Engine.Conversion;
 using Qcow2.Engine.Disks;
+using Qcow2.Engine.Disks.Copying;
 using Qcow2.Engine.Storage;
 
 namespace Qcow2.Engine;
@@ -22,6 +24,9 @@ public abstract class VirtualDisk : IDisposable
 
     /// <summary>What the disk's own bytes are made from; null where that is not known.</summary>
     internal virtual DiskOrigin? Origin => null;
+
+    /// <summary>Whether each byte of the disk has its place in the file, holes included, as in a raw file.</summary>
+    internal virtual bool HasPlaceForAll => false;
 
     /// <summary>Reads at a position.</summary>
     /// <param name="offset">Where to start, in bytes; 0 or more.</param>
@@ -142,6 +147,20 @@ public abstract class VirtualDisk : IDisposable
     /// <param name="path">A file that may but need not exist; links to the file are recognised, too.</param>
     public bool ReadsFrom(string path) => LocalFile.TryIdentify(path) is FileIdentity file && ReadsFrom(file);
 
+    /// <summary>Fails if the disk is read from a file that is to be written.</summary>
+    /// <param name="path">The file.</param>
+    /// <exception cref="Qcow2Exception">It is.</exception>
+    internal void RequireOther(string path)
+    {
+        if (ReadsFrom(path))
+        {
+            throw new Qcow2Exception(
+                Qcow2ErrorCode.DestinationIsSource,
+                $"{Path} is read from this very file, directly or through its backing chain, so that it cannot be the destination.")
+                .At(System.IO.Path.GetFullPath(path));
+        }
+    }
+
     /// <summary>A seekable stream over the disk; it can be written if the disk can. Disposing of it leaves the disk open.</summary>
     public Stream AsStream() => new DiskStream(this);
 
@@ -206,6 +225,23 @@ public abstract class VirtualDisk : IDisposable
     /// read as zeros though extents call them data. Null where extents say all there is to say.
     /// </summary>
     internal virtual BlockStorage? PreallocatedStorage(CancellationToken cancellationToken) => null;
+
+    /// <summary>What a copy into this disk writes to.</summary>
+    /// <param name="isZero">Whether the disk is known to read as zeros.</param>
+    /// <param name="options">How to copy.</param>
+    /// <exception cref="ArgumentException">The format cannot do what the options ask for.</exception>
+    internal virtual CopyTarget TargetOfCopy(bool isZero, ConversionOptions options)
+    {
+        ConversionOptions.RequirePlain(options, "A raw disk");
+        return new DiskTarget(this, isZero, options.SparseSize);
+    }
+
+    /// <summary>Makes the disk larger. What is added reads as zeros.</summary>
+    /// <param name="length">The new size, in bytes; no less than it was.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    /// <exception cref="NotSupportedException">This disk cannot grow.</exception>
+    internal virtual void Grow(long length, CancellationToken cancellationToken)
+        => throw new NotSupportedException($"{Path}: the disk is smaller than what is to be written to it, and cannot grow.");
 
     /// <summary>Closes the disk.</summary>
     /// <param name="disposing">False when called by the finaliser.</param>

@@ -219,7 +219,7 @@ public sealed class ConvertQcow2ImageCommand : ConversionCmdlet
             throw ImageCmdletException.NotPossible($"{image.Path}: this is a device; -DeleteSource deletes files.");
         }
 
-        if (source.Format == DiskImageFormat.Raw)
+        if (!source.Format.HasSnapshots)
         {
             return;
         }

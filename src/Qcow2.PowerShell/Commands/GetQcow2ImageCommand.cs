@@ -72,9 +72,9 @@ public sealed class GetQcow2ImageCommand : ChainCmdlet
     /// <inheritdoc/>
     private protected override void ProcessImage(ImageInput image)
     {
-        if (image.Object is Qcow2ImageInfo { Format: "raw" })
+        if (image.Object is Qcow2ImageInfo seen && DiskFormats.Find(seen.Format) == DiskFormats.Raw)
         {
-            WriteObject(Qcow2ImageInfo.ReadRaw(image.Path));
+            WriteObject(DiskFormats.Raw.ReadInformation(image.Path));
             return;
         }
 
@@ -88,9 +88,9 @@ public sealed class GetQcow2ImageCommand : ChainCmdlet
         {
             NoteDamage(info);
             WriteObject(info);
-            if (info is { Depth: > 0, Format: "raw" } && FormatWord.Contradiction(info.Path, "raw") is string seen)
+            if (info is { Depth: > 0, Format: "raw" } && FormatWord.Contradiction(info.Path, "raw") is string content)
             {
-                WriteWarning($"{info.Path}: this is taken for a raw disk, as the image above it says, but it {seen}.");
+                WriteWarning($"{info.Path}: this is taken for a raw disk, as the image above it says, but it {content}.");
             }
         }
     }

@@ -66,7 +66,7 @@ public sealed class MeasureQcow2ImageCommand : DiskCmdlet
 
     private static readonly string[] LayoutParameters = [nameof(ClusterSizeBytes), nameof(Version), nameof(RefcountBits), nameof(ExtendedL2), nameof(Encryption)];
 
-    private Qcow2CreateOptions? _layout;
+    private DiskCreateOptions _layout = RawCreateOptions.Default;
 
     /// <summary>
     /// Size of a new and empty disk, in bytes or with a binary unit: <c>40GB</c>, <c>"1.5T"</c>. It takes the place of a source.
@@ -135,7 +135,7 @@ public sealed class MeasureQcow2ImageCommand : DiskCmdlet
             Refuse(ImageCmdletException.Contradiction($"-{source} goes with a source, not with -SizeBytes."), source);
         }
 
-        if (DestinationFormat == DiskImageFormat.Raw)
+        if (DestinationFormat.Known() == DiskFormats.Raw)
         {
             if (FirstBound(LayoutParameters) is string layout)
             {
@@ -148,7 +148,7 @@ public sealed class MeasureQcow2ImageCommand : DiskCmdlet
         _layout = Layout();
         try
         {
-            ImageMeasure.ForSize(0, _layout);
+            ImageMeasure.Of(0, _layout);
         }
         catch (ArgumentException e)
         {
@@ -163,7 +163,7 @@ public sealed class MeasureQcow2ImageCommand : DiskCmdlet
         {
             ForFile(
                 SizeBytes.ToString(CultureInfo.InvariantCulture),
-                () => WriteObject(_layout is null ? ImageMeasure.ForRaw(SizeBytes) : ImageMeasure.ForSize(SizeBytes, _layout)));
+                () => WriteObject(ImageMeasure.Of(SizeBytes, _layout)));
         }
     }
 

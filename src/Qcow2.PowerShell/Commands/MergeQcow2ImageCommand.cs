@@ -154,7 +154,7 @@ public sealed class MergeQcow2ImageCommand : ChainCmdlet
 
         if (PassThru)
         {
-            WriteObject(destination.Format == "raw" ? Qcow2ImageInfo.ReadRaw(destination.Path) : Qcow2ImageInfo.Read(destination.Path));
+            WriteObject(DiskFormats.Get(destination.Format).ReadInformation(destination.Path));
         }
     }
 

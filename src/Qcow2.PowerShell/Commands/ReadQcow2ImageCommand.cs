@@ -163,7 +163,7 @@ public sealed class ReadQcow2ImageCommand : DiskReadingCmdlet
 
     private SpaceNeed Need(ImageInput image, string destination)
     {
-        var source = new DiskSource(image.Path, DiskImageFormat.Qcow2, OptionsFor(image.Path), SnapshotOf(image));
+        var source = new DiskSource(image.Path, DiskImageFormat.Qcow2.Known(), OptionsFor(image.Path), SnapshotOf(image));
         long count = HasCount ? Count : long.MaxValue;
         return new SpaceNeed(destination, Math.Min(count, Math.Max(0, source.ReadSize() - Offset)), token => SpaceNeed.DataBytes(source, Offset, count, token));
     }

@@ -92,6 +92,33 @@ public abstract partial class ConversionCmdlet
     [ValidateNotNull]
     public SecureString? DestinationPassphrase { get; set; }
 
+    /// <summary>The layout of a new file, out of the parameters that are about its format.</summary>
+    private DiskCreateOptions LayoutOf(DiskFormat format, string path)
+    {
+        if (format == DiskFormats.Raw)
+        {
+            string? unfit = LayoutParameters.FirstOrDefault(MyInvocation.BoundParameters.ContainsKey);
+            return unfit is null && !Compress
+                ? RawCreateOptions.Default
+                : throw ImageCmdletException.Contradiction(
+                    $"{path}: a raw disk has no {(unfit is null ? "compression" : "layout")}, so -{unfit ?? nameof(Compress)} says nothing of it. Give the destination a name that ends in .qcow2, or say -DestinationFormat Qcow2.");
+        }
+
+        if (format != DiskImageFormat.Qcow2.Known())
+        {
+            throw ImageCmdletException.NotPossible($"{path}: {format.Description} can only be read here, not made; write a qcow2 image or a raw disk.");
+        }
+
+        EnsureDataFileUsable(path);
+        Qcow2CreateOptions layout = Layout();
+        if (layout is { BackingFile: not null, BackingFormat: "raw" })
+        {
+            RequireFormat(ImageCreation.Beside(path, layout.BackingFile), "raw", "-BackingFormat says", Force);
+        }
+
+        return layout;
+    }
+
     private Qcow2CreateOptions Layout()
     {
         if ((Encryption == EncryptionMethod.Luks) != (DestinationPassphrase is not null))

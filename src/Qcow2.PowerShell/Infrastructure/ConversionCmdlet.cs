@@ -135,7 +135,7 @@ public abstract partial class ConversionCmdlet : DiskReadingCmdlet
 
     /// <summary>What is read of an image.</summary>
     private protected virtual DiskSource SourceFor(ImageInput image)
-        => new(image.Path, DiskImageFormat.Qcow2, OptionsFor(image.Path), SnapshotOf(image));
+        => new(image.Path, DiskImageFormat.Qcow2.Known(), OptionsFor(image.Path), SnapshotOf(image));
 
     /// <summary>What the question of -WhatIf and -Confirm adds.</summary>
     private protected virtual string Afterwards => "";
@@ -163,7 +163,7 @@ public abstract partial class ConversionCmdlet : DiskReadingCmdlet
 
         ConversionResult result = new DiskConversion(sources, destination, Options(), DeletesSources).Run(WriteProgress, StopToken);
         _written.Add(DestinationFile.KeyOf(destination.Path));
-        if (destination is NewQcow2File { Layout.DataFile: string data } && ImageCreation.Beside(destination.Path, data) is string dataPath)
+        if (destination is NewDisk { Layout: Qcow2CreateOptions { DataFile: string data } } && ImageCreation.Beside(destination.Path, data) is string dataPath)
         {
             _written.Add(DestinationFile.KeyOf(dataPath)); // The next image would take the data of this one away.
         }
@@ -178,15 +178,14 @@ public abstract partial class ConversionCmdlet : DiskReadingCmdlet
             WriteWarning($"{sources[0].Path}: the bitmap '{DisplayText.Printable(bitmap)}' was never saved, says nothing any more and was not copied.");
         }
 
-        if (destination is NewQcow2File && DiskSize.RoundUp(size) != size)
+        if (destination is NewDisk { Layout: Qcow2CreateOptions } && DiskSize.RoundUp(size) != size)
         {
             WriteVerbose(DisplayText.RoundedSize(destination.Path, size, DiskSize.RoundUp(size)));
         }
 
         if (PassThru)
         {
-            bool isRaw = destination is NewRawFile or ExistingDisk { Format: DiskImageFormat.Raw };
-            WriteObject(isRaw ? Qcow2ImageInfo.ReadRaw(destination.Path) : Qcow2ImageInfo.Read(destination.Path));
+            WriteObject(destination.Format.ReadInformation(destination.Path));
         }
     }
 
@@ -222,25 +221,9 @@ public abstract partial class ConversionCmdlet : DiskReadingCmdlet
             return Existing(path);
         }
 
-        DiskImageFormat format = DestinationFormat ?? DestinationFile.FormatOf(path);
+        DiskFormat format = DestinationFormat?.Known() ?? DestinationFile.FormatOf(path);
         DestinationFile.EnsureUsable(path, Force, _written, "-DestinationPath", Usage);
-        if (format == DiskImageFormat.Qcow2)
-        {
-            EnsureDataFileUsable(path);
-            Qcow2CreateOptions layout = Layout();
-            if (layout is { BackingFile: not null, BackingFormat: "raw" })
-            {
-                RequireFormat(ImageCreation.Beside(path, layout.BackingFile), "raw", "-BackingFormat says", Force);
-            }
-
-            return new NewQcow2File(path, layout, Force);
-        }
-
-        string? unfit = LayoutParameters.FirstOrDefault(MyInvocation.BoundParameters.ContainsKey);
-        return unfit is null && !Compress
-            ? new NewRawFile(path, Force)
-            : throw ImageCmdletException.Contradiction(
-                $"{path}: a raw disk has no {(unfit is null ? "compression" : "layout")}, so -{unfit ?? nameof(Compress)} says nothing of it. Give the destination a name that ends in .qcow2, or say -DestinationFormat Qcow2.");
+        return new NewDisk(path, LayoutOf(format, path), Force);
     }
 
     private ExistingDisk Existing(string path)
@@ -252,7 +235,7 @@ public abstract partial class ConversionCmdlet : DiskReadingCmdlet
 
         DestinationFile.EnsureDisk(path, "-DestinationPath");
 
-        DiskImageFormat format = DiskSource.FormatOf(path, DestinationFormat, "-DestinationFormat");
+        DiskFormat format = DiskSource.FormatOf(path, DestinationFormat?.Known(), "-DestinationFormat");
         return new ExistingDisk(path, format, Qcow2OpenOptions.Sequential with { Writable = true, Passphrase = Unseal(DestinationPassphrase) }, TargetIsZero);
     }
 }

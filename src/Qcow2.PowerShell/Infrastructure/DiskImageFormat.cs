@@ -1,6 +1,8 @@
+using Qcow2.Engine;
+
 namespace Qcow2.PowerShell;
 
-/// <summary>Formats of disk images that a cmdlet writes.</summary>
+/// <summary>Formats of disk images that a cmdlet reads or writes: by their names those of <see cref="DiskFormats"/>.</summary>
 public enum DiskImageFormat
 {
     /// <summary>The bytes of the disk and nothing else.</summary>
@@ -8,4 +10,14 @@ public enum DiskImageFormat
 
     /// <summary>QEMU's copy-on-write format.</summary>
     Qcow2,
+}
+
+/// <summary>What the names of formats mean to the engine.</summary>
+internal static class DiskImageFormats
+{
+    internal static DiskFormat Known(this DiskImageFormat format) => DiskFormats.Get(format.ToString());
+
+    internal static DiskImageFormat Of(DiskFormat format) => Enum.TryParse(format.Name, ignoreCase: true, out DiskImageFormat named)
+        ? named
+        : throw new InvalidOperationException($"No parameter has a name for the format {format.Name}.");
 }

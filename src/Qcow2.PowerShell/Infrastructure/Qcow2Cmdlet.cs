@@ -129,7 +129,7 @@ public abstract class Qcow2Cmdlet : PSCmdlet, IDisposable
             return;
         }
 
-        string found = $"{path}: {who} that this is a {(format == "raw" ? "raw disk" : "qcow2 image")}, but it {seen}.";
+        string found = $"{path}: {who} that this is a {(DiskFormats.Find(format) is DiskFormat said ? said.Description.Substring(said.Description.IndexOf(' ') + 1) : format)}, but it {seen}.";
         if (!force)
         {
             throw new ImageCmdletException("FormatAmbiguous", ErrorCategory.InvalidData, format == "raw"

@@ -1,5 +1,4 @@
 using Qcow2.Engine;
-using Qcow2.PowerShell.Infrastructure;
 
 namespace Qcow2.PowerShell.Operations;
 
@@ -8,37 +7,34 @@ internal abstract record ConversionDestination(string Path)
 {
     /// <summary>How an error or a question calls it: <c>the raw image</c>, for one.</summary>
     internal abstract string Description { get; }
+
+    /// <summary>What it is, or will be.</summary>
+    internal abstract DiskFormat Format { get; }
 }
 
-/// <summary>A new raw file.</summary>
+/// <summary>A new file.</summary>
 /// <param name="Path">Full path of the file.</param>
-/// <param name="Overwrite">Whether a file that exists is replaced.</param>
-internal sealed record NewRawFile(string Path, bool Overwrite) : ConversionDestination(Path)
-{
-    /// <inheritdoc/>
-    internal override string Description => "the raw image";
-}
-
-/// <summary>A new QCOW2 image.</summary>
-/// <param name="Path">Full path of the file.</param>
-/// <param name="Layout">Its layout.</param>
+/// <param name="Layout">Its format and layout.</param>
 /// <param name="Overwrite">Whether files that exist are replaced.</param>
-internal sealed record NewQcow2File(string Path, Qcow2CreateOptions Layout, bool Overwrite) : ConversionDestination(Path)
+internal sealed record NewDisk(string Path, DiskCreateOptions Layout, bool Overwrite) : ConversionDestination(Path)
 {
     /// <inheritdoc/>
-    internal override string Description => "the qcow2 image";
+    internal override string Description => $"the {Layout.FormatName} image";
+
+    /// <inheritdoc/>
+    internal override DiskFormat Format => DiskFormats.Get(Layout.FormatName);
 }
 
 /// <summary>A file or a device that exists, and is written into.</summary>
 /// <param name="Path">Full path of the file.</param>
-/// <param name="Format">What it is.</param>
+/// <param name="Known">What it is.</param>
 /// <param name="Options">How to open it.</param>
 /// <param name="IsZero">Whether it is known to read as zeros.</param>
-internal sealed record ExistingDisk(string Path, DiskImageFormat Format, Qcow2OpenOptions Options, bool IsZero) : ConversionDestination(Path)
+internal sealed record ExistingDisk(string Path, DiskFormat Known, Qcow2OpenOptions Options, bool IsZero) : ConversionDestination(Path)
 {
     /// <inheritdoc/>
-    internal override string Description => Format == DiskImageFormat.Raw ? "the existing raw disk" : "the existing qcow2 image";
+    internal override string Description => $"the existing {Known.Description.Substring(Known.Description.IndexOf(' ') + 1)}";
 
-    internal VirtualDisk Open(CancellationToken cancellationToken)
-        => Format == DiskImageFormat.Raw ? RawDisk.Open(Path, Options) : Qcow2Image.Open(Path, Options, cancellationToken);
+    /// <inheritdoc/>
+    internal override DiskFormat Format => Known;
 }

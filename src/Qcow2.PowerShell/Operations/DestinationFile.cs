@@ -92,17 +92,21 @@ internal static class DestinationFile
 
     /// <summary>The format that a destination's name stands for.</summary>
     /// <exception cref="ImageCmdletException">The name is that of another format of disk images: a raw file of that name would deceive.</exception>
-    internal static DiskImageFormat FormatOf(string path)
+    internal static DiskFormat FormatOf(string path)
     {
+        if (DiskFormats.OfNewFile(path) is DiskFormat named)
+        {
+            return named;
+        }
+
         string extension = System.IO.Path.GetExtension(path);
         return extension.ToUpperInvariant() switch
         {
-            ".QCOW2" or ".QCOW" => DiskImageFormat.Qcow2,
             ".VHD" or ".VHDX" or ".AVHD" or ".AVHDX" or ".VMDK" or ".VDI" or ".HDD" or ".QED" or ".DMG" => throw new ImageCmdletException(
                 "DestinationFormatUnsupported", ErrorCategory.InvalidArgument,
                 $"{path}: '{extension}' is the name of a format that is not written here; qcow2 and raw are. Give the file a name that ends in .qcow2 or .raw, or say "
                 + "-DestinationFormat Raw if it is to be a raw file of that name."),
-            _ => DiskImageFormat.Raw,
+            _ => DiskFormats.Raw,
         };
     }
 

@@ -62,18 +62,16 @@ internal sealed class DiskConversion(
     {
         switch (destination)
         {
-            case NewQcow2File file:
-                return DiskConverter.ConvertToQcow2(disk, file.Path, file.Layout, file.Overwrite, options, progress, cancellationToken);
+            case NewDisk file:
+                return DiskConverter.Convert(disk, file.Path, file.Layout, file.Overwrite, options, progress, cancellationToken);
             case ExistingDisk existing when disk.ReadsFrom(existing.Path):
                 throw DestinationFile.IsSource(existing.Path, disk.Path); // Before its lock says so less clearly.
-            case ExistingDisk existing:
-                using (VirtualDisk target = existing.Open(cancellationToken))
-                {
-                    return DiskConverter.ConvertInto(disk, target, existing.IsZero, options, progress, cancellationToken);
-                }
-
             default:
-                return DiskConverter.ConvertToRaw(disk, destination.Path, ((NewRawFile)destination).Overwrite, options, progress, cancellationToken);
+                var into = (ExistingDisk)destination;
+                using (VirtualDisk target = into.Format.Open(into.Path, into.Options, cancellationToken))
+                {
+                    return DiskConverter.ConvertInto(disk, target, into.IsZero, options, progress, cancellationToken);
+                }
         }
     }
 }

@@ -1,5 +1,4 @@
 using Qcow2.Engine;
-using Qcow2.Engine.Storage;
 
 namespace Qcow2.PowerShell.Operations;
 
@@ -9,31 +8,22 @@ namespace Qcow2.PowerShell.Operations;
 /// </summary>
 internal static class FormatWord
 {
-    /// <summary>Whether a file begins as a qcow2 image does.</summary>
-    internal static bool BeginsAsQcow2(BlockStorage file)
-    {
-        byte[] start = new byte[4];
-        return file.Read(0, start) == start.Length && start.AsSpan().SequenceEqual(new byte[] { 0x51, 0x46, 0x49, 0xfb });
-    }
-
     /// <summary>What speaks against the word.</summary>
     /// <param name="path">Full path of the file.</param>
-    /// <param name="format">What it is said to be: <c>qcow2</c> or <c>raw</c>.</param>
+    /// <param name="format">The name of the format that it is said to have.</param>
     /// <returns>What the file is, as a sentence goes on; null if nothing speaks against it, or the file cannot be looked at.</returns>
     internal static string? Contradiction(string path, string? format)
     {
         try
         {
-            using LocalFile file = LocalFile.OpenRead(path);
-            bool isQcow2 = BeginsAsQcow2(file);
-            FileSignature? kind = isQcow2 ? null : FileSignatures.Of(file);
-            return format switch
+            FormatRecognition seen = DiskFormats.Recognize(path);
+            string? looks = seen.Mark is DiskFormat mark ? $"begins as {mark.Description} does" : seen.Signature is FileSignature kind ? $"looks like {kind.Description}" : null;
+            if (format == DiskFormats.Raw.Name)
             {
-                "raw" when isQcow2 => "begins as a qcow2 image does",
-                "raw" when kind is { Nature: FileNature.DiskImage or FileNature.Compressed or FileNature.Archive } => $"looks like {kind.Description}",
-                "qcow2" when !isQcow2 => kind is null ? "does not begin as a qcow2 image does" : $"looks like {kind.Description}",
-                _ => null,
-            };
+                return seen.Mark is not null || seen.Signature is { Nature: FileNature.DiskImage or FileNature.Compressed or FileNature.Archive } ? looks : null;
+            }
+
+            return DiskFormats.Find(format) is not DiskFormat said || seen.Mark == said ? null : looks ?? $"does not begin as {said.Description} does";
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

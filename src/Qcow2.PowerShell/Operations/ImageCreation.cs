@@ -39,7 +39,7 @@ internal sealed class ImageCreation(string path, long? size, Qcow2CreateOptions 
         try
         {
             return overlay.ParentPath is not string backing ? null
-                : overlay.BackingFormat == "raw" ? new FileInfo(backing).Length : Qcow2ImageInfo.Read(backing).Size;
+                : DiskFormats.Find(overlay.BackingFormat)?.ReadInformation(backing).Size;
         }
         catch (Exception e) when (ErrorRecords.IsOfFile(e))
         {
@@ -85,7 +85,7 @@ internal sealed class ImageCreation(string path, long? size, Qcow2CreateOptions 
         {
             // Others may use a backing file at the same time, and do.
             var share = new Qcow2OpenOptions { ForceShare = true };
-            using VirtualDisk disk = options.BackingFormat == "raw" ? RawDisk.Open(backing, share) : Qcow2Image.Open(backing, share);
+            using VirtualDisk disk = DiskFormats.Get(options.BackingFormat!).Open(backing, share);
             if (disk.ReadsFrom(path) || (data is not null && disk.ReadsFrom(data)))
             {
                 throw DestinationFile.IsSource(disk.ReadsFrom(path) ? path : data!, backing);

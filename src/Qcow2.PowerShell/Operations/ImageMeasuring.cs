@@ -6,8 +6,8 @@ namespace Qcow2.PowerShell.Operations;
 
 /// <summary>One measurement of a disk, from opening it to the numbers.</summary>
 /// <param name="source">The disk.</param>
-/// <param name="layout">The layout of the QCOW2 image to be; null for a raw one.</param>
-internal sealed class ImageMeasuring(DiskSource source, Qcow2CreateOptions? layout)
+/// <param name="layout">The format and layout of the image to be.</param>
+internal sealed class ImageMeasuring(DiskSource source, DiskCreateOptions layout)
 {
     /// <summary>Whether another program had the source open for writing.</summary>
     internal bool IsInUse { get; private set; }
@@ -26,7 +26,7 @@ internal sealed class ImageMeasuring(DiskSource source, Qcow2CreateOptions? layo
     {
         using OpenedDisk opened = source.Open(cancellationToken);
         IsInUse = source.ReadInformation().LockState == ImageLockState.HeldForWriting;
-        Qcow2MeasureResult result = layout is null ? ImageMeasure.ForRaw(opened.Disk) : ImageMeasure.ForDisk(opened.Disk, layout, opened.Image, cancellationToken);
+        Qcow2MeasureResult result = ImageMeasure.Of(opened.Disk, layout, opened.Image, cancellationToken);
         result.SnapshotId = opened.Snapshot?.Id;
         result.SnapshotName = opened.Snapshot?.Name;
         return result;

@@ -21,15 +21,15 @@ internal sealed record SpaceNeed(string Path, long Most, Func<CancellationToken,
     {
         switch (destination)
         {
-            case NewRawFile raw:
+            case NewDisk { Layout: RawCreateOptions } raw:
                 return new SpaceNeed(raw.Path, size, writesHoles ? null : token => sources.Sum(source => DataBytes(source, 0, long.MaxValue, token)));
-            case NewQcow2File { Layout: { BackingFile: null } layout } image when layout.DataFile is not null:
+            case NewDisk { Layout: Qcow2CreateOptions { BackingFile: null } layout } image when layout.DataFile is not null:
                 bool isWhole = layout.Preallocation is Preallocation.Falloc or Preallocation.Full;
                 return ImageCreation.Beside(image.Path, layout.DataFile) is not string data ? null
                     : new SpaceNeed(data, size, isWhole || writesHoles ? null : token => sources.Sum(source => DataBytes(source, 0, long.MaxValue, token)));
-            case NewQcow2File { Layout: { BackingFile: null } layout } image:
-                long most = ImageMeasure.ForSize(size, layout).FullyAllocatedBytes;
-                return new SpaceNeed(image.Path, most, writesHoles ? null : token => sources.Sum(source => RequiredBytes(source, layout, token)));
+            case NewDisk { Layout: not Qcow2CreateOptions { BackingFile: not null } } image:
+                long most = ImageMeasure.Of(size, image.Layout).FullyAllocatedBytes;
+                return new SpaceNeed(image.Path, most, writesHoles ? null : token => sources.Sum(source => RequiredBytes(source, image.Layout, token)));
             default:
                 return null;
         }
@@ -58,10 +58,10 @@ internal sealed record SpaceNeed(string Path, long Most, Func<CancellationToken,
     }
 
     /// <summary>What a disk takes as an image. Measuring counts all tables that the disk can come to have; a few clusters of data need few.</summary>
-    internal static long RequiredBytes(DiskSource source, Qcow2CreateOptions layout, CancellationToken cancellationToken)
+    internal static long RequiredBytes(DiskSource source, DiskCreateOptions layout, CancellationToken cancellationToken)
     {
         using OpenedDisk opened = source.Open(cancellationToken);
-        Qcow2MeasureResult result = ImageMeasure.ForDisk(opened.Disk, layout, opened.Image, cancellationToken);
+        Qcow2MeasureResult result = ImageMeasure.Of(opened.Disk, layout, opened.Image, cancellationToken);
         long tables = result.FullyAllocatedBytes - result.Size;
         long data = Math.Max(0, result.RequiredBytes - tables);
         return data + Math.Min(tables, data + FixedTables);

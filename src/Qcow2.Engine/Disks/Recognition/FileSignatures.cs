@@ -27,9 +27,10 @@ public static class FileSignatures
     /// <param name="storage">The file.</param>
     /// <returns>Null if nothing that is known fits, as with most raw disks.</returns>
     /// <exception cref="IOException">The file could not be read.</exception>
-    public static FileSignature? Of(BlockStorage storage)
+    public static FileSignature? Of(BlockStorage storage) => Of(new FileContent(storage));
+
+    internal static FileSignature? Of(FileContent content)
     {
-        var content = new FileContent(storage);
         foreach (FileSignature signature in All)
         {
             if (signature.Matches(content))

@@ -1,4 +1,4 @@
-using Qcow2.Engine.Formats.Qcow2.Format;
+using Qcow2.Engine.Errors;
 using Qcow2.Engine.Storage;
 
 namespace Qcow2.Engine.Disks.References;
@@ -22,7 +22,7 @@ internal static class ImageReference
     {
         string? path = TryAllow(name, System.IO.Path.GetFullPath(imagePath), policy, ReferenceName.HostRules, CanonicalPath.TryOf, out string? refusal);
         return path ?? throw new Qcow2Exception(
-            Qcow2ErrorCode.ReferenceForbidden, $"The image names the {role} '{FormatText.Printable(name)}', {refusal}").At(imagePath);
+            Qcow2ErrorCode.ReferenceForbidden, $"The image names the {role} '{PrintableText.Of(name)}', {refusal}").At(imagePath);
     }
 
     /// <summary>Decides whether a name may be opened.</summary>

@@ -1,6 +1,6 @@
 using System.Text;
+using Qcow2.Engine.Errors;
 using Qcow2.Engine.Format;
-using Qcow2.Engine.Formats.Qcow2.Format;
 using Qcow2.Engine.Formats.Qcow2.Metadata;
 using Qcow2.Engine.Formats.Qcow2.Reading;
 using Qcow2.Engine.Formats.Qcow2.Writing;
@@ -211,8 +211,8 @@ public sealed partial class Qcow2Image
         {
             throw new Qcow2Exception(
                 Qcow2ErrorCode.SnapshotExists,
-                $"'{FormatText.Printable(name)}' is the name or the id of a snapshot already ('{FormatText.Printable(taken.Name)}', "
-                + $"id {FormatText.Printable(taken.Id)}); choose another name, or remove that snapshot first.").At(Path);
+                $"'{PrintableText.Of(name)}' is the name or the id of a snapshot already ('{PrintableText.Of(taken.Name)}', "
+                + $"id {PrintableText.Of(taken.Id)}); choose another name, or remove that snapshot first.").At(Path);
         }
     }
 
@@ -237,7 +237,7 @@ public sealed partial class Qcow2Image
     private SnapshotTableEntry Current(SnapshotTableEntry snapshot)
         => Snapshots.FirstOrDefault(known => ReferenceEquals(known, snapshot))
             ?? Snapshots.FirstOrDefault(known => known.Id == snapshot.Id && known.L1TableOffset == snapshot.L1TableOffset)
-            ?? throw NotFound($"The image no longer has the snapshot '{FormatText.Printable(snapshot.Name)}' (id {FormatText.Printable(snapshot.Id)}).");
+            ?? throw NotFound($"The image no longer has the snapshot '{PrintableText.Of(snapshot.Name)}' (id {PrintableText.Of(snapshot.Id)}).");
 
     private void Retire(string id)
     {

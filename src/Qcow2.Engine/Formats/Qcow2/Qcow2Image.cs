@@ -1,4 +1,8 @@
+using Qcow2.Engine.Conversion;
 using Qcow2.Engine.Disks;
+using Qcow2.Engine.Disks.Copying;
+using Qcow2.Engine.Disks.References;
+using Qcow2.Engine.Errors;
 using Qcow2.Engine.Format;
 using Qcow2.Engine.Formats.Qcow2.Bitmaps;
 using Qcow2.Engine.Formats.Qcow2.Encryption;
@@ -81,7 +85,7 @@ public sealed partial class Qcow2Image : VirtualDisk
     private string LostActiveTable
         => $"The active L1 table lies past the end of the file, so that nothing of the disk can be found{(Snapshots.Count > 0 ? $"; its snapshots have tables of their own: {SnapshotList}" : "")}.";
 
-    private string SnapshotList => string.Join(", ", Snapshots.Take(8).Select(snapshot => $"'{FormatText.Printable(snapshot.Name)}'")) + (Snapshots.Count > 8 ? ", …" : "");
+    private string SnapshotList => string.Join(", ", Snapshots.Take(8).Select(snapshot => $"'{PrintableText.Of(snapshot.Name)}'")) + (Snapshots.Count > 8 ? ", …" : "");
 
     /// <summary>
     /// The persistent bitmaps as they are now; none where the header says that they are stale. One that records what is
@@ -127,6 +131,21 @@ public sealed partial class Qcow2Image : VirtualDisk
 
     /// <inheritdoc/>
     public override bool CanWrite => _writer is not null;
+
+    /// <inheritdoc/>
+    internal override void Grow(long length, CancellationToken cancellationToken) => Resize(length, cancellationToken: cancellationToken);
+
+    /// <inheritdoc/>
+    internal override CopyTarget TargetOfCopy(bool isZero, ConversionOptions options)
+    {
+        if (options.CopyBitmaps)
+        {
+            throw new ArgumentException("Bitmaps are copied into a new image only: those of an existing one record what is written to it.", nameof(options));
+        }
+
+        Qcow2Target.RequireCompressible(options, Header.CompressionType, Header.EncryptionMethod, Header.Has(IncompatibleFeatures.ExternalDataFile));
+        return new Qcow2Target(this, isZero, null, options);
+    }
 
     /// <inheritdoc/>
     public override void Flush() => Named(() => _writer?.Flush());

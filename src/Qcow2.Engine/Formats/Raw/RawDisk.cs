@@ -1,6 +1,5 @@
 using System.Buffers;
 using Qcow2.Engine.Disks;
-using Qcow2.Engine.Format;
 using Qcow2.Engine.Storage;
 
 namespace Qcow2.Engine;
@@ -28,7 +27,10 @@ public sealed class RawDisk : VirtualDisk
 
     /// <inheritdoc/>
     internal override DiskOrigin? Origin
-        => new DiskOrigin(_storage.Identity, _storage.Identity, DiskOrigin.NoTable, EncryptionMethod.None, isFixed: true);
+        => new DiskOrigin(_storage.Identity, _storage.Identity, DiskOrigin.NoTable, DiskEncryption.None, isFixed: true);
+
+    /// <inheritdoc/>
+    internal override bool HasPlaceForAll => true;
 
     /// <inheritdoc/>
     public override bool CanWrite { get; }
@@ -58,9 +60,8 @@ public sealed class RawDisk : VirtualDisk
         }
     }
 
-    /// <summary>Makes the disk larger. What is added reads as zeros.</summary>
-    /// <param name="length">The new length, in bytes; no less than it was.</param>
-    internal void Grow(long length)
+    /// <inheritdoc/>
+    internal override void Grow(long length, CancellationToken cancellationToken)
     {
         _storage.SetLength(length);
         Volatile.Write(ref _length, length);

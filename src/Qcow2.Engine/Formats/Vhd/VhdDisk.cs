@@ -1,5 +1,4 @@
 using Qcow2.Engine.Disks;
-using Qcow2.Engine.Format;
 using Qcow2.Engine.Storage;
 
 namespace Qcow2.Engine.Formats.Vhd;
@@ -35,7 +34,7 @@ internal sealed class VhdDisk : VirtualDisk
     /// A raw disk of the same file holds the footer, too, and is another disk: where the table or the footer lies tells them apart.
     /// </summary>
     internal override DiskOrigin? Origin => new DiskOrigin(
-        _storage.Identity, _storage.Identity, Structure.Header is VhdDynamicHeader header ? (long)header.TableOffset : Structure.DataEnd, EncryptionMethod.None, isFixed: true);
+        _storage.Identity, _storage.Identity, Structure.Header is VhdDynamicHeader header ? (long)header.TableOffset : Structure.DataEnd, DiskEncryption.None, isFixed: true);
 
     /// <summary>Opens the disk in a file, which the disk then owns, as it does the parent.</summary>
     /// <param name="storage">The file.</param>

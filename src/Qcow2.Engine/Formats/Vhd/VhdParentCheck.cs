@@ -1,4 +1,4 @@
-using Qcow2.Engine.Formats.Qcow2.Format;
+using Qcow2.Engine.Errors;
 
 namespace Qcow2.Engine.Formats.Vhd;
 
@@ -42,8 +42,8 @@ internal static class VhdParentCheck
 
     internal static Qcow2Exception Mismatch(VhdDynamicHeader child, string parentPath, Guid id) => new(
         Qcow2ErrorCode.BackingFileMismatch,
-        $"{FormatText.Printable(parentPath)} is not the parent of this disk: its unique id is {id}, and the child was made over {child.ParentUniqueId}.");
+        $"{PrintableText.Of(parentPath)} is not the parent of this disk: its unique id is {id}, and the child was made over {child.ParentUniqueId}.");
 
     private static string Named(VhdStructure child)
-        => child.ParentNames.Count == 0 ? "" : $" '{FormatText.Printable(child.ParentNames[0])}'";
+        => child.ParentNames.Count == 0 ? "" : $" '{PrintableText.Of(child.ParentNames[0])}'";
 }

@@ -1,5 +1,5 @@
+using Qcow2.Engine.Errors;
 using Qcow2.Engine.Format;
-using Qcow2.Engine.Formats.Qcow2.Format;
 
 namespace Qcow2.Engine.Conversion;
 
@@ -59,7 +59,7 @@ public static class BitmapCopier
         var skipped = new List<string>();
         foreach (BitmapDirectoryEntry bitmap in source.Bitmaps)
         {
-            string shown = FormatText.Printable(bitmap.Name);
+            string shown = PrintableText.Of(bitmap.Name);
             if ((bitmap.Flags & BitmapFlags.InUse) != 0)
             {
                 if (!skipInconsistent)

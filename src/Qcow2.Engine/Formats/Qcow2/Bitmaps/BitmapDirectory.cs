@@ -1,5 +1,5 @@
+using Qcow2.Engine.Errors;
 using Qcow2.Engine.Format;
-using Qcow2.Engine.Formats.Qcow2.Format;
 using Qcow2.Engine.Storage;
 
 namespace Qcow2.Engine.Formats.Qcow2.Bitmaps;
@@ -67,13 +67,13 @@ internal static class BitmapDirectory
             BitmapDirectoryEntry entry = BitmapDirectoryEntry.Read(rest, geometry, out Qcow2Exception? fault);
             if (!names.Add(entry.Name))
             {
-                fault ??= Qcow2Errors.Corrupt($"Two bitmaps have the name '{FormatText.Printable(entry.Name)}'; names are unique.");
+                fault ??= Qcow2Errors.Corrupt($"Two bitmaps have the name '{PrintableText.Of(entry.Name)}'; names are unique.");
             }
 
             if (entry.TotalLength > rest.Length)
             {
                 return Qcow2Errors.Corrupt(
-                    $"bitmap_directory_size is {extension.DirectorySize}, too small for the padding of bitmap '{FormatText.Printable(entry.Name)}'.");
+                    $"bitmap_directory_size is {extension.DirectorySize}, too small for the padding of bitmap '{PrintableText.Of(entry.Name)}'.");
             }
 
             if (fault is not null && stopAtFault)

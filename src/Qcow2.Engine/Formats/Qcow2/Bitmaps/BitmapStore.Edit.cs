@@ -1,5 +1,5 @@
+using Qcow2.Engine.Errors;
 using Qcow2.Engine.Format;
-using Qcow2.Engine.Formats.Qcow2.Format;
 using Qcow2.Engine.Formats.Qcow2.Metadata;
 
 namespace Qcow2.Engine.Formats.Qcow2.Bitmaps;
@@ -136,7 +136,7 @@ internal sealed partial class BitmapStore
 
     private StoredBitmap Find(string name)
         => _bitmaps.FirstOrDefault(bitmap => string.Equals(bitmap.Entry.Name, name, StringComparison.Ordinal))
-            ?? throw new Qcow2Exception(Qcow2ErrorCode.BitmapNotFound, $"There is no bitmap with the name '{FormatText.Printable(name)}'.");
+            ?? throw new Qcow2Exception(Qcow2ErrorCode.BitmapNotFound, $"There is no bitmap with the name '{PrintableText.Of(name)}'.");
 
     private StoredBitmap FindConsistent(string name)
     {
@@ -183,7 +183,7 @@ internal sealed partial class BitmapStore
     }
 
     private static Qcow2Exception Exists(string name)
-        => new(Qcow2ErrorCode.BitmapExists, $"There is a bitmap with the name '{FormatText.Printable(name)}' already.");
+        => new(Qcow2ErrorCode.BitmapExists, $"There is a bitmap with the name '{PrintableText.Of(name)}' already.");
 
     private static Qcow2Exception TooMany(int count) => Qcow2Errors.Limit("The number of bitmaps", (ulong)count, Qcow2Limits.MaxBitmaps);
 

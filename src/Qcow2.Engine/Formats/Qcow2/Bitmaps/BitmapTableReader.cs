@@ -1,5 +1,5 @@
+using Qcow2.Engine.Errors;
 using Qcow2.Engine.Format;
-using Qcow2.Engine.Formats.Qcow2.Format;
 using Qcow2.Engine.Formats.Qcow2.Metadata;
 using Qcow2.Engine.Storage;
 
@@ -12,7 +12,7 @@ internal static class BitmapTableReader
     /// <exception cref="Qcow2Exception">The table breaks the specification or a limit, or does not lie inside the file.</exception>
     internal static ulong[] Read(BlockStorage image, Qcow2Header header, BitmapDirectoryEntry entry)
     {
-        string name = $"bitmap '{FormatText.Printable(entry.Name)}'";
+        string name = $"bitmap '{PrintableText.Of(entry.Name)}'";
         RequireSize(header, entry, name);
         long bytes = (long)entry.TableSize * BitmapTableEntry.Length;
         long fileLength = image.Length;

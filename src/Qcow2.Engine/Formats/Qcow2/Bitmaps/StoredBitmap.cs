@@ -1,5 +1,5 @@
+using Qcow2.Engine.Errors;
 using Qcow2.Engine.Format;
-using Qcow2.Engine.Formats.Qcow2.Format;
 
 namespace Qcow2.Engine.Formats.Qcow2.Bitmaps;
 
@@ -28,5 +28,5 @@ internal sealed class StoredBitmap(long position, BitmapDirectoryEntry entry)
     internal bool IsEnabled => (Entry.Flags & BitmapFlags.Auto) != 0;
 
     /// <summary>The name, safe to show.</summary>
-    internal string ShownName => FormatText.Printable(Entry.Name);
+    internal string ShownName => PrintableText.Of(Entry.Name);
 }

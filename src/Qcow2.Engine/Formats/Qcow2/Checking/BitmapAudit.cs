@@ -1,6 +1,6 @@
+using Qcow2.Engine.Errors;
 using Qcow2.Engine.Format;
 using Qcow2.Engine.Formats.Qcow2.Bitmaps;
-using Qcow2.Engine.Formats.Qcow2.Format;
 using Qcow2.Engine.Formats.Qcow2.Metadata;
 
 namespace Qcow2.Engine.Formats.Qcow2.Checking;
@@ -37,7 +37,7 @@ internal static class BitmapAudit
         {
             NoteIfInconsistent(context, i, bitmaps[i], (long)extension.DirectoryOffset);
             long length = (long)bitmaps[i].TableSize * BitmapTableEntry.Length;
-            if (Use(context, i, bitmaps[i].TableOffset, length, $"the table of bitmap '{FormatText.Printable(bitmaps[i].Name)}'"))
+            if (Use(context, i, bitmaps[i].TableOffset, length, $"the table of bitmap '{PrintableText.Of(bitmaps[i].Name)}'"))
             {
                 ranges.Add((bitmaps[i].TableOffset, bitmaps[i].TableOffset + length));
             }
@@ -119,7 +119,7 @@ internal static class BitmapAudit
             Offset = directory,
             Cluster = directory >> context.Geometry.ClusterBits,
             Table = "Bitmaps",
-            Message = $"The bitmap '{FormatText.Printable(bitmap.Name)}' was not saved when the image was last closed: what it says is outdated, and it can only be removed "
+            Message = $"The bitmap '{PrintableText.Of(bitmap.Name)}' was not saved when the image was last closed: what it says is outdated, and it can only be removed "
                 + "(Remove-Qcow2Bitmap, or Repair-Qcow2Image -Mode All).",
         });
     }

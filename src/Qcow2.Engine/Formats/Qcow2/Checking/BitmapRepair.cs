@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Qcow2.Engine.Errors;
 using Qcow2.Engine.Format;
 using Qcow2.Engine.Formats.Qcow2.Bitmaps;
 using Qcow2.Engine.Formats.Qcow2.Format;
@@ -42,7 +43,7 @@ internal sealed class BitmapRepair(ImageAudit audit, RepairReport report, Action
         {
             if (ProblemOf(bitmap) is string problem)
             {
-                Note($"The bitmap '{FormatText.Printable(bitmap.Name)}' was removed: {problem}");
+                Note($"The bitmap '{PrintableText.Of(bitmap.Name)}' was removed: {problem}");
             }
             else
             {

@@ -1,3 +1,4 @@
+using Qcow2.Engine.Errors;
 using Qcow2.Engine.Format;
 using Qcow2.Engine.Formats.Qcow2.Format;
 
@@ -15,14 +16,14 @@ internal static class NeedsAudit
         if (header.BackingFile is string backing)
         {
             Add(log, reference, Qcow2CheckFindingKind.ReferenceToOtherFile, HeaderField.BackingFileOffset,
-                $"The image names a backing file, '{FormatText.Printable(backing)}': whoever reads the image would read that file.");
+                $"The image names a backing file, '{PrintableText.Of(backing)}': whoever reads the image would read that file.");
         }
 
         if (header.Has(IncompatibleFeatures.ExternalDataFile))
         {
             string name = header.Extension<DataFileNameExtension>()?.FileName ?? "";
             Add(log, reference, Qcow2CheckFindingKind.ReferenceToOtherFile, HeaderField.IncompatibleFeatures,
-                $"The image keeps its data in another file, '{FormatText.Printable(name)}': whoever reads the image would read that file.");
+                $"The image keeps its data in another file, '{PrintableText.Of(name)}': whoever reads the image would read that file.");
         }
 
         if (header.EncryptionMethod != EncryptionMethod.None)

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Qcow2.Engine.Errors;
 using Qcow2.Engine.Format;
 using Qcow2.Engine.Formats.Qcow2.Format;
 
@@ -82,7 +83,7 @@ internal static class SnapshotAudit
         int idLength = BinaryPrimitives.ReadUInt16BigEndian(entry.Slice(12));
         int extra = BinaryPrimitives.ReadInt32BigEndian(entry.Slice(36));
         string id = FormatText.Decode(entry.Slice(SnapshotTableEntry.FixedLength + extra, idLength));
-        string name = $"snapshot '{FormatText.Printable(id)}'";
+        string name = $"snapshot '{PrintableText.Of(id)}'";
 
         if (context.Header.Version >= 3 && extra < SnapshotTableEntry.Version3ExtraDataLength)
         {

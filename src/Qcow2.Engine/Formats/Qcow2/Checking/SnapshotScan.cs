@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Qcow2.Engine.Errors;
 using Qcow2.Engine.Format;
 using Qcow2.Engine.Formats.Qcow2.Format;
 using Qcow2.Engine.Storage;
@@ -115,7 +116,7 @@ internal sealed record ScannedSnapshot(
     internal bool IsEmpty => Id.Length + Name.Length == 0 && Array.TrueForAll(Head, value => value == 0);
 
     /// <summary>What to call it.</summary>
-    internal string Shown => $"snapshot '{FormatText.Printable(FormatText.Decode(Name.Span))}' (id {FormatText.Printable(FormatText.Decode(Id.Span))})";
+    internal string Shown => $"snapshot '{PrintableText.Of(FormatText.Decode(Name.Span))}' (id {PrintableText.Of(FormatText.Decode(Id.Span))})";
 
     /// <summary>
     /// Entries of the L1 table that the snapshot's disk takes, and behind it the saved state of its machine, which starts with an

@@ -1,9 +1,9 @@
 using Qcow2.Engine.Disks;
+using Qcow2.Engine.Errors;
 using Qcow2.Engine.Format;
 using Qcow2.Engine.Formats.Qcow2.Compaction;
 using Qcow2.Engine.Formats.Qcow2.Creation;
 using Qcow2.Engine.Formats.Qcow2.Encryption;
-using Qcow2.Engine.Formats.Qcow2.Format;
 using Qcow2.Engine.Formats.Qcow2.Metadata;
 using Qcow2.Engine.Formats.Qcow2.Snapshots;
 using Qcow2.Engine.Formats.Qcow2.Writing;
@@ -147,7 +147,7 @@ public static class ImageOptimizer
         if (snapshots.FirstOrDefault(snapshot => snapshot.VmStateSize > 0) is { } withState)
         {
             throw new NotSupportedException(
-                $"{path}: the snapshot '{FormatText.Printable(withState.Name)}' (id {FormatText.Printable(withState.Id)}) holds the saved state of a virtual machine, "
+                $"{path}: the snapshot '{PrintableText.Of(withState.Name)}' (id {PrintableText.Of(withState.Id)}) holds the saved state of a virtual machine, "
                 + "which would not be kept. Remove the snapshot first, or leave the image as it is.");
         }
     }

@@ -130,7 +130,12 @@ internal sealed class NewImageFile : IDisposable
             return size ?? throw new ArgumentException("The backing file is not looked at, so a size is needed.", nameof(size));
         }
 
-        using VirtualDisk backing = BackingFile.OpenForCreation(options.BackingFile, options.BackingFormat, path);
+        if (options.BackingFormat is null)
+        {
+            throw new ArgumentException("A backing file and its format are given together.", nameof(options));
+        }
+
+        using VirtualDisk backing = ParentFile.OpenForCreation(options.BackingFile, options.BackingFormat, path);
         return size ?? backing.Length;
     }
 

@@ -1,4 +1,7 @@
+using Qcow2.Engine.Conversion;
+using Qcow2.Engine.Disks.Copying;
 using Qcow2.Engine.Format;
+using Qcow2.Engine.Formats.Qcow2.Creation;
 
 namespace Qcow2.Engine;
 
@@ -18,11 +21,14 @@ public enum Preallocation
     Full,
 }
 
-/// <summary>How to lay out a new image.</summary>
-public sealed record Qcow2CreateOptions
+/// <summary>How to lay out a new QCOW2 image.</summary>
+public sealed record Qcow2CreateOptions : DiskCreateOptions
 {
     /// <summary>The defaults, which are QEMU's.</summary>
     public static Qcow2CreateOptions Default { get; } = new();
+
+    /// <inheritdoc/>
+    public override string FormatName => "qcow2";
 
     /// <summary>2 or 3; 3 by default.</summary>
     public int Version { get; init; } = 3;
@@ -81,4 +87,16 @@ public sealed record Qcow2CreateOptions
 
     /// <summary>What is allocated in advance. Not with a backing file, which allocated clusters would hide.</summary>
     public Preallocation Preallocation { get; init; }
+
+    /// <inheritdoc/>
+    internal override NewDiskFile Begin(VirtualDisk source, string path, bool overwrite, ConversionOptions options, CancellationToken cancellationToken)
+        => NewQcow2File.Create(source, path, this, overwrite, options, cancellationToken);
+
+    /// <inheritdoc/>
+    internal override void CreateFile(string path, long? size, bool overwrite, IProgress<long>? progress, CancellationToken cancellationToken)
+        => Qcow2Image.CreateFile(path, size, this, overwrite, progress, cancellationToken);
+
+    /// <inheritdoc/>
+    internal override Qcow2MeasureResult Measure(long size, VirtualDisk? source, VirtualDisk? bitmapSource, CancellationToken cancellationToken)
+        => source is null ? Qcow2Measure.ForSize(size, this, _ => 0) : Qcow2Measure.ForDisk(source, this, (bitmapSource ?? source) as Qcow2Image, cancellationToken);
 }

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Qcow2.Engine.Errors;
 using Qcow2.Engine.Formats.Qcow2.Format;
 
 namespace Qcow2.Engine.Format;
@@ -114,7 +115,7 @@ public sealed record BitmapDirectoryEntry
         }
 
         byte[] name = directory.Slice(FixedLength + (int)extraLength, nameLength).ToArray();
-        string shown = FormatText.Printable(FormatText.Decode(name));
+        string shown = PrintableText.Of(FormatText.Decode(name));
 
         fault = FindFault(shown, tableOffset, tableSize, flags, type, granularityBits, geometry);
         return new BitmapDirectoryEntry

@@ -20,24 +20,4 @@ internal static class FormatText
     }
 
     internal static byte[] Encode(string text) => Encoding.UTF8.GetBytes(text);
-
-    /// <summary>For messages: control characters of a hostile name must not reach a terminal.</summary>
-    internal static string Printable(string text)
-    {
-        StringBuilder? escaped = null;
-        for (int i = 0; i < text.Length; i++)
-        {
-            if (char.IsControl(text[i]))
-            {
-                escaped ??= new StringBuilder(text, 0, i, text.Length + 8);
-                escaped.Append("\\x").Append(((int)text[i]).ToString("x2", System.Globalization.CultureInfo.InvariantCulture));
-            }
-            else
-            {
-                escaped?.Append(text[i]);
-            }
-        }
-
-        return escaped?.ToString() ?? text;
-    }
 }

@@ -1,3 +1,4 @@
+using Qcow2.Engine.Errors;
 using Qcow2.Engine.Formats.Qcow2.Format;
 
 namespace Qcow2.Engine.Format;
@@ -209,7 +210,7 @@ public sealed record Qcow2Header
             if ((unknown & (1UL << bit)) != 0)
             {
                 string? name = names?.Find(FeatureKind.Incompatible, bit);
-                features.Add(string.IsNullOrEmpty(name) ? $"bit {bit}" : $"'{FormatText.Printable(name!)}' (bit {bit})");
+                features.Add(string.IsNullOrEmpty(name) ? $"bit {bit}" : $"'{PrintableText.Of(name!)}' (bit {bit})");
             }
         }
 

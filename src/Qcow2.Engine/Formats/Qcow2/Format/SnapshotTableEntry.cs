@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Qcow2.Engine.Errors;
 using Qcow2.Engine.Formats.Qcow2.Format;
 
 namespace Qcow2.Engine.Format;
@@ -74,13 +75,13 @@ public sealed record SnapshotTableEntry
         {
             throw new Qcow2Exception(
                 Qcow2ErrorCode.SnapshotDamaged,
-                $"The snapshot '{FormatText.Printable(Name)}' (id {FormatText.Printable(Id)}) is damaged, and cannot be used: {Problem} "
+                $"The snapshot '{PrintableText.Of(Name)}' (id {PrintableText.Of(Id)}) is damaged, and cannot be used: {Problem} "
                 + "The disk itself and other snapshots are not affected. Repair-Qcow2Image -Mode All mends what can be mended, Remove-Qcow2Snapshot removes the snapshot.");
         }
     }
 
     /// <summary>What an error calls the snapshot's L1 table.</summary>
-    internal string L1TableName => $"The L1 table of snapshot '{FormatText.Printable(Id)}'";
+    internal string L1TableName => $"The L1 table of snapshot '{PrintableText.Of(Id)}'";
 
     /// <summary>Size of the disk when the snapshot was taken, in bytes.</summary>
     /// <param name="header">The image's header, whose size counts where the entry does not say.</param>

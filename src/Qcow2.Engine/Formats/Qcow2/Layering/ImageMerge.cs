@@ -76,7 +76,7 @@ public static class ImageMerge
         destination.EnsureReadable();
         if (top.Length > destination.Length)
         {
-            Grow(destination, top.Length, cancellationToken);
+            destination.Grow(top.Length, cancellationToken);
         }
 
         using (var work = new WorkQueue<MergePiece>(MergePiece.Of(top, depth, cancellationToken), top.Length, progress, cancellationToken))
@@ -121,21 +121,6 @@ public static class ImageMerge
                 // What was read may be a decrypted disk.
                 ArrayPool<byte>.Shared.Return(buffer, clearArray: true);
             }
-        }
-    }
-
-    private static void Grow(VirtualDisk destination, long length, CancellationToken cancellationToken)
-    {
-        switch (destination)
-        {
-            case Qcow2Image image:
-                image.Resize(length, cancellationToken: cancellationToken);
-                break;
-            case RawDisk raw:
-                raw.Grow(length);
-                break;
-            default:
-                throw new NotSupportedException($"{destination.Path}: the disk is smaller than what is to be merged into it, and cannot grow.");
         }
     }
 }

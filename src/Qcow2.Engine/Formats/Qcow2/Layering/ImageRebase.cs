@@ -1,6 +1,8 @@
 using Qcow2.Engine.Disks;
 using Qcow2.Engine.Disks.References;
+using Qcow2.Engine.Errors;
 using Qcow2.Engine.Format;
+using Qcow2.Engine.Formats;
 using Qcow2.Engine.Formats.Qcow2.Format;
 using Qcow2.Engine.Formats.Qcow2.Layering;
 using Qcow2.Engine.Formats.Qcow2.Metadata;
@@ -106,7 +108,7 @@ public static class ImageRebase
     {
         Qcow2OpenOptions read = options.Open with { Writable = false, DataFile = null };
         var chain = ChainContext.Begin(file, read, cancellationToken);
-        using VirtualDisk? next = reference is null ? null : BackingFile.Open(reference, file.Path, chain);
+        using VirtualDisk? next = reference is null ? null : ParentFile.Open(reference.Name, reference.Format, file.Path, chain);
         VirtualDisk? before = BackingFile.Open(header, file.Path, chain);
         var old = new PaddedDisk(before, file.Path, Math.Max(before?.Length ?? 0, next?.Length ?? 0));
         using var image = Qcow2Image.OpenOver(file, old, options.Open with { Writable = true }, cancellationToken);
@@ -148,7 +150,7 @@ public static class ImageRebase
                 {
                     throw new Qcow2Exception(
                         Qcow2ErrorCode.SnapshotWouldChange,
-                        $"The snapshot '{FormatText.Printable(snapshot.Name)}' (id {FormatText.Printable(snapshot.Id)}) shows data of the old backing file at "
+                        $"The snapshot '{PrintableText.Of(snapshot.Name)}' (id {PrintableText.Of(snapshot.Id)}) shows data of the old backing file at "
                         + $"0x{piece.Offset:x} that the new one does not have, and it cannot be copied there. Export and remove the snapshot first.").At(image.Path);
                 }
             }
@@ -186,8 +188,8 @@ public static class ImageRebase
         string? recorded = options.MetadataOnly ? header.Extension<BackingFormatExtension>()?.Format : null;
         string format = options.BackingFormat ?? recorded ?? throw new ArgumentException(
             "A backing file and its format are given together: it is never guessed.", nameof(options));
-        return format is "qcow2" or "raw" || options.BackingFormat is null
+        return DiskFormats.All.Any(known => known.Name == format) || options.BackingFormat is null
             ? new BackingReference(options.BackingFile!, format)
-            : throw new ArgumentException($"The format '{format}' is not supported; a backing file is qcow2 or raw.", nameof(options));
+            : throw new ArgumentException($"The format '{format}' is not supported; supported are {DiskFormats.Names}.", nameof(options));
     }
 }

@@ -68,9 +68,7 @@ internal sealed class MergeChain : IDisposable
         Qcow2OpenOptions read = options.Open with { Writable = false, DataFile = null };
         Qcow2OpenOptions write = options.Open with { Writable = true, DataFile = null };
         Qcow2ImageInfo destination = _route.Destination;
-        Destination = Keep<VirtualDisk>(destination.Format == "raw"
-            ? RawDisk.Open(destination.Path, write)
-            : Qcow2Image.Open(destination.Path, write, cancellationToken));
+        Destination = Keep(DiskFormats.Get(destination.Format).Open(destination.Path, write, cancellationToken));
 
         VirtualDisk below = new StandInDisk(Destination.Path, Destination.Length);
         for (int i = _route.Depth - 1; i >= 0; i--)

@@ -31,7 +31,14 @@ internal sealed class MappedDisk : VirtualDisk
 
     /// <inheritdoc/>
     internal override DiskOrigin? Origin => new DiskOrigin(
-        _resources.Image.Identity, _resources.Data.Identity, Map.TableOffset, _resources.Header.EncryptionMethod, isFixed: !_resources.IsWritable);
+        _resources.Image.Identity, _resources.Data.Identity, Map.TableOffset, Encryption, isFixed: !_resources.IsWritable);
+
+    private DiskEncryption Encryption => _resources.Header.EncryptionMethod switch
+    {
+        EncryptionMethod.None => DiskEncryption.None,
+        EncryptionMethod.Luks => DiskEncryption.KeyInFile,
+        _ => DiskEncryption.KeyOfOpener,
+    };
 
     /// <summary>Where the disk's clusters are.</summary>
     internal ClusterMap Map { get; }

@@ -1,4 +1,4 @@
-using Qcow2.Engine.Formats.Qcow2.Format;
+using Qcow2.Engine.Errors;
 
 namespace Qcow2.Engine;
 
@@ -135,14 +135,14 @@ public sealed record SnapshotSelector
         bool areIdsUnique = all.Select(one => one.Id).Distinct(StringComparer.Ordinal).Count() == all.Length;
         return new Qcow2Exception(
             Qcow2ErrorCode.SnapshotAmbiguous,
-            $"'{FormatText.Printable(ToString())}' means several snapshots: {Describe(all)}. Say which by its {(areIdsUnique ? "id" : "name: ids should be unique, and these are not")}.");
+            $"'{PrintableText.Of(ToString())}' means several snapshots: {Describe(all)}. Say which by its {(areIdsUnique ? "id" : "name: ids should be unique, and these are not")}.");
     }
 
     private Qcow2Exception NotFound(IReadOnlyList<Qcow2Snapshot> snapshots)
     {
-        string what = IdOrName is not null ? $"id or name '{FormatText.Printable(IdOrName)}'"
-            : string.IsNullOrEmpty(Id) ? $"name '{FormatText.Printable(Name ?? "")}'"
-            : $"id '{FormatText.Printable(Id!)}'{(string.IsNullOrEmpty(Name) ? "" : $" (name '{FormatText.Printable(Name!)}')")}";
+        string what = IdOrName is not null ? $"id or name '{PrintableText.Of(IdOrName)}'"
+            : string.IsNullOrEmpty(Id) ? $"name '{PrintableText.Of(Name ?? "")}'"
+            : $"id '{PrintableText.Of(Id!)}'{(string.IsNullOrEmpty(Name) ? "" : $" (name '{PrintableText.Of(Name!)}')")}";
         return new Qcow2Exception(
             Qcow2ErrorCode.SnapshotNotFound,
             $"There is no snapshot with the {what}; {(snapshots.Count == 0 ? "the image has no snapshots" : $"the image has {Describe(snapshots)}")}.");
@@ -158,10 +158,10 @@ public sealed record SnapshotSelector
             return NotFound(snapshots);
         }
 
-        string meant = $"'{FormatText.Printable(Name ?? IdOrName ?? Id ?? "")}'{(CreationTime is DateTime time ? $" of {Text(time)}" : "")}";
+        string meant = $"'{PrintableText.Of(Name ?? IdOrName ?? Id ?? "")}'{(CreationTime is DateTime time ? $" of {Text(time)}" : "")}";
         return new Qcow2Exception(
             Qcow2ErrorCode.SnapshotChanged,
-            $"The snapshot with the id '{FormatText.Printable(other.Id)}' is '{FormatText.Printable(other.Name)}' of {Text(other.CreationTime)}, and not {meant}, which was "
+            $"The snapshot with the id '{PrintableText.Of(other.Id)}' is '{PrintableText.Of(other.Name)}' of {Text(other.CreationTime)}, and not {meant}, which was "
             + $"asked for: it was removed or renamed. The image has {Describe(snapshots)}.");
     }
 
@@ -178,7 +178,7 @@ public sealed record SnapshotSelector
     {
         const int Shown = 10;
         Qcow2Snapshot[] all = [.. snapshots];
-        IEnumerable<string> names = all.Take(Shown).Select(one => $"'{FormatText.Printable(one.Name)}' (id {FormatText.Printable(one.Id)})");
+        IEnumerable<string> names = all.Take(Shown).Select(one => $"'{PrintableText.Of(one.Name)}' (id {PrintableText.Of(one.Id)})");
         return $"{string.Join(", ", names)}{(all.Length > Shown ? " and more" : "")}";
     }
 }

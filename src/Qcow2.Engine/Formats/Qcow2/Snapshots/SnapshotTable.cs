@@ -1,5 +1,5 @@
+using Qcow2.Engine.Errors;
 using Qcow2.Engine.Format;
-using Qcow2.Engine.Formats.Qcow2.Format;
 using Qcow2.Engine.Storage;
 
 namespace Qcow2.Engine.Formats.Qcow2.Snapshots;
@@ -35,7 +35,7 @@ internal sealed class SnapshotTable
 
         foreach (SnapshotTableEntry entry in entries.Where(entry => entry.Problem is not null))
         {
-            yield return $"Snapshot '{FormatText.Printable(entry.Name)}' (id {FormatText.Printable(entry.Id)}) is damaged: {entry.Problem}";
+            yield return $"Snapshot '{PrintableText.Of(entry.Name)}' (id {PrintableText.Of(entry.Id)}) is damaged: {entry.Problem}";
         }
     }
 

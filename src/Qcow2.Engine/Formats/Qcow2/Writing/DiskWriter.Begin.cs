@@ -1,5 +1,5 @@
+using Qcow2.Engine.Errors;
 using Qcow2.Engine.Format;
-using Qcow2.Engine.Formats.Qcow2.Format;
 
 namespace Qcow2.Engine.Formats.Qcow2.Writing;
 
@@ -19,7 +19,7 @@ internal sealed partial class DiskWriter
         {
             throw new Qcow2Exception(
                 Qcow2ErrorCode.SnapshotDamaged,
-                $"The snapshot '{FormatText.Printable(hindrance.Name)}' (id {FormatText.Printable(hindrance.Id)}) is damaged: its L1 table is said to lie at "
+                $"The snapshot '{PrintableText.Of(hindrance.Name)}' (id {PrintableText.Of(hindrance.Id)}) is damaged: its L1 table is said to lie at "
                 + $"0x{hindrance.L1TableOffset:x}, past the end of the file or where something else lies, and what is written there would be taken for it. So nothing is written to the image "
                 + "before the snapshot is removed (Remove-Qcow2Snapshot).").At(_disk.Path);
         }

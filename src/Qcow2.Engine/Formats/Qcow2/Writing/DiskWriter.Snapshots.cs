@@ -1,5 +1,5 @@
+using Qcow2.Engine.Errors;
 using Qcow2.Engine.Format;
-using Qcow2.Engine.Formats.Qcow2.Format;
 using Qcow2.Engine.Formats.Qcow2.Metadata;
 using Qcow2.Engine.Formats.Qcow2.Snapshots;
 
@@ -291,5 +291,5 @@ internal sealed partial class DiskWriter
     private static long LengthOfL1(SnapshotTableEntry snapshot) => (long)snapshot.L1Size * L1Entry.Length;
 
     private ulong[] LoadL1(SnapshotTableEntry entry)
-        => L1Table.Load(_resources.Image, entry.L1TableOffset, entry.L1Size, $"The L1 table of snapshot '{FormatText.Printable(entry.Id)}'").CopyEntries();
+        => L1Table.Load(_resources.Image, entry.L1TableOffset, entry.L1Size, $"The L1 table of snapshot '{PrintableText.Of(entry.Id)}'").CopyEntries();
 }

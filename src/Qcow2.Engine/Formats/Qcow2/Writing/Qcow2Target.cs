@@ -46,6 +46,17 @@ internal sealed class Qcow2Target : CopyTarget
         _encoders = options.Compress ? new ClusterEncoderPool(image.Header.CompressionType, options.CompressionLevel) : null;
     }
 
+    /// <summary>Fails if an image cannot have what the options ask for.</summary>
+    /// <exception cref="ArgumentException">It cannot.</exception>
+    internal static void RequireCompressible(ConversionOptions options, CompressionType type, EncryptionMethod encryption, bool hasDataFile)
+    {
+        CompressionLevels.Resolve(type, options.CompressionLevel);
+        if (options.Compress && (encryption != EncryptionMethod.None || hasDataFile))
+        {
+            throw new ArgumentException("An image that is encrypted or has an external data file cannot have compressed clusters.", nameof(options));
+        }
+    }
+
     /// <summary>Says of a part of the disk whether it is to be compressed; null where everything is.</summary>
     internal Func<long, long, bool>? IsToBeCompressed { get; init; }
 

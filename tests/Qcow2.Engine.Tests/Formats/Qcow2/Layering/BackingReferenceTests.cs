@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Qcow2.Engine.Disks.References;
 using Qcow2.Engine.Format;
 using Qcow2.Engine.Formats.Qcow2.Creation;
 using Qcow2.Engine.Formats.Qcow2.Format;

@@ -1,4 +1,4 @@
-namespace Qcow2.Engine.Formats.Qcow2.Format;
+namespace Qcow2.Engine.Disks.References;
 
 /// <summary>What an image's header says of its backing file.</summary>
 /// <param name="Name">The file's name, as stored: relative to the image's folder, or absolute.</param>

@@ -1,7 +1,6 @@
-using Qcow2.Engine.Disks.Copying;
 using Qcow2.Engine.Storage;
 
-namespace Qcow2.Engine.Conversion;
+namespace Qcow2.Engine.Disks.Copying;
 
 /// <summary>A destination in which each byte has its place already, such as a raw disk: the order of writing changes nothing.</summary>
 /// <param name="disk">The disk.</param>
@@ -13,7 +12,7 @@ internal sealed class DiskTarget(VirtualDisk disk, bool isZero, int sparseSize) 
     internal override int Unit => Math.Max(512, sparseSize);
 
     /// <inheritdoc/>
-    internal override int MaxParcelBytes => 1 << Format.Qcow2Limits.MaxClusterBits;
+    internal override int MaxParcelBytes => 2 << 20;
 
     /// <inheritdoc/>
     internal override bool WritesZeros => !isZero;

@@ -1,6 +1,6 @@
 using Qcow2.Engine.Storage;
 
-namespace Qcow2.Engine.Formats.Qcow2.Reading;
+namespace Qcow2.Engine.Disks.References;
 
 /// <summary>The files of a backing chain from its top down to the one that is being opened.</summary>
 internal sealed class ChainContext

@@ -3,6 +3,8 @@ namespace Qcow2.Engine.Conversion;
 /// <summary>How to copy a disk.</summary>
 public sealed record ConversionOptions
 {
+    private const int MaxSparseSize = 2 << 20;
+
     /// <summary>The defaults.</summary>
     public static ConversionOptions Default { get; } = new();
 
@@ -55,7 +57,7 @@ public sealed record ConversionOptions
         }
 
         bool isPower = (SparseSize & (SparseSize - 1)) == 0;
-        if (SparseSize != 0 && (!isPower || SparseSize is < 512 or > 1 << Format.Qcow2Limits.MaxClusterBits))
+        if (SparseSize != 0 && (!isPower || SparseSize is < 512 or > MaxSparseSize))
         {
             throw new ArgumentException($"Blocks of zeros have 512 bytes to 2 MiB, in a power of two, not {SparseSize} bytes; 0 writes everything.", nameof(SparseSize));
         }
@@ -73,6 +75,23 @@ public sealed record ConversionOptions
         if (CompressionLevel is not null && !Compress)
         {
             throw new ArgumentException("There is a compression level, but nothing is to be compressed.", nameof(CompressionLevel));
+        }
+    }
+
+    /// <summary>Refuses what only an image with tables can have.</summary>
+    /// <param name="options">What is asked for.</param>
+    /// <param name="what">What is written, as a sentence begins.</param>
+    /// <exception cref="ArgumentException">It is asked for.</exception>
+    internal static void RequirePlain(ConversionOptions options, string what)
+    {
+        if (options.CopyBitmaps)
+        {
+            throw new ArgumentException($"{what} has no bitmaps; they are copied into a new QCOW2 image.", nameof(options));
+        }
+
+        if (options.Compress)
+        {
+            throw new ArgumentException($"{what} cannot be compressed; write a QCOW2 image.", nameof(options));
         }
     }
 }

@@ -1,5 +1,5 @@
 using Qcow2.Engine.Format;
-using Qcow2.Engine.Formats.Qcow2.Information;
+using Qcow2.Engine.Formats;
 using Qcow2.Engine.Storage;
 
 namespace Qcow2.Engine;
@@ -104,7 +104,7 @@ public sealed class Qcow2ImageInfo : Qcow2ImageObject
     /// <param name="path">The image; a relative path is taken from the process's current directory.</param>
     /// <exception cref="Qcow2Exception">The file is no QCOW2 image, or its header is damaged.</exception>
     /// <exception cref="IOException">The host could not open or read the file.</exception>
-    public static Qcow2ImageInfo Read(string path) => ImageInfoReader.Read(path);
+    public static Qcow2ImageInfo Read(string path) => DiskFormats.Get("qcow2").ReadInformation(path);
 
     /// <summary>Reads the information of an image and of each file of its backing chain, from the top down.</summary>
     /// <param name="path">The image; a relative path is taken from the process's current directory.</param>
@@ -114,12 +114,12 @@ public sealed class Qcow2ImageInfo : Qcow2ImageObject
     /// <see cref="BackingFileProblem"/>.
     /// </exception>
     public static IEnumerable<Qcow2ImageInfo> ReadChain(string path, Qcow2OpenOptions? options = null)
-        => ImageInfoReader.ReadChain(path, options ?? Qcow2OpenOptions.Default);
+        => ImageInfoReader.ReadChain(path, DiskFormats.Get("qcow2"), options ?? Qcow2OpenOptions.Default);
 
     /// <summary>Describes a raw image: its size and how much of it its disk holds. Whatever the file holds is taken for a raw disk.</summary>
     /// <param name="path">The image; a relative path is taken from the process's current directory.</param>
     /// <exception cref="IOException">The host could not open the file.</exception>
-    public static Qcow2ImageInfo ReadRaw(string path) => ImageInfoReader.ReadRaw(path);
+    public static Qcow2ImageInfo ReadRaw(string path) => DiskFormats.Raw.ReadInformation(path);
 
     /// <summary>The path.</summary>
     public override string ToString() => Path;

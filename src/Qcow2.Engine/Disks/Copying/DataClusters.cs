@@ -1,6 +1,6 @@
 using Qcow2.Engine.Storage;
 
-namespace Qcow2.Engine.Conversion;
+namespace Qcow2.Engine.Disks.Copying;
 
 /// <summary>Finds where a disk holds data without reading it.</summary>
 internal static class DataClusters

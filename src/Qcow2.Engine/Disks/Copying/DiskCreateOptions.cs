@@ -1,0 +1,39 @@
+using Qcow2.Engine.Conversion;
+using Qcow2.Engine.Disks.Copying;
+
+namespace Qcow2.Engine;
+
+/// <summary>How to lay out a new file: each format has options of its own, which say what the file becomes.</summary>
+/// <seealso cref="DiskConverter.Convert"/>
+public abstract record DiskCreateOptions
+{
+    private protected DiskCreateOptions()
+    {
+    }
+
+    /// <summary>The name of the format that they make: <c>qcow2</c>, for one.</summary>
+    public abstract string FormatName { get; }
+
+    /// <summary>Begins a file that a disk is copied into. The source is not read from any of the files that are made.</summary>
+    /// <param name="source">The disk.</param>
+    /// <param name="path">Full path of the file.</param>
+    /// <param name="overwrite">Whether files that exist are replaced.</param>
+    /// <param name="options">How to copy; checked.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    internal abstract NewDiskFile Begin(VirtualDisk source, string path, bool overwrite, ConversionOptions options, CancellationToken cancellationToken);
+
+    /// <summary>Makes a file with an empty disk.</summary>
+    /// <param name="path">The file; a relative path is taken from the process's current directory.</param>
+    /// <param name="size">Size of the disk, in bytes; null to take it from what the disk is layered on.</param>
+    /// <param name="overwrite">Whether files that exist are replaced.</param>
+    /// <param name="progress">Told of the bytes that have been allocated in advance.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    internal abstract void CreateFile(string path, long? size, bool overwrite, IProgress<long>? progress, CancellationToken cancellationToken);
+
+    /// <summary>Says how much space the file would take.</summary>
+    /// <param name="size">Size of the disk, in bytes.</param>
+    /// <param name="source">The disk that would be copied; null for an empty one.</param>
+    /// <param name="bitmapSource">The disk whose bitmaps count; null to take the source's.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    internal abstract Qcow2MeasureResult Measure(long size, VirtualDisk? source, VirtualDisk? bitmapSource, CancellationToken cancellationToken);
+}

@@ -1,0 +1,98 @@
+using Qcow2.Engine.Disks;
+using Qcow2.Engine.Disks.Recognition;
+using Qcow2.Engine.Disks.References;
+using Qcow2.Engine.Formats;
+using Qcow2.Engine.Storage;
+
+namespace Qcow2.Engine;
+
+/// <summary>A format of disk images: how a file of it is told, opened and described. <see cref="DiskFormats"/> has all of them.</summary>
+public abstract class DiskFormat
+{
+    internal DiskFormat(string name, string description, params string[] extensions)
+    {
+        Name = name;
+        Description = description;
+        Extensions = extensions;
+    }
+
+    /// <summary>The name that headers record and cmdlets show, in lower case: <c>qcow2</c>, for one.</summary>
+    public string Name { get; }
+
+    /// <summary>What a file of it is, as a sentence goes on: "a qcow2 image".</summary>
+    public string Description { get; }
+
+    /// <summary>How names end that stand for the format, with the dot and in lower case; where a file is made, they decide what it becomes.</summary>
+    public IReadOnlyList<string> Extensions { get; }
+
+    /// <summary>Whether an existing file of it can be written in place.</summary>
+    public abstract bool CanWrite { get; }
+
+    /// <summary>Whether new files of it can be made (<see cref="DiskCreateOptions"/>).</summary>
+    public abstract bool CanCreate { get; }
+
+    /// <summary>Whether a file can hold snapshots.</summary>
+    public virtual bool HasSnapshots => false;
+
+    /// <summary>Opens a file as what this format says it is, whatever it looks like.</summary>
+    /// <param name="path">The file; a relative path is taken from the process's current directory.</param>
+    /// <param name="options">How; null for <see cref="Qcow2OpenOptions.Default"/>.</param>
+    /// <param name="cancellationToken">Ends the trying of a passphrase, which takes seconds by design.</param>
+    /// <returns>The disk, with everything below it in its chain.</returns>
+    /// <exception cref="Qcow2Exception">
+    /// The file, or another of its chain, cannot be used, or it is to be written and the format cannot be; <see cref="Qcow2Exception.Code"/> says why.
+    /// </exception>
+    /// <exception cref="IOException">The host could not open or read the file.</exception>
+    /// <exception cref="UnauthorizedAccessException">The file may not be read.</exception>
+    public VirtualDisk Open(string path, Qcow2OpenOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        options ??= Qcow2OpenOptions.Default;
+        if (options.Writable && !CanWrite)
+        {
+            throw Qcow2Errors.Unsupported($"This is {Description}, which can only be read here: convert it to a qcow2 image or a raw disk, and write to that.")
+                .At(System.IO.Path.GetFullPath(path));
+        }
+
+        return Open(options.Writable ? ImageFile.OpenForWriting(path) : ImageFile.Open(path, options), options, cancellationToken);
+    }
+
+    /// <summary>Opens a disk that lies in storage of the caller's. The disk owns the storage from then on.</summary>
+    /// <param name="storage">The file's bytes; disposed of also when it cannot be opened.</param>
+    /// <param name="options">How; null for <see cref="Qcow2OpenOptions.Default"/>.</param>
+    /// <param name="cancellationToken">Ends the trying of a passphrase, which takes seconds by design.</param>
+    /// <returns>The disk, with everything below it in its chain.</returns>
+    /// <exception cref="Qcow2Exception">The file, or another of its chain, cannot be used; <see cref="Qcow2Exception.Code"/> says why.</exception>
+    public VirtualDisk Open(BlockStorage storage, Qcow2OpenOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        try
+        {
+            return Open(storage, ChainContext.Begin(storage, options ?? Qcow2OpenOptions.Default, cancellationToken));
+        }
+        catch
+        {
+            storage.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Describes a file without reading its data. Opens no other file, and works on an image that is in use.</summary>
+    /// <param name="path">The file; a relative path is taken from the process's current directory.</param>
+    /// <exception cref="Qcow2Exception">The file is not of this format, or its header is damaged.</exception>
+    /// <exception cref="IOException">The host could not open or read the file.</exception>
+    public Qcow2ImageInfo ReadInformation(string path) => ImageInfoReader.Read(path, this);
+
+    /// <summary>The name.</summary>
+    public override string ToString() => Name;
+
+    /// <summary>
+    /// Whether a file has the format's mark. It proves nothing: a guest can write any mark that lies among its disk's bytes. So a format whose mark
+    /// lies outside of them is asked first (<see cref="DiskFormats.All"/>), and looks there and nowhere else.
+    /// </summary>
+    internal abstract bool IsMarked(FileContent content);
+
+    /// <summary>Opens a file of this format as a part of a chain. On failure the storage is left to the caller.</summary>
+    internal abstract VirtualDisk Open(BlockStorage storage, ChainContext chain);
+
+    /// <summary>Says what the file's metadata says; what is true of any file is added by the caller.</summary>
+    internal abstract Qcow2ImageInfo Describe(LocalFile file);
+}

@@ -1,0 +1,79 @@
+using System.Runtime.ExceptionServices;
+using Qcow2.Engine.Disks;
+using Qcow2.Engine.Disks.References;
+using Qcow2.Engine.Storage;
+
+namespace Qcow2.Engine.Formats;
+
+/// <summary>Describes files of any format, and the chains that they are in.</summary>
+internal static class ImageInfoReader
+{
+    internal static Qcow2ImageInfo Read(string path, DiskFormat format)
+    {
+        using LocalFile file = LocalFile.OpenRead(path);
+        return Read(file, format, 0);
+    }
+
+    internal static IEnumerable<Qcow2ImageInfo> ReadChain(string path, DiskFormat format, Qcow2OpenOptions options)
+    {
+        Qcow2ImageInfo info;
+        ChainContext chain;
+        using (LocalFile file = LocalFile.OpenRead(path))
+        {
+            info = Read(file, format, 0);
+            chain = ChainContext.Begin(file, options);
+        }
+
+        while (info.BackingFile is not null)
+        {
+            // What is wrong below an image is said on it, so it waits until that is known.
+            (Qcow2ImageInfo? parent, ExceptionDispatchInfo? problem) = TryReadParent(info, ref chain);
+            info.BackingFileProblem = problem?.SourceException.Message;
+            yield return info;
+            problem?.Throw();
+            info = parent!;
+        }
+
+        yield return info;
+    }
+
+    private static (Qcow2ImageInfo? Parent, ExceptionDispatchInfo? Problem) TryReadParent(Qcow2ImageInfo child, ref ChainContext chain)
+    {
+        try
+        {
+            (LocalFile file, DiskFormat format) = ParentFile.OpenForInformation(child.BackingFile!, child.BackingFormat, child.Path, chain.Options);
+            using (file)
+            {
+                ChainContext below = chain.Enter(file, child.Path);
+                Qcow2ImageInfo parent = Read(file, format, child.Depth + 1);
+                chain = below;
+                return (parent, null);
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return (null, ExceptionDispatchInfo.Capture(e));
+        }
+    }
+
+    private static Qcow2ImageInfo Read(LocalFile file, DiskFormat format, int depth)
+    {
+        try
+        {
+            Qcow2ImageInfo info = format.Describe(file);
+            info.Format = format.Name;
+            info.Depth = depth;
+            info.Path = file.Path;
+            info.FileSize = file.Length;
+            info.AllocatedSize = file.AllocatedLength;
+            info.LockState = ImageLock.Probe(file);
+            info.IsLocked = info.LockState != ImageLockState.Unlocked;
+            return info;
+        }
+        catch (Qcow2Exception e)
+        {
+            e.At(file.Path);
+            throw;
+        }
+    }
+}

@@ -1,0 +1,78 @@
+using Qcow2.Engine.Disks;
+using Qcow2.Engine.Disks.References;
+using Qcow2.Engine.Errors;
+using Qcow2.Engine.Storage;
+
+namespace Qcow2.Engine.Formats;
+
+/// <summary>Opens the file that an image is layered on, which may be of any format, and with it the rest of the chain.</summary>
+internal static class ParentFile
+{
+    private const string Role = "backing file";
+
+    /// <summary>Opens the file.</summary>
+    /// <param name="name">Its name, as stored.</param>
+    /// <param name="format">The format that the image records; null where it records none.</param>
+    /// <param name="imagePath">The image that names it.</param>
+    /// <param name="chain">The chain down to the image.</param>
+    /// <exception cref="Qcow2Exception">The file is missing, refused, not usable as what it should be, or part of the chain already.</exception>
+    internal static VirtualDisk Open(string name, string? format, string imagePath, ChainContext chain)
+    {
+        string path = ImageReference.Resolve(name, imagePath, Role, chain.Options.References);
+        chain.RequireNew(LocalFile.TryIdentify(path), path, imagePath);
+        DiskFormat known = FormatOf(name, format, imagePath, chain.Options);
+        LocalFile file = Open(path, imagePath, named => ImageFile.Open(named, chain.Options));
+        try
+        {
+            return known.Open(file, chain.Enter(file, imagePath));
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Opens the file alone, taking no lock, for a look at its header.</summary>
+    /// <exception cref="Qcow2Exception">The file is missing or refused, or its format is not known.</exception>
+    internal static (LocalFile File, DiskFormat Format) OpenForInformation(string name, string? format, string imagePath, Qcow2OpenOptions options)
+    {
+        string path = ImageReference.Resolve(name, imagePath, Role, options.References);
+        DiskFormat known = FormatOf(name, format, imagePath, options);
+        return (Open(path, imagePath, ImageFile.OpenUnlocked), known);
+    }
+
+    /// <summary>Opens what an image that does not exist yet is to be layered on.</summary>
+    /// <exception cref="Qcow2Exception">The file is missing or not usable as what it should be.</exception>
+    internal static VirtualDisk OpenForCreation(string name, string? format, string imagePath)
+    {
+        // Others may use a backing file at the same time, and do.
+        var options = new Qcow2OpenOptions { ForceShare = true };
+        (LocalFile file, DiskFormat known) = OpenForInformation(name, format, imagePath, options);
+        try
+        {
+            return known.Open(file, ChainContext.Begin(file, options));
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// The format, from the image or from the caller. It is never probed: whoever wrote into a raw disk could have planted another format's header
+    /// there, and with it the name of any file of the host.
+    /// </summary>
+    private static DiskFormat FormatOf(string name, string? recorded, string imagePath, Qcow2OpenOptions options)
+    {
+        string format = (string.IsNullOrEmpty(recorded) ? options.BackingFormat : recorded) ?? throw new Qcow2Exception(
+            Qcow2ErrorCode.BackingFormatMissing,
+            $"The image does not record the format of its backing file '{PrintableText.Of(name)}', and guessing it is not safe.").At(imagePath);
+        return DiskFormats.All.FirstOrDefault(known => known.Name == format) ?? throw Qcow2Errors.Unsupported(
+            $"The backing file's format is '{PrintableText.Of(format)}'; supported are {DiskFormats.Names}.").At(imagePath);
+    }
+
+    private static LocalFile Open(string path, string imagePath, Func<string, LocalFile> open)
+        => ReferencedFile.Open(path, Role, Qcow2ErrorCode.BackingFileUnavailable, imagePath, open);
+}

@@ -1,0 +1,28 @@
+using Qcow2.Engine.Disks.Recognition;
+using Qcow2.Engine.Disks.References;
+using Qcow2.Engine.Formats.Qcow2.Information;
+using Qcow2.Engine.Storage;
+
+namespace Qcow2.Engine.Formats.Qcow2;
+
+/// <summary>QEMU's copy-on-write format, in its versions 2 and 3.</summary>
+internal sealed class Qcow2Format() : DiskFormat("qcow2", "a qcow2 image", ".qcow2", ".qcow")
+{
+    /// <inheritdoc/>
+    public override bool CanWrite => true;
+
+    /// <inheritdoc/>
+    public override bool CanCreate => true;
+
+    /// <inheritdoc/>
+    public override bool HasSnapshots => true;
+
+    /// <summary>"QFI" and 0xfb (specification: "Header"). Version 1 has it, too, and is refused by its number when it is opened.</summary>
+    internal override bool IsMarked(FileContent content) => content.Has(0, [0x51, 0x46, 0x49, 0xfb]);
+
+    /// <inheritdoc/>
+    internal override VirtualDisk Open(BlockStorage storage, ChainContext chain) => Qcow2Image.Open(storage, chain);
+
+    /// <inheritdoc/>
+    internal override Qcow2ImageInfo Describe(LocalFile file) => Qcow2InfoReader.Describe(file);
+}
