@@ -20,18 +20,7 @@ internal static class ImageFile
     private static LocalFile Open(string path, FileAccess access, bool forceShare, string refusal, Action<LocalFile>? acquireLocks)
     {
         string fullPath = System.IO.Path.GetFullPath(path);
-        LocalFile OpenOnce()
-        {
-            try
-            {
-                return LocalFile.Open(fullPath, access, ImageSharing.ModeFor(access, forceShare, OperatingSystemInfo.IsWindows));
-            }
-            catch (IOException e) when (ImageSharing.IsConflict(e, OperatingSystemInfo.IsWindows))
-            {
-                throw new Qcow2Exception(Qcow2ErrorCode.ImageLocked, refusal, e) { CanBeShared = refusal == ImageLock.ReadingRefused }.At(fullPath);
-            }
-        }
-
+        LocalFile OpenOnce() => LocalFile.Open(fullPath, access, ImageSharing.ModeFor(access, forceShare, OperatingSystemInfo.IsWindows), refusal);
         return acquireLocks is null ? OpenOnce() : LockedFile.Open(fullPath, OpenOnce, acquireLocks);
     }
 }

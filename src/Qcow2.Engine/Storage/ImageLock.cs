@@ -32,6 +32,10 @@ internal static class ImageLock
     internal const string WritingRefused =
         "Another program has this image open, probably a running virtual machine. It cannot be written until that is closed.";
 
+    /// <summary>Why an image is not even opened on Windows, for people.</summary>
+    internal const string OpeningRefused =
+        "Another program has this file open and lets nobody else open it meanwhile. Close it there, or wait until that is done.";
+
     /// <summary>Why a file that is complete could not take the place of another one, for people.</summary>
     internal const string ReplacingRefused =
         "The new file is complete, but another program has the old one open and does not let go of it. The old one was left as it is. Close that program and do this again.";
@@ -61,7 +65,7 @@ internal static class ImageLock
     {
         if (!IsAvailable)
         {
-            return ImageLockState.Unlocked;
+            return OperatingSystemInfo.IsWindows ? WindowsSharing.Probe(file) : ImageLockState.Unlocked;
         }
 
         if (IsHeld(file.Handle, UsedBase + Write) || IsHeld(file.Handle, UsedBase + Resize))

@@ -256,7 +256,7 @@ internal sealed class IncompleteFile : IDisposable
         if (error != 0)
         {
             throw ImageSharing.IsConflict(error)
-                ? new Qcow2Exception(Qcow2ErrorCode.ImageLocked, ImageLock.ReplacingRefused, failure).At(File.Path)
+                ? new Qcow2Exception(Qcow2ErrorCode.ImageLocked, ImageLock.ReplacingRefused + WindowsFileUsers.Describe(_target), failure).At(File.Path)
                 : Failed("take its place", error);
         }
     }

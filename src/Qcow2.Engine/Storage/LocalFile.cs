@@ -93,7 +93,8 @@ public sealed class LocalFile : BlockStorage
     /// <param name="path">The file; a relative path is taken from the process's current directory.</param>
     /// <param name="access">What for.</param>
     /// <param name="share">What other programs may do meanwhile; see <see cref="ImageSharing"/>.</param>
-    internal static LocalFile Open(string path, FileAccess access, FileShare share)
+    /// <param name="refusal">What is said where another program keeps this one from that, on Windows.</param>
+    internal static LocalFile Open(string path, FileAccess access, FileShare share, string refusal = ImageLock.WritingRefused)
     {
         string fullPath = System.IO.Path.GetFullPath(path);
         FileStatus? status = FileStatus.OfPath(fullPath);
@@ -103,7 +104,19 @@ public sealed class LocalFile : BlockStorage
             DeviceUse.RequireNone(fullPath);
         }
 
-        PositionalFile file = PositionalFile.Open(fullPath, FileMode.Open, access, share);
+        PositionalFile file;
+        try
+        {
+            file = PositionalFile.Open(fullPath, FileMode.Open, access, share);
+        }
+        catch (IOException e) when (ImageSharing.IsConflict(e, OperatingSystemInfo.IsWindows))
+        {
+            throw WindowsSharing.Conflict(fullPath, refusal, access, share, e);
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw AccessRefusal.For(fullPath, access, e);
+        }
 
         // The path may have led to another file when it was looked at.
         return Finish(fullPath, fullPath, file, LibC.IsLinux ? FileStatus.OfDescriptorOn(file.Handle) ?? status : status);
@@ -133,7 +146,8 @@ public sealed class LocalFile : BlockStorage
         }
 
         return error == 0 ? Finish(path, path, PositionalFile.Own(handle!), null)
-            : ImageSharing.IsConflict(error) ? throw new Qcow2Exception(Qcow2ErrorCode.ImageLocked, ImageLock.WritingRefused).At(path)
+            : ImageSharing.IsConflict(error) ? throw WindowsSharing.Conflict(path, ImageLock.WritingRefused, FileAccess.ReadWrite, FileShare.Read | FileShare.Delete, null)
+            : error == WindowsFile.ErrorAccessDenied ? throw AccessRefusal.For(path, FileAccess.ReadWrite, new UnauthorizedAccessException())
             : throw WindowsFile.Failure(path, error);
     }
 

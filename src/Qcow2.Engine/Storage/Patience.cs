@@ -34,7 +34,7 @@ internal sealed class Patience
     }
 
     /// <summary>Before a file is taken: a user waits for the answer.</summary>
-    internal static Patience ForOpening => new(TimeSpan.FromSeconds(1));
+    internal static Patience ForOpening => new(TimeSpan.FromSeconds(2));
 
     /// <summary>For a file that took long to make.</summary>
     internal static Patience ForRenaming => new(TimeSpan.FromSeconds(10));

@@ -22,6 +22,7 @@ internal static class ErrorMessage
         ImageCmdletException e => NamesFile(e.Message, path) ? e : new ImageCmdletException(e.ErrorId, e.Category, $"{path}: {e.Message}"),
         FileNotFoundException or DirectoryNotFoundException => exception, // They are caught by their types, and name the file.
         IOException e => NamesFile(e.Message, path) ? e : new IOException($"{path}: {e.Message}", e.HResult),
+        UnauthorizedAccessException e => NamesFile(e.Message, path) ? e : new UnauthorizedAccessException($"{path}: {e.Message}", e),
         Exception e => e,
     };
 

@@ -22,6 +22,12 @@ public sealed class NativeStructureTests
         // FILE_RENAME_INFO
         ["WindowsFile+RenameInformation"] = (24, "Flags 0, RootDirectory 8, NameLength 16, FirstCharacter 20"),
 
+        // IO_STATUS_BLOCK
+        ["WindowsFileUsers+StatusBlock"] = (16, "Status 0, Information 8"),
+
+        // FILE_PROCESS_IDS_USING_FILE_INFORMATION
+        ["WindowsFileUsers+ProcessIds"] = (16, "Count 0, First 8"),
+
         // FILE_ALLOCATED_RANGE_BUFFER, FILE_ZERO_DATA_INFORMATION
         ["WindowsSparseFile+Range"] = (16, "Offset 0, Length 8"),
 
@@ -52,8 +58,8 @@ public sealed class NativeStructureTests
                 .SelectMany(method => method.GetParameters())
                 .Select(parameter => parameter.ParameterType.HasElementType ? parameter.ParameterType.GetElementType()! : parameter.ParameterType);
             IEnumerable<Type> nested = all.Where(type => type.IsNested && type.IsLayoutSequential && type.GetCustomAttribute<System.Runtime.CompilerServices.CompilerGeneratedAttribute>() is null
-                && type.DeclaringType is { IsAbstract: true, IsSealed: true } && (Name(type.DeclaringType) is "LibC" or "NativeZlib" || Name(type.DeclaringType).StartsWith("Windows", StringComparison.Ordinal))
-                && type.DeclaringType.Namespace != typeof(Qcow2Image).Namespace);
+                && type.DeclaringType is { IsAbstract: true, IsSealed: true } && (Name(type.DeclaringType) is "LibC" or "NativeZlib"
+                    || (type.DeclaringType.Namespace == typeof(LocalFile).Namespace && Name(type.DeclaringType).StartsWith("Windows", StringComparison.Ordinal))));
             return taken.Concat(nested).Where(type => type is { IsValueType: true, IsPrimitive: false, IsEnum: false } && type.Assembly == typeof(LocalFile).Assembly).Distinct();
         }
     }

@@ -220,6 +220,7 @@ public sealed class ErrorTests(ModuleSession session) : IClassFixture<ModuleSess
         }
 
         Assert.Equal("IOError", ErrorRecords.From(new IOException("Broken."), "path").FullyQualifiedErrorId);
+        Assert.StartsWith("/disk.qcow2: ", ErrorRecords.OfFile(new UnauthorizedAccessException("Access to the path is denied."), "/disk.qcow2", null).Exception.Message, StringComparison.Ordinal);
         Assert.Equal("AccessDenied", ErrorRecords.From(new UnauthorizedAccessException(), "path").FullyQualifiedErrorId);
     }
 }
