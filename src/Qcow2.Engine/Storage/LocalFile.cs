@@ -330,7 +330,10 @@ public sealed class LocalFile : BlockStorage
             throw new IOException($"{path}: this is a folder, not a disk image.");
         }
 
-        if (status is { Kind: not (FileKind.Regular or FileKind.BlockDevice) })
+        bool isOther = OperatingSystemInfo.IsWindows
+            ? WindowsDevices.KindOf(path) is FileKind.CharacterDevice or FileKind.Pipe && path.StartsWith(@"\\.\", StringComparison.Ordinal) // What "nul" leads to.
+            : status is { Kind: not (FileKind.Regular or FileKind.BlockDevice) };
+        if (isOther)
         {
             throw new IOException($"{path}: a disk image is a regular file or a block device, and this is neither.");
         }

@@ -12,6 +12,9 @@ internal sealed class ImageCmdletException(string errorId, ErrorCategory categor
     internal static ImageCmdletException PathIsFolder(string path)
         => new("PathIsFolder", ErrorCategory.InvalidArgument, $"{path}: this is a folder, not a disk image.");
 
+    /// <summary>The path is none of a file.</summary>
+    internal static ImageCmdletException PathInvalid(string message) => new("PathInvalid", ErrorCategory.InvalidArgument, message);
+
     internal static ImageCmdletException NotFileSystem(string path, string provider)
         => new("ProviderNotSupported", ErrorCategory.InvalidArgument,
             $"{path}: this is a path of the {provider} provider; disk images lie in the file system.");

@@ -16,9 +16,27 @@ internal sealed class PathResolver(PathIntrinsics paths)
     /// <exception cref="SessionStateException">The path names a drive or provider that is not there.</exception>
     internal string Literal(string path)
     {
-        string resolved = paths.GetUnresolvedProviderPathFromPSPath(path, out ProviderInfo provider, out _);
-        RequireFileSystem(path, provider);
-        return resolved;
+        try
+        {
+            string resolved = paths.GetUnresolvedProviderPathFromPSPath(path, out ProviderInfo provider, out _);
+            RequireFileSystem(path, provider);
+            return IsWindows && WindowsTypedPath.ProblemOf(resolved, isNew: false) is string problem ? throw ImageCmdletException.PathInvalid(problem) : resolved;
+        }
+        catch (System.Management.Automation.DriveNotFoundException e)
+        {
+            throw Explained(e, path);
+        }
+    }
+
+    private static bool IsWindows => System.IO.Path.DirectorySeparatorChar == '\\';
+
+    /// <summary>What is before a colon is a drive to PowerShell; a person may have meant the name of a file, or a stream of one.</summary>
+    private static System.Management.Automation.DriveNotFoundException Explained(System.Management.Automation.DriveNotFoundException error, string path)
+    {
+        int colon = path.IndexOf(':');
+        return colon < 1 ? error : new($"{error.Message} PowerShell takes what is before a colon for a drive. {(IsWindows
+            ? $"If a stream of the file {path.Substring(0, colon)} is meant: an image is a file of its own; copy the stream to one."
+            : $"If a file with a colon in its name is meant, say where it lies: ./{path}")}", error);
     }
 
     /// <summary>
@@ -30,6 +48,11 @@ internal sealed class PathResolver(PathIntrinsics paths)
     internal IEnumerable<string> Wildcard(string path)
     {
         bool hasWildcards = WildcardPattern.ContainsWildcardCharacters(path);
+        if (!hasWildcards)
+        {
+            Literal(path); // Says what is wrong with the path itself.
+        }
+
         Collection<string> resolved = Matches(path, hasWildcards);
         string[] files = hasWildcards ? FilesOf(resolved) : [.. resolved];
         if (files.Length > 0 || !hasWildcards)
@@ -59,6 +82,10 @@ internal sealed class PathResolver(PathIntrinsics paths)
             Collection<string> resolved = paths.GetResolvedProviderPathFromPSPath(path, out ProviderInfo provider);
             RequireFileSystem(path, provider);
             return resolved;
+        }
+        catch (System.Management.Automation.DriveNotFoundException e)
+        {
+            throw Explained(e, path);
         }
         catch (Exception e) when (mayMatchNothing && e is WildcardPatternException or ItemNotFoundException)
         {

@@ -34,6 +34,11 @@ internal static class DestinationFile
     /// <param name="parameter">The parameter that named it, with its dash.</param>
     internal static void EnsureUsable(string path, bool force, string parameter)
     {
+        if (System.IO.Path.DirectorySeparatorChar == '\\' && WindowsTypedPath.ProblemOf(path, isNew: true) is string problem)
+        {
+            throw ImageCmdletException.PathInvalid(problem);
+        }
+
         var destination = Destination.At(path);
         if (destination.Kind == FileKind.Folder)
         {
