@@ -16,11 +16,17 @@ public abstract class DiskFormat
         Extensions = extensions;
     }
 
-    /// <summary>The name that headers record and cmdlets show, in lower case: <c>qcow2</c>, for one.</summary>
+    /// <summary>The name that cmdlets show, in lower case: <c>qcow2</c>, for one.</summary>
     public string Name { get; }
+
+    /// <summary>The name that an image records where this is the format of its backing file: QEMU's, which may be another.</summary>
+    public virtual string RecordedName => Name;
 
     /// <summary>What a file of it is, as a sentence goes on: "a qcow2 image".</summary>
     public string Description { get; }
+
+    /// <summary>How its mark shows in a file, as a sentence goes on: "begins as a qcow2 image does".</summary>
+    public virtual string Appearance => $"begins as {Description} does";
 
     /// <summary>How names end that stand for the format, with the dot and in lower case; where a file is made, they decide what it becomes.</summary>
     public IReadOnlyList<string> Extensions { get; }
@@ -81,6 +87,16 @@ public abstract class DiskFormat
     /// <exception cref="IOException">The host could not open or read the file.</exception>
     public Qcow2ImageInfo ReadInformation(string path) => ImageInfoReader.Read(path, this);
 
+    /// <summary>Describes a file and each file below it in its chain, from the top down.</summary>
+    /// <param name="path">The file; a relative path is taken from the process's current directory.</param>
+    /// <param name="options">How to follow the chain; null for <see cref="Qcow2OpenOptions.Default"/>.</param>
+    /// <exception cref="Qcow2Exception">
+    /// As <see cref="ReadInformation"/>, or a file below is missing or refused; what lies above it was returned, the last of it with a
+    /// <see cref="Qcow2ImageInfo.BackingFileProblem"/>.
+    /// </exception>
+    public IEnumerable<Qcow2ImageInfo> ReadChain(string path, Qcow2OpenOptions? options = null)
+        => ImageInfoReader.ReadChain(path, this, options ?? Qcow2OpenOptions.Default);
+
     /// <summary>The name.</summary>
     public override string ToString() => Name;
 
@@ -95,4 +111,13 @@ public abstract class DiskFormat
 
     /// <summary>Says what the file's metadata says; what is true of any file is added by the caller.</summary>
     internal abstract Qcow2ImageInfo Describe(LocalFile file);
+
+    /// <summary>Whether a name means this format: its own or QEMU's, in letters of either case.</summary>
+    internal bool IsCalled(string? name)
+        => string.Equals(Name, name, StringComparison.OrdinalIgnoreCase) || string.Equals(RecordedName, name, StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>Opens the file below one of this format alone, taking no lock, for a look at its header.</summary>
+    /// <exception cref="Qcow2Exception">The file is missing or refused, or its format is not known.</exception>
+    internal virtual (LocalFile File, DiskFormat Format) OpenParentForInformation(Qcow2ImageInfo child, Qcow2OpenOptions options)
+        => ParentFile.OpenForInformation(child.BackingFile!, child.BackingFormat, child.Path, options);
 }

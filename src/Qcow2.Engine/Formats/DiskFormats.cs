@@ -1,6 +1,7 @@
 using Qcow2.Engine.Disks.Recognition;
 using Qcow2.Engine.Formats.Qcow2;
 using Qcow2.Engine.Formats.Raw;
+using Qcow2.Engine.Formats.Vhd;
 using Qcow2.Engine.Storage;
 
 namespace Qcow2.Engine;
@@ -17,6 +18,7 @@ public static class DiskFormats
     /// </summary>
     public static IReadOnlyList<DiskFormat> All { get; } =
     [
+        new VhdFormat(),
         new Qcow2Format(),
         new RawFormat(),
     ];
@@ -27,13 +29,16 @@ public static class DiskFormats
     /// <summary>The names of all formats, for messages: "qcow2 and raw".</summary>
     internal static string Names => string.Join(", ", All.Take(All.Count - 1).Select(format => format.Name)) + " and " + Raw.Name;
 
-    /// <summary>Finds a format by its name, in letters of either case.</summary>
+    /// <summary>Finds a format by its name or by QEMU's name for it, in letters of either case.</summary>
     /// <returns>Null if there is none of that name.</returns>
-    public static DiskFormat? Find(string? name) => All.FirstOrDefault(format => string.Equals(format.Name, name, StringComparison.OrdinalIgnoreCase));
+    public static DiskFormat? Find(string? name) => All.FirstOrDefault(format => format.IsCalled(name));
 
     /// <summary>Finds a format that is there, by its name.</summary>
     /// <exception cref="ArgumentException">There is none of that name.</exception>
     public static DiskFormat Get(string name) => Find(name) ?? throw new ArgumentException($"There is no format '{name}'; there are {Names}.", nameof(name));
+
+    /// <summary>What an image records of a format that was named: QEMU's name for it. A name that is not known stays as it is.</summary>
+    internal static string RecordedNameOf(string name) => Find(name)?.RecordedName ?? name;
 
     /// <summary>The format that the name of a new file stands for.</summary>
     /// <param name="path">The file, which need not exist.</param>

@@ -41,7 +41,7 @@ internal static class ImageInfoReader
     {
         try
         {
-            (LocalFile file, DiskFormat format) = ParentFile.OpenForInformation(child.BackingFile!, child.BackingFormat, child.Path, chain.Options);
+            (LocalFile file, DiskFormat format) = DiskFormats.Get(child.Format).OpenParentForInformation(child, chain.Options);
             using (file)
             {
                 ChainContext below = chain.Enter(file, child.Path);

@@ -69,7 +69,7 @@ internal static class ParentFile
         string format = (string.IsNullOrEmpty(recorded) ? options.BackingFormat : recorded) ?? throw new Qcow2Exception(
             Qcow2ErrorCode.BackingFormatMissing,
             $"The image does not record the format of its backing file '{PrintableText.Of(name)}', and guessing it is not safe.").At(imagePath);
-        return DiskFormats.All.FirstOrDefault(known => known.Name == format) ?? throw Qcow2Errors.Unsupported(
+        return DiskFormats.All.FirstOrDefault(known => known.Name == format || known.RecordedName == format) ?? throw Qcow2Errors.Unsupported(
             $"The backing file's format is '{PrintableText.Of(format)}'; supported are {DiskFormats.Names}.").At(imagePath);
     }
 

@@ -13,13 +13,16 @@ public sealed class Qcow2ImageInfo : Qcow2ImageObject
     /// <summary>Full path of the file.</summary>
     public override string Path { get; set; } = "";
 
-    /// <summary><c>qcow2</c>; or <c>raw</c> for the last file of a backing chain that ends in one, and for what <see cref="ReadRaw"/> read.</summary>
+    /// <summary>The name of a format (<see cref="DiskFormats"/>): <c>qcow2</c>, <c>raw</c>, <c>vhd</c>.</summary>
     public string Format { get; set; } = "qcow2";
+
+    /// <summary>How the format keeps the disk, where it has several ways: <c>Fixed</c>, <c>Dynamic</c>, <c>Differencing</c>; null where it has one.</summary>
+    public string? Subformat { get; set; }
 
     /// <summary>How far down a backing chain the file is: 0 for the image that was asked for.</summary>
     public int Depth { get; set; }
 
-    /// <summary>Format version: 2 (<c>compat=0.10</c>) or 3 (<c>compat=1.1</c>); null for raw.</summary>
+    /// <summary>Format version: 2 (<c>compat=0.10</c>) or 3 (<c>compat=1.1</c>); null for other formats than QCOW2.</summary>
     public int? Version { get; set; }
 
     /// <summary>Size of the virtual disk, in bytes.</summary>
@@ -31,7 +34,7 @@ public sealed class Qcow2ImageInfo : Qcow2ImageObject
     /// <summary>Bytes that the file takes on its disk.</summary>
     public long AllocatedSize { get; set; }
 
-    /// <summary>Bytes in a cluster; null for raw.</summary>
+    /// <summary>Bytes in a cluster or block; null where there are none, as in a raw disk.</summary>
     public int? ClusterSize { get; set; }
 
     /// <summary>Name of the backing file, as stored; null for none.</summary>
@@ -49,11 +52,20 @@ public sealed class Qcow2ImageInfo : Qcow2ImageObject
     /// </summary>
     public string? BackingFileProblem { get; set; }
 
+    /// <summary>What tells the disk from every other, by the format's own id; null where it has none.</summary>
+    public string? DiskIdentifier { get; set; }
+
+    /// <summary>The <see cref="DiskIdentifier"/> that the file below must have; null where the image records none.</summary>
+    public string? ParentIdentifier { get; set; }
+
     /// <summary>Name of the external data file, as stored; null for none.</summary>
     public string? DataFile { get; set; }
 
     /// <summary>Whether the external data file alone is a raw image of the disk.</summary>
     public bool IsDataFileRaw { get; set; }
+
+    /// <summary>What only a VHD says; null for other formats.</summary>
+    public VhdInfo? Vhd { get; set; }
 
     /// <summary>How compressed clusters are compressed; null for raw.</summary>
     public CompressionType? CompressionType { get; set; }

@@ -16,6 +16,9 @@ namespace Qcow2.PowerShell.Commands;
 /// holds the stretch, <c>HostOffset</c> where in it.
 /// </para>
 /// <para>
+/// The image may be a VHD, too: what a sector bitmap of a dynamic one leaves out is <c>Zero</c>, and a block that is not in the file <c>Unallocated</c>.
+/// </para>
+/// <para>
 /// Only the image's tables are read, so an encrypted image needs no passphrase. The image is opened without locks: the map
 /// of an image that another program writes may be inconsistent, and a warning says so.
 /// </para>
@@ -73,32 +76,29 @@ public sealed class GetQcow2ExtentCommand : DiskCmdlet
     /// <inheritdoc/>
     private protected override void ProcessImage(ImageInput image)
     {
-        WarnIfInUse(image.Path);
-        Qcow2OpenOptions options = OptionsFor(image.Path);
-        SnapshotSelector? snapshot = SnapshotOf(image);
-        LongOperation.Stream(stop => Map(image.Path, options, snapshot, stop), WriteObject, () => { }, StopToken);
+        DiskSource source = SourceOf(image);
+        WarnIfInUse(source);
+        LongOperation.Stream(stop => Map(source, stop), WriteObject, () => { }, StopToken);
     }
 
     /// <summary>Runs on a thread of its own, and closes the image when it ends, however it ends.</summary>
-    private IEnumerable<Qcow2Extent> Map(string path, Qcow2OpenOptions options, SnapshotSelector? snapshot, CancellationToken stop)
+    private IEnumerable<Qcow2Extent> Map(DiskSource source, CancellationToken stop)
     {
-        using Qcow2Image image = Qcow2Image.Open(path, options, stop);
-        SnapshotTableEntry? entry = snapshot is null ? null : image.FindSnapshot(snapshot);
-        VirtualDisk disk = entry is null ? image : image.OpenSnapshot(entry);
-        foreach (DiskExtent extent in disk.GetExtents(Offset, Length, stop))
+        using OpenedDisk opened = source.Open(stop);
+        foreach (DiskExtent extent in opened.Disk.GetExtents(Offset, Length, stop))
         {
-            var emitted = Qcow2Extent.From(extent, path);
-            emitted.SnapshotId = entry?.Id;
-            emitted.SnapshotName = entry?.Name;
+            var emitted = Qcow2Extent.From(extent, source.Path);
+            emitted.SnapshotId = opened.Snapshot?.Id;
+            emitted.SnapshotName = opened.Snapshot?.Name;
             yield return emitted;
         }
     }
 
-    private void WarnIfInUse(string path)
+    private void WarnIfInUse(DiskSource source)
     {
-        if (Qcow2ImageInfo.Read(path).LockState == ImageLockState.HeldForWriting)
+        if (source.ReadInformation().LockState == ImageLockState.HeldForWriting)
         {
-            WriteWarning($"{path}: another program has this image open for writing, so its map may be inconsistent.");
+            WriteWarning($"{source.Path}: another program has this image open for writing, so its map may be inconsistent.");
         }
     }
 }

@@ -18,6 +18,10 @@ namespace Qcow2.PowerShell.Commands;
 /// extension of the image's header.
 /// </para>
 /// <para>
+/// A VHD (Virtual PC, Hyper-V, Azure) is described, too: <c>Subformat</c>, which is also called <c>VhdType</c>, says whether it is <c>Fixed</c>, <c>Dynamic</c> or
+/// <c>Differencing</c>, <c>DiskIdentifier</c> and <c>ParentIdentifier</c> are the unique ids, and <c>Vhd</c> has what else its headers say.
+/// </para>
+/// <para>
 /// Where the table of snapshots, a snapshot, the list of bitmaps or a header extension is damaged, the rest is shown all the same, with a
 /// warning. The property <c>Problems</c> says what is wrong, and so does the property <c>Problem</c> of a snapshot or bitmap.
 /// </para>
@@ -72,19 +76,14 @@ public sealed class GetQcow2ImageCommand : ChainCmdlet
     /// <inheritdoc/>
     private protected override void ProcessImage(ImageInput image)
     {
-        if (image.Object is Qcow2ImageInfo seen && DiskFormats.Find(seen.Format) == DiskFormats.Raw)
+        DiskFormat format = FormatOf(image);
+        if (!BackingChain || format == DiskFormats.Raw)
         {
-            WriteObject(DiskFormats.Raw.ReadInformation(image.Path));
+            WriteObject(ReadInformation(image.Path, format));
             return;
         }
 
-        if (!BackingChain)
-        {
-            WriteObject(ReadInformation(image.Path));
-            return;
-        }
-
-        foreach (Qcow2ImageInfo info in Qcow2ImageInfo.ReadChain(image.Path, OptionsFor(image.Path)))
+        foreach (Qcow2ImageInfo info in format.ReadChain(image.Path, OptionsFor(image.Path)))
         {
             NoteDamage(info);
             WriteObject(info);

@@ -13,6 +13,9 @@ namespace Qcow2.PowerShell.Commands;
 /// decrypted. It emits one array of bytes for each image, or writes the bytes to the file of <c>-OutputFile</c>.
 /// </para>
 /// <para>
+/// The image may be a VHD (Virtual PC, Hyper-V, Azure), too.
+/// </para>
+/// <para>
 /// Where the range passes the end of the disk, what lies before the end is read. An array holds 1 GiB at most: for more, use
 /// <c>-OutputFile</c>. The file is complete or not there: it is written under a temporary name and then moved into place.
 /// A block device, pipe, socket or folder is never replaced; a symbolic link stands for the file that it leads to. A file that replaces another has its owner, group, mode, access
@@ -138,14 +141,13 @@ public sealed class ReadQcow2ImageCommand : DiskReadingCmdlet
     private void Run(ImageInput input, Action<DiskTransfer, VirtualDisk, long, CancellationToken> read, string? destination = null)
     {
         var transfer = new DiskTransfer("Reading", input.Path);
-        SnapshotSelector? snapshot = SnapshotOf(input);
-        Qcow2OpenOptions options = OptionsFor(input.Path);
+        DiskSource source = SourceOf(input);
         transfer.Run(
             stop =>
             {
-                using Qcow2Image image = Qcow2Image.Open(input.Path, options, stop);
-                VirtualDisk disk = snapshot is null ? image : image.OpenSnapshot(image.FindSnapshot(snapshot));
-                if (destination is not null && image.ReadsFrom(destination))
+                using OpenedDisk opened = source.Open(stop);
+                VirtualDisk disk = opened.Disk;
+                if (destination is not null && disk.ReadsFrom(destination))
                 {
                     throw DestinationFile.IsSource(destination, input.Path);
                 }
@@ -163,7 +165,7 @@ public sealed class ReadQcow2ImageCommand : DiskReadingCmdlet
 
     private SpaceNeed Need(ImageInput image, string destination)
     {
-        var source = new DiskSource(image.Path, DiskImageFormat.Qcow2.Known(), OptionsFor(image.Path), SnapshotOf(image));
+        DiskSource source = SourceOf(image);
         long count = HasCount ? Count : long.MaxValue;
         return new SpaceNeed(destination, Math.Min(count, Math.Max(0, source.ReadSize() - Offset)), token => SpaceNeed.DataBytes(source, Offset, count, token));
     }

@@ -128,7 +128,7 @@ public abstract partial class ConversionCmdlet
 
         if (BackingFile is not null && BackingFormat is null)
         {
-            throw ImageCmdletException.Contradiction("-BackingFile needs -BackingFormat, qcow2 or raw: the format of a backing file is never guessed.");
+            throw ImageCmdletException.Contradiction("-BackingFile needs -BackingFormat, qcow2, raw or vhd: the format of a backing file is never guessed.");
         }
 
         return new Qcow2CreateOptions

@@ -1,6 +1,7 @@
 using System.Management.Automation;
 using Qcow2.Engine;
 using Qcow2.PowerShell.Completion;
+using Qcow2.PowerShell.Operations;
 
 namespace Qcow2.PowerShell.Infrastructure;
 
@@ -24,6 +25,11 @@ public abstract class DiskCmdlet : DataFileCmdlet
     [ArgumentCompleter(typeof(SnapshotNameCompleter))]
     [ValidateNotNullOrEmpty]
     public string? Id { get; set; }
+
+    /// <summary>The disk to read of an image in any format whose content says plainly what it is.</summary>
+    /// <param name="image">The image.</param>
+    private protected DiskSource SourceOf(ImageInput image)
+        => DiskSource.Of(image, FormatOf(image), OptionsFor(image.Path), SnapshotOf(image));
 
     /// <summary>The snapshot to use of an image: the one asked for, or the one that the object is about; null for the active disk.</summary>
     /// <param name="image">The image.</param>

@@ -10,6 +10,9 @@ public enum DiskImageFormat
 
     /// <summary>QEMU's copy-on-write format.</summary>
     Qcow2,
+
+    /// <summary>The format of Virtual PC, Hyper-V and Azure. It is only read.</summary>
+    Vhd,
 }
 
 /// <summary>What the names of formats mean to the engine.</summary>

@@ -77,6 +77,11 @@ public abstract class ImageCmdlet : Qcow2Cmdlet
     /// <summary>Whether the cmdlet can do with a raw disk.</summary>
     private protected virtual bool TakesRaw => false;
 
+    /// <summary>The format that an image is read in: what an object says of it, or its content where that is plain, or else qcow2.</summary>
+    private protected static DiskFormat FormatOf(ImageInput image)
+        => (image.Object is Qcow2ImageInfo seen ? DiskFormats.Find(seen.Format) : null)
+            ?? (DiskFormats.Recognize(image.Path) is { Mark: not null, Format: DiskFormat marked } ? marked : DiskImageFormat.Qcow2.Known());
+
     /// <summary>What an object says of its image is kept: a raw disk is not looked at as anything else, for its guest may have made it look so.</summary>
     private ImageInput FromObject(Qcow2ImageObject image) => image switch
     {
@@ -111,9 +116,10 @@ public abstract class ImageCmdlet : Qcow2Cmdlet
 
     /// <summary>Reads what an image says of itself, and notes what is damaged.</summary>
     /// <param name="path">Full path of the image.</param>
-    private protected Qcow2ImageInfo ReadInformation(string path)
+    /// <param name="format">What it is; null for a qcow2 image.</param>
+    private protected Qcow2ImageInfo ReadInformation(string path, DiskFormat? format = null)
     {
-        Qcow2ImageInfo info = Qcow2ImageInfo.Read(path);
+        Qcow2ImageInfo info = format is null ? Qcow2ImageInfo.Read(path) : format.ReadInformation(path);
         NoteDamage(info);
         return info;
     }

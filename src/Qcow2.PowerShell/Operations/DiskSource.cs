@@ -24,11 +24,17 @@ internal sealed record DiskSource(string Path, DiskFormat Format, Qcow2OpenOptio
     {
         DiskFormat? known = format?.Known() ?? input.Object switch
         {
-            null or Qcow2CompareResult or Qcow2MeasureResult => null, // These are said of disks of any format.
+            null or Qcow2CompareResult or Qcow2MeasureResult or Qcow2Extent => null, // These are said of disks of any format.
             Qcow2ImageInfo info => DiskFormats.Find(info.Format), // None where it lost that property on its way.
             _ => DiskImageFormat.Qcow2.Known(),
         };
-        var source = new DiskSource(input.Path, FormatOf(input.Path, known, parameter), options, snapshot);
+        return Of(input, FormatOf(input.Path, known, parameter), options, snapshot);
+    }
+
+    /// <summary>The disk in a file whose format is known.</summary>
+    internal static DiskSource Of(ImageInput input, DiskFormat format, Qcow2OpenOptions options, SnapshotSelector? snapshot)
+    {
+        var source = new DiskSource(input.Path, format, options, snapshot);
         return source.Format.HasSnapshots || snapshot is null
             ? source
             : throw ImageCmdletException.NotPossible($"{input.Path}: {source.Format.Description} has no snapshots.");
@@ -50,7 +56,7 @@ internal sealed record DiskSource(string Path, DiskFormat Format, Qcow2OpenOptio
         {
             { Format: DiskFormat known } => known,
             { Mark: DiskFormat mark } => throw Ambiguous(
-                $"{path}: the name is that of a raw disk, but the file begins as {mark.Description} does. The guest of a raw disk can write that there, and with it the name "
+                $"{path}: the name is that of a raw disk, but the file {mark.Appearance}. The guest of a raw disk can write that there, and with it the name "
                 + $"of any file of this machine. Say what it is: {parameter} Raw, or {parameter} {DiskImageFormats.Of(mark)} if you trust it."),
             { IsCalledRaw: true, Signature: FileSignature kind } => throw Ambiguous(
                 $"{path}: the name is that of a raw disk, but this looks like something else: {kind.Description}. {kind.Advice} "

@@ -17,13 +17,13 @@ internal static class FormatWord
         try
         {
             FormatRecognition seen = DiskFormats.Recognize(path);
-            string? looks = seen.Mark is DiskFormat mark ? $"begins as {mark.Description} does" : seen.Signature is FileSignature kind ? $"looks like {kind.Description}" : null;
+            string? looks = seen.Mark is DiskFormat mark ? mark.Appearance : seen.Signature is FileSignature kind ? $"looks like {kind.Description}" : null;
             if (format == DiskFormats.Raw.Name)
             {
                 return seen.Mark is not null || seen.Signature is { Nature: FileNature.DiskImage or FileNature.Compressed or FileNature.Archive } ? looks : null;
             }
 
-            return DiskFormats.Find(format) is not DiskFormat said || seen.Mark == said ? null : looks ?? $"does not begin as {said.Description} does";
+            return DiskFormats.Find(format) is not DiskFormat said || seen.Mark == said ? null : looks ?? $"is not marked as {said.Description} is";
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -13,9 +13,9 @@ public sealed class FormatNamesTests
             Enum.GetNames<DiskImageFormat>().Select(name => name.ToLowerInvariant()).Order(StringComparer.Ordinal));
 
     [Fact]
-    public void A_backing_file_can_have_each_format_of_the_engine()
+    public void A_backing_file_can_have_each_format_of_the_engine_by_its_name_or_QEMUs()
     {
-        string[] names = [.. DiskFormats.All.Select(format => format.Name).Order(StringComparer.Ordinal)];
+        string[] names = [.. DiskFormats.All.SelectMany(format => (string[])[format.Name, format.RecordedName]).Distinct().Order(StringComparer.Ordinal)];
         ValidateSetAttribute[] sets =
         [
             .. typeof(DiskImageFormat).Assembly.GetTypes().Select(type => type.GetProperty("BackingFormat"))

@@ -7,6 +7,10 @@ internal static class DiskImageSignatures
 {
     private const string Convert = "This format is not read here: turn it into a qcow2 or raw image first, with the program that made it or with qemu-img convert.";
 
+    private const string ReadOnly = "This format is only read here: convert it to a qcow2 image first.";
+
+    private const string CutOff = "It may have been cut off, and then it is read on your word that it is a VHD image; or the guest of a raw disk wrote that.";
+
     private const string Assemble = "It is a part of a disk: turn the whole into a qcow2 or raw image first, with VMware's tools or with qemu-img convert of the descriptor.";
 
     private const string TakenAsText = "Nothing can mend it: get the image again. PowerShell's > and Out-File write text, as FTP in ASCII mode does.";
@@ -16,7 +20,8 @@ internal static class DiskImageSignatures
         new("qcow1", DiskImage, "a QCOW image of version 1", Convert, c => c.Has(0, [0x51, 0x46, 0x49, 0xfb, 0, 0, 0, 1])),
         new("qcow2-as-text", DiskImage, "a qcow2 image that some program took for text and damaged", TakenAsText, TextContent.IsMangledQcow2),
         new("vhdx", DiskImage, "a VHDX image (Hyper-V)", Convert, c => c.Has(0, "vhdxfile"u8)),
-        new("vhd", DiskImage, "a VHD image (Virtual PC, Hyper-V, Azure)", Convert, IsVhd),
+        new("vhd", DiskImage, "a VHD image (Virtual PC, Hyper-V, Azure)", ReadOnly, c => c.HasAtEnd(512, "conectix"u8) || c.HasAtEnd(511, "conectix"u8)),
+        new("vhd-start", DiskImage, "the start of a VHD image without the footer that ends one", CutOff, c => c.Has(0, "conectix"u8)),
         new("vmdk", DiskImage, "a VMDK image (VMware)", Convert, c => c.Has(0, "KDMV"u8)),
         new("vmdk-cowd", DiskImage, "an extent of a VMDK image (VMware ESX, COWD)", Assemble, c => c.Has(0, [0x43, 0x4f, 0x57, 0x44, 1, 0, 0, 0])),
         new("vmdk-sesparse", DiskImage, "an extent of a VMDK image (VMware ESX, seSparse)", Assemble, c => c.U64(0) == 0xcafebabe),
@@ -39,7 +44,4 @@ internal static class DiskImageSignatures
 
     /// <summary>What each sector of a CD begins with.</summary>
     private static ReadOnlySpan<byte> CdSync => [0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0];
-
-    /// <summary>Dynamic images have a copy of the footer at the start, fixed ones only the footer, which old ones cut by a byte.</summary>
-    private static bool IsVhd(FileContent c) => c.Has(0, "conectix"u8) || c.HasAtEnd(512, "conectix"u8) || c.HasAtEnd(511, "conectix"u8);
 }

@@ -70,7 +70,10 @@ internal sealed record VhdFooter
     internal bool HasTable => DiskType is VhdDiskType.Dynamic or VhdDiskType.Differencing;
 
     /// <summary>When the disk was made.</summary>
-    internal DateTime CreationTime => Epoch.AddSeconds(TimeStamp);
+    internal DateTime CreationTime => TimeOf(TimeStamp);
+
+    /// <summary>The time that a number of seconds is.</summary>
+    internal static DateTime TimeOf(uint timeStamp) => Epoch.AddSeconds(timeStamp);
 
     internal static bool HasCookie(ReadOnlySpan<byte> bytes) => bytes.StartsWith(Cookie);
 

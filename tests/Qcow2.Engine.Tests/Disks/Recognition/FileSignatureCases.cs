@@ -10,7 +10,7 @@ internal static class FileSignatureCases
         // Images of disks
         Start("qcow1", "514649fb 00000001"),
         Start("vhdx", "7668647866696c65"),
-        Start("vhd", "636f6e6563746978 00000002 00010000", "vhd, dynamic: the copy of the footer"),
+        Start("vhd-start", "636f6e6563746978 00000002 00010000", "vhd, cut off: the copy of the footer"),
         Part("vhd", 4096 - 512, "636f6e6563746978", 4096, "vhd, fixed: the footer alone"),
         Part("vhd", 4095 - 511, "636f6e6563746978", 4095, "vhd, fixed: the footer of an old Virtual PC"),
         Start("vmdk", "4b444d56 01000000 03000000"),

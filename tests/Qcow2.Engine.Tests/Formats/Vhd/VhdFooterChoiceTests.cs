@@ -1,4 +1,5 @@
 using Qcow2.Engine.Formats.Vhd;
+using Qcow2.Tests;
 
 namespace Qcow2.Engine.Tests.Formats.Vhd;
 

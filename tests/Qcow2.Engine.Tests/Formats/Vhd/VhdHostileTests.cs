@@ -1,6 +1,7 @@
 using Qcow2.Engine.Disks;
 using Qcow2.Engine.Formats.Vhd;
-using static Qcow2.Engine.Tests.Formats.Vhd.VhdBuilder;
+using Qcow2.Tests;
+using static Qcow2.Tests.VhdBuilder;
 
 namespace Qcow2.Engine.Tests.Formats.Vhd;
 

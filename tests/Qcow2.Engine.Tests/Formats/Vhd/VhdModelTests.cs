@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Qcow2.Engine.Formats.Vhd;
 using Qcow2.Engine.Tests.Formats.Qcow2.Writing;
+using Qcow2.Tests;
 
 namespace Qcow2.Engine.Tests.Formats.Vhd;
 

@@ -166,7 +166,7 @@ internal static class ImageCreator
         var extensions = new List<HeaderExtension>();
         if (options.BackingFormat is not null)
         {
-            extensions.Add(new BackingFormatExtension(options.BackingFormat));
+            extensions.Add(new BackingFormatExtension(DiskFormats.RecordedNameOf(options.BackingFormat)));
         }
 
         if (options.DataFile is not null)

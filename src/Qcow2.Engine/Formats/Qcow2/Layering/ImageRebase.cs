@@ -188,7 +188,7 @@ public static class ImageRebase
         string? recorded = options.MetadataOnly ? header.Extension<BackingFormatExtension>()?.Format : null;
         string format = options.BackingFormat ?? recorded ?? throw new ArgumentException(
             "A backing file and its format are given together: it is never guessed.", nameof(options));
-        return DiskFormats.All.Any(known => known.Name == format) || options.BackingFormat is null
+        return DiskFormats.All.Any(known => known.Name == format || known.RecordedName == format) || options.BackingFormat is null
             ? new BackingReference(options.BackingFile!, format)
             : throw new ArgumentException($"The format '{format}' is not supported; supported are {DiskFormats.Names}.", nameof(options));
     }

@@ -77,7 +77,7 @@ internal static class BackingReferenceWriter
         List<HeaderExtension> extensions = [.. others];
         if (format is not null)
         {
-            extensions.Insert(0, new BackingFormatExtension(format));
+            extensions.Insert(0, new BackingFormatExtension(DiskFormats.RecordedNameOf(format)));
         }
 
         Qcow2Header wanted = Named(start.Header with { Extensions = [.. extensions], AutoclearFeatures = start.Header.AutoclearFeatures & Kept }, name, 0);

@@ -1,72 +1,72 @@
 using System.Buffers.Binary;
 using System.Text;
 
-namespace Qcow2.Engine.Tests.Formats.Vhd;
+namespace Qcow2.Tests;
 
 /// <summary>Makes VHD files byte by byte, by the specification and without the engine, in any state that a test wants.</summary>
-internal sealed class VhdBuilder
+public sealed class VhdBuilder
 {
-    internal const int Sector = 512;
-    internal const int FooterLength = 512;
-    internal const int HeaderLength = 1024;
+    public const int Sector = 512;
+    public const int FooterLength = 512;
+    public const int HeaderLength = 1024;
 
     /// <summary>2 fixed, 3 dynamic, 4 differencing.</summary>
-    internal uint DiskType { get; init; } = 3;
+    public uint DiskType { get; init; } = 3;
 
-    internal long Size { get; init; } = 10 << 20;
+    public long Size { get; init; } = 10 << 20;
 
-    internal int BlockSize { get; init; } = 2 << 20;
+    public int BlockSize { get; init; } = 2 << 20;
 
-    internal string Creator { get; init; } = "win ";
+    public string Creator { get; init; } = "win ";
 
-    internal byte[] UniqueId { get; init; } = [.. Enumerable.Range(1, 16).Select(i => (byte)i)];
+    public byte[] UniqueId { get; init; } = [.. Enumerable.Range(1, 16).Select(i => (byte)i)];
 
-    internal uint TimeStamp { get; init; } = 1000;
+    public uint TimeStamp { get; init; } = 1000;
 
-    internal byte[] ParentId { get; init; } = new byte[16];
+    public byte[] ParentId { get; init; } = new byte[16];
 
-    internal uint ParentTime { get; init; }
+    public uint ParentTime { get; init; }
 
-    internal string ParentName { get; init; } = "";
+    public string ParentName { get; init; } = "";
 
     /// <summary>Platform code and text of each locator.</summary>
-    internal List<(string Platform, string Text)> Locators { get; } = [];
+    public List<(string Platform, string Text)> Locators { get; } = [];
 
     /// <summary>Entries of the table beyond those that the disk needs.</summary>
-    internal int SpareEntries { get; init; }
+    public int SpareEntries { get; init; }
 
     /// <summary>A footer of 511 bytes, as Virtual PC once wrote it.</summary>
-    internal bool IsFooterShort { get; init; }
+    public bool IsFooterShort { get; init; }
 
-    internal bool HasTrailingFooter { get; init; } = true;
+    public bool HasTrailingFooter { get; init; } = true;
 
-    internal bool HasLeadingFooter { get; init; } = true;
+    public bool HasLeadingFooter { get; init; } = true;
 
     /// <summary>The disk's bytes of a fixed one.</summary>
-    internal byte[] Content { get; init; } = [];
+    public byte[] Content { get; init; } = [];
 
     /// <summary>The blocks that are in the file, in its order: number, bitmap (a bit each sector, padded) and data.</summary>
-    internal List<(int Number, byte[] Bitmap, byte[] Data)> Blocks { get; } = [];
+    public List<(int Number, byte[] Bitmap, byte[] Data)> Blocks { get; } = [];
 
     /// <summary>Changes the footer before its check sum is made.</summary>
-    internal Action<byte[]>? EditFooter { get; init; }
+    public Action<byte[]>? EditFooter { get; init; }
 
     /// <summary>Changes the dynamic disk header before its check sum is made.</summary>
-    internal Action<byte[]>? EditHeader { get; init; }
+    public Action<byte[]>? EditHeader { get; init; }
 
     /// <summary>Changes the table.</summary>
-    internal Action<byte[]>? EditTable { get; init; }
+    public Action<byte[]>? EditTable { get; init; }
 
-    internal int TableOffset => FooterLength + HeaderLength + (Locators.Count * Sector);
+    public int TableOffset => FooterLength + HeaderLength + (Locators.Count * Sector);
 
-    internal int BlockCount => (int)((Size + BlockSize - 1) / BlockSize);
+    public int BlockCount => (int)((Size + BlockSize - 1) / BlockSize);
 
-    internal int BitmapBytes => RoundUp(((BlockSize / Sector) + 7) / 8);
+    public int BitmapBytes => RoundUp(((BlockSize / Sector) + 7) / 8);
 
     /// <summary>Where the blocks begin.</summary>
-    internal int FirstBlock => TableOffset + RoundUp((BlockCount + SpareEntries) * 4);
+    public int FirstBlock => TableOffset + RoundUp((BlockCount + SpareEntries) * 4);
 
-    internal static void Seal(byte[] bytes, int position)
+    public static void Seal(byte[] bytes, int position)
     {
         BinaryPrimitives.WriteUInt32BigEndian(bytes.AsSpan(position), 0);
         uint sum = 0;
@@ -78,7 +78,7 @@ internal sealed class VhdBuilder
         BinaryPrimitives.WriteUInt32BigEndian(bytes.AsSpan(position), ~sum);
     }
 
-    internal byte[] Build()
+    public byte[] Build()
     {
         byte[] footer = MakeFooter();
         byte[] last = footer[..(IsFooterShort ? FooterLength - 1 : FooterLength)];
@@ -86,7 +86,7 @@ internal sealed class VhdBuilder
         return HasTrailingFooter ? [.. body, .. last] : body;
     }
 
-    internal byte[] MakeFooter()
+    public byte[] MakeFooter()
     {
         byte[] footer = new byte[FooterLength];
         "conectix"u8.CopyTo(footer);
@@ -166,9 +166,9 @@ internal sealed class VhdBuilder
         return header;
     }
 
-    internal static void U32(byte[] bytes, int position, uint value) => BinaryPrimitives.WriteUInt32BigEndian(bytes.AsSpan(position), value);
+    public static void U32(byte[] bytes, int position, uint value) => BinaryPrimitives.WriteUInt32BigEndian(bytes.AsSpan(position), value);
 
-    internal static void U64(byte[] bytes, int position, ulong value) => BinaryPrimitives.WriteUInt64BigEndian(bytes.AsSpan(position), value);
+    public static void U64(byte[] bytes, int position, ulong value) => BinaryPrimitives.WriteUInt64BigEndian(bytes.AsSpan(position), value);
 
     private static int RoundUp(int bytes) => (bytes + Sector - 1) / Sector * Sector;
 }
