@@ -164,7 +164,7 @@ Describe 'A path' {
 
     It 'that leads to nothing is an error of every cmdlet, which does not end the pipeline' {
         foreach ($path in 'nothing*.qcow2', 'nothing[1].qcow2', 'nothing[1', 'nowhere/*.qcow2') {
-            { Get-Qcow2Image $path -ErrorAction Stop } | Should -Throw -ErrorId 'PathNotFound,*' -ExpectedMessage "*$([WildcardPattern]::Escape($path))*"
+            { Get-Qcow2Image $path -ErrorAction Stop } | Should -Throw -ErrorId 'PathNotFound,*' -ExpectedMessage "*$([WildcardPattern]::Escape($path.Replace('/', [IO.Path]::DirectorySeparatorChar)))*"
             (Get-Qcow2Image $path, both1.qcow2 -ErrorAction SilentlyContinue -ErrorVariable problem).Size | Should -Be 4MB
             $problem.CategoryInfo.Category | Should -Be ObjectNotFound
         }

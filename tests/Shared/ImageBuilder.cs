@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Numerics;
 using System.Text;
 
 namespace Qcow2.Tests;
@@ -419,7 +418,7 @@ public sealed class ImageBuilder
     private void SetU64(int offset, ulong value)
         => BinaryPrimitives.WriteUInt64BigEndian(_clusters[offset >> ClusterBits].AsSpan(offset & (ClusterSize - 1)), value);
 
-    private static T DivideUp<T>(T value, T unit)
-        where T : IBinaryInteger<T>
-        => (value + unit - T.One) / unit;
+    private static int DivideUp(int value, int unit) => (value + unit - 1) / unit;
+
+    private static ulong DivideUp(ulong value, ulong unit) => (value + unit - 1) / unit;
 }

@@ -8,7 +8,7 @@ public static class SparseFile
     /// <summary>Copies a stream to a new file and skips the blocks that hold only zeros.</summary>
     public static void Write(Stream source, string path)
     {
-        using FileStream target = new(path, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0);
+        using FileStream target = new(path, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 1);
         byte[] block = new byte[BlockSize];
         long length = 0;
         int read;

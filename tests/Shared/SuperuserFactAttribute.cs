@@ -4,11 +4,9 @@ namespace Qcow2.Tests;
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class SuperuserFactAttribute : FactAttribute
 {
-    public SuperuserFactAttribute()
-    {
-        if (!OperatingSystem.IsLinux() || Environment.UserName != "root")
-        {
-            Skip = "It mounts a small file system, which needs Linux and root.";
-        }
-    }
+    /// <param name="programs">What else it needs on the PATH.</param>
+    public SuperuserFactAttribute(params string[] programs)
+        => Skip = !OperatingSystem.IsLinux() || Environment.UserName != "root"
+            ? "It mounts a small file system, which needs Linux and root."
+            : QemuImg.SkipReasonWithout(programs);
 }

@@ -1,8 +1,10 @@
+using Xunit.Abstractions;
+
 namespace Qcow2.TestRunner;
 
 /// <summary>
 /// The tests that cannot pass on a host, each with the cause. A line of the list is <c>test, fails or not-run, cause</c>, parted by tabs; the
-/// test is a method with its namespace and class, for all its cases, or the display name of one case. Lines with # are comments.
+/// test is <c>Class.Method</c>, for all its cases, or <c>Class.Method(arguments)</c> as a run displays it. Lines with # are comments.
 /// </summary>
 internal sealed class KnownGaps
 {
@@ -30,8 +32,18 @@ internal sealed class KnownGaps
     internal IEnumerable<Gap> All => _gaps.Values;
 
     /// <summary>The gap that a case belongs to; null where it has to pass.</summary>
-    internal Gap? Find(string method, string displayName)
-        => _gaps.TryGetValue(displayName, out Gap? gap) || _gaps.TryGetValue(method, out gap) ? gap : null;
+    internal Gap? Find(ITestCase test, string displayName)
+    {
+        string name = $"{test.TestMethod.TestClass.Class.Name.Split('.').Last()}.{test.TestMethod.Method.Name}";
+        int arguments = displayName.IndexOf('(');
+        string oneCase = arguments < 0 ? name : $"{name}{displayName.Substring(arguments)}";
+        if (_gaps.TryGetValue(oneCase, out Gap? gap) || _gaps.TryGetValue(name, out gap))
+        {
+            gap.IsKnown = true;
+        }
+
+        return gap;
+    }
 }
 
 /// <summary>One line of the list, and what came of it.</summary>
@@ -43,6 +55,9 @@ internal sealed class Gap(string test, bool runs, string cause)
     internal bool Runs { get; } = runs;
 
     internal string Cause { get; } = cause;
+
+    /// <summary>Whether there is such a test.</summary>
+    internal bool IsKnown { get; set; }
 
     internal bool HasPassed { get; set; }
 

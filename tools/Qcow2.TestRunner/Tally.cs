@@ -53,7 +53,7 @@ internal sealed class Tally(KnownGaps gaps) : IMessageSink, IDisposable
 
     private void Count(ITest test, IFailureInformation? failure)
     {
-        Gap? gap = gaps.Find(MethodOf(test.TestCase), test.DisplayName);
+        Gap? gap = gaps.Find(test.TestCase, test.DisplayName);
         if (failure is null)
         {
             Passed++;
@@ -70,8 +70,6 @@ internal sealed class Tally(KnownGaps gaps) : IMessageSink, IDisposable
             Show(test.DisplayName, failure);
         }
     }
-
-    internal static string MethodOf(ITestCase test) => test.TestMethod.TestClass.Class.Name + "." + test.TestMethod.Method.Name;
 
     private static void Show(string name, IFailureInformation failure)
     {

@@ -325,7 +325,7 @@ internal sealed class IncompleteFile : IDisposable
 
     private static unsafe LocalFile? OpenWithoutName(string folder, string shownPath, uint mode)
     {
-        if (!LibC.IsLinux || !Environment.Is64BitProcess)
+        if (!LibC.IsLinux || !Environment.Is64BitProcess || !PositionalFile.CanOwn)
         {
             return null;
         }

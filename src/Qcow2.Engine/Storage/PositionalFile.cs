@@ -30,6 +30,9 @@ internal sealed class PositionalFile : IDisposable
         return new PositionalFile(stream.SafeFileHandle) { _stream = stream };
     }
 
+    /// <summary>Whether an open file can be taken over.</summary>
+    internal static bool CanOwn => true;
+
     /// <summary>Takes over an open file.</summary>
     internal static PositionalFile Own(SafeFileHandle handle) => new(handle);
 
@@ -74,7 +77,7 @@ internal sealed class PositionalFile : IDisposable
     internal static unsafe PositionalFile CreatePrivate(string path)
     {
         const uint OwnerOnly = 0x180; // rw-------
-        if (!LibC.IsLinux)
+        if (!LibC.IsLinux || !CanOwn)
         {
             PositionalFile file = Open(path, FileMode.CreateNew, FileAccess.ReadWrite, ImageSharing.All);
             _ = LibC.ChangeMode(file.Handle, OwnerOnly);
@@ -89,6 +92,9 @@ internal sealed class PositionalFile : IDisposable
                 : throw new IOException($"{path}: the file could not be created ({new System.ComponentModel.Win32Exception().Message}).");
         }
     }
+
+    /// <summary>Whether an open file can be taken over. Mono's streams take only what they opened.</summary>
+    internal static bool CanOwn { get; } = Type.GetType("Mono.Runtime") is null;
 
     /// <summary>Takes over a file that is open for reading and writing.</summary>
     internal static PositionalFile Own(SafeFileHandle handle) => new(new FileStream(handle, FileAccess.ReadWrite, 1));

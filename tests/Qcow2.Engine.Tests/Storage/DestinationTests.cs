@@ -172,7 +172,7 @@ public sealed class DestinationTests : IDisposable
         {
             fixed (byte* now = System.Text.Encoding.UTF8.GetBytes(path + "\0")) // The names are exchanged already.
             {
-                using var other = new Microsoft.Win32.SafeHandles.SafeFileHandle(LibC.Open(now, LibC.OpenToLookAt), ownsHandle: true);
+                using var other = new Microsoft.Win32.SafeHandles.SafeFileHandle((nint)LibC.Open(now, LibC.OpenToLookAt), ownsHandle: true);
                 isLocked = LibC.LockFile(other, LibC.LockAlone) != 0;
             }
 

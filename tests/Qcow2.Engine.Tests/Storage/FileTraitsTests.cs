@@ -81,7 +81,7 @@ public sealed class FileTraitsTests : IDisposable
         Assert.Contains("user.ä", all.Keys.Select(ExtendedAttributes.Shown));
     }
 
-    [SuperuserFact]
+    [SuperuserFact("setfattr", "getfattr")]
     public void Owner_group_and_labels_are_kept()
     {
         foreach (bool canHaveNoName in new[] { true, false })
@@ -142,7 +142,7 @@ public sealed class FileTraitsTests : IDisposable
         }
     }
 
-    [SuperuserFact]
+    [SuperuserFact("chattr")]
     public void Protected_file_is_refused_before_any_work()
     {
         string path = Old("protected");

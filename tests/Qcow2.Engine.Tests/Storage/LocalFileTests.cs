@@ -65,7 +65,7 @@ public sealed class LocalFileTests : IDisposable
             return;
         }
 
-        using (Process mkfifo = Process.Start("mkfifo", [_folder.File("pipe")]))
+        using (Process mkfifo = Process.Start(new ProcessStartInfo("mkfifo", [_folder.File("pipe")]))!)
         {
             mkfifo.WaitForExit();
         }

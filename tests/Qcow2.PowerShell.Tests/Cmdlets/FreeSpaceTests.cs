@@ -19,8 +19,12 @@ public sealed class FreeSpaceTests : IDisposable
 
     public void Dispose()
     {
-        Run("umount", "-l", _bound);
-        Run("umount", "-l", _small);
+        if (Directory.Exists(_small))
+        {
+            Run("umount", "-l", _bound);
+            Run("umount", "-l", _small);
+        }
+
         _session.Dispose();
     }
 

@@ -33,6 +33,12 @@ public sealed class ModuleSession : IDisposable
     {
         // What is built in is there at once, with nothing to look for on a module path.
         InitialSessionState state = InitialSessionState.CreateDefault();
+        if (OperatingSystem.IsWindows())
+        {
+            // Scripts are not run there, nor views loaded, before somebody allows it.
+            state.ExecutionPolicy = Microsoft.PowerShell.ExecutionPolicy.Bypass;
+        }
+
         state.ImportPSModule([Manifest]);
         _runspace = RunspaceFactory.CreateRunspace(_screen, state);
         _runspace.Open();
