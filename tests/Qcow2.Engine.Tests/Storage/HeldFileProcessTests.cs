@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Reflection;
 using Qcow2.Engine.Conversion;
 using Qcow2.Tests;
 
@@ -22,8 +21,9 @@ public sealed class HeldFileProcessTests : IDisposable
             image.Write(0, new byte[512]);
         }
 
-        string program = typeof(HeldFileProcessTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(data => data.Key == "CrashWriterPath").Value!;
-        using Process writer = Process.Start(new ProcessStartInfo("dotnet", [program, "count", path]) { RedirectStandardOutput = true })!;
+        ProcessStartInfo start = CrashWriterProgram.Start("count", path);
+        start.RedirectStandardOutput = true;
+        using Process writer = Process.Start(start)!;
         try
         {
             Assert.Equal("1", await writer.StandardOutput.ReadLineAsync());
