@@ -1,5 +1,3 @@
-using Qcow2.Engine.Format;
-
 namespace Qcow2.Engine.Codecs;
 
 /// <summary>Turns the compressed data of a cluster into the cluster. Safe to use from many threads at once.</summary>
@@ -9,14 +7,6 @@ namespace Qcow2.Engine.Codecs;
 /// </remarks>
 internal abstract class ClusterDecoder
 {
-    /// <summary>The decoder for an image's compression type.</summary>
-    internal static ClusterDecoder For(CompressionType type) => type switch
-    {
-        CompressionType.Deflate => InflateDecoder.Create(),
-        CompressionType.Zstd => new ZstdDecoder(),
-        _ => throw Qcow2Errors.Unsupported($"compression_type is {(byte)type}; known are 0 (deflate) and 1 (zstd)."),
-    };
-
     /// <summary>Fills a cluster.</summary>
     /// <param name="compressed">The compressed data, from its first byte; may be followed by other bytes.</param>
     /// <param name="count">Bytes of <paramref name="compressed"/> that count.</param>

@@ -1,21 +1,9 @@
-using Qcow2.Engine.Format;
-
 namespace Qcow2.Engine.Codecs;
 
 /// <summary>Compresses clusters, each on its own. One thread at a time uses an encoder.</summary>
 /// <remarks>What a cluster becomes depends on the cluster and the level only, not on what was compressed before it.</remarks>
 internal abstract class ClusterEncoder : IDisposable
 {
-    /// <summary>An encoder for a compression type.</summary>
-    /// <param name="type">The image's compression type.</param>
-    /// <param name="level">One of <see cref="CompressionLevels"/>; null for the default.</param>
-    /// <exception cref="ArgumentOutOfRangeException">The type is unknown, or has no such level.</exception>
-    internal static ClusterEncoder For(CompressionType type, int? level = null)
-    {
-        int resolved = CompressionLevels.Resolve(type, level);
-        return type == CompressionType.Zstd ? ZstdEncoder.Create(resolved) : DeflateEncoder.Create(resolved);
-    }
-
     /// <summary>Compresses a cluster, if that makes it smaller.</summary>
     /// <param name="cluster">The cluster, whole.</param>
     /// <param name="compressed">

@@ -1,11 +1,11 @@
 using System.Buffers;
 using System.Collections.Concurrent;
-using Qcow2.Engine.Format;
 
 namespace Qcow2.Engine.Codecs;
 
-/// <summary>Encoders of one type and level, as many as were ever in use at once. Safe to use from many threads.</summary>
-internal sealed class ClusterEncoderPool(CompressionType type, int? level = null) : IDisposable
+/// <summary>Encoders of one kind, as many as were ever in use at once. Safe to use from many threads.</summary>
+/// <param name="create">Makes one.</param>
+internal sealed class ClusterEncoderPool(Func<ClusterEncoder> create) : IDisposable
 {
     private readonly ConcurrentBag<ClusterEncoder> _idle = [];
 
@@ -14,7 +14,7 @@ internal sealed class ClusterEncoderPool(CompressionType type, int? level = null
     {
         if (!_idle.TryTake(out ClusterEncoder? encoder))
         {
-            encoder = ClusterEncoder.For(type, level);
+            encoder = create();
         }
 
         try

@@ -1,5 +1,6 @@
 using Qcow2.Engine.Codecs;
 using Qcow2.Engine.Format;
+using Qcow2.Engine.Formats.Qcow2.Format;
 using Qcow2.Tests;
 
 namespace Qcow2.Engine.Tests.Codecs;
@@ -178,7 +179,7 @@ public abstract class ClusterEncoderContract
 
         Assert.InRange(stream.Length, 1, cluster.Length - 1);
         byte[] back = new byte[cluster.Length];
-        Assert.True(ClusterDecoder.For(Type).TryDecode(stream, stream.Length, back));
+        Assert.True(ClusterCodecs.Decoder(Type).TryDecode(stream, stream.Length, back));
         Assert.True(cluster.AsSpan().SequenceEqual(back));
         AssertStream(stream, cluster);
         return true;

@@ -1,5 +1,6 @@
 using Qcow2.Engine.Codecs;
 using Qcow2.Engine.Format;
+using Qcow2.Engine.Formats.Qcow2.Format;
 
 namespace Qcow2.Engine.Tests.Codecs;
 
@@ -37,12 +38,12 @@ public sealed class ZstdEncoderTests : ClusterEncoderContract
 
 public sealed class ZstdDecoderTests : ClusterDecoderContract
 {
-    private protected override ClusterDecoder Create() => ClusterDecoder.For(CompressionType.Zstd);
+    private protected override ClusterDecoder Create() => ClusterCodecs.Decoder(CompressionType.Zstd);
 
     private protected override byte[] Compress(byte[] cluster)
     {
         byte[] compressed = new byte[cluster.Length];
-        using ClusterEncoder encoder = ClusterEncoder.For(CompressionType.Zstd);
+        using ClusterEncoder encoder = ClusterCodecs.Encoder(CompressionType.Zstd);
         Assert.True(encoder.TryEncode(cluster, compressed, out int length));
         return compressed[..length];
     }

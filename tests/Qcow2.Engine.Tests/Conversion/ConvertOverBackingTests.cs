@@ -1,4 +1,5 @@
 using Qcow2.Engine.Conversion;
+using Qcow2.Engine.Disks.Copying;
 using Qcow2.Tests;
 
 namespace Qcow2.Engine.Tests.Conversion;

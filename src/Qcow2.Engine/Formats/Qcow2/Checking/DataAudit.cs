@@ -1,6 +1,7 @@
 using System.Buffers;
 using Qcow2.Engine.Codecs;
 using Qcow2.Engine.Format;
+using Qcow2.Engine.Formats.Qcow2.Format;
 using Qcow2.Engine.Formats.Qcow2.Metadata;
 using Qcow2.Engine.Work;
 
@@ -12,7 +13,7 @@ internal sealed class DataAudit(
 {
     private const int RunLength = 1 << 20;
 
-    private readonly ClusterDecoder _decoder = ClusterDecoder.For(context.Header.CompressionType);
+    private readonly ClusterDecoder _decoder = ClusterCodecs.Decoder(context.Header.CompressionType);
     private long _tablesDone;
 
     internal void Run()

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Security.Cryptography;
+using Qcow2.Engine.Disks;
 
 namespace Qcow2.Engine.Formats.Qcow2.Encryption;
 

@@ -1,3 +1,5 @@
+using Qcow2.Engine.Disks;
+
 namespace Qcow2.Engine.Formats.Qcow2.Encryption;
 
 /// <summary>QCOW2's encryption method 1: AES-128-CBC keyed with the passphrase itself, the vector the guest's sector number.</summary>

@@ -1,3 +1,5 @@
+using Qcow2.Engine.Disks;
+
 namespace Qcow2.Engine.Formats.Qcow2.Encryption;
 
 /// <summary>Makes a new LUKS volume with QEMU's defaults: AES-256 in XTS mode, plain64, SHA-256, one passphrase in key slot 0.</summary>

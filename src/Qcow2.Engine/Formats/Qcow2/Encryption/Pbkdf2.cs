@@ -1,5 +1,6 @@
 #if NET
 using System.Security.Cryptography;
+using Qcow2.Engine.Disks;
 #endif
 
 namespace Qcow2.Engine.Formats.Qcow2.Encryption;

@@ -2,6 +2,7 @@ using System.Buffers;
 using Qcow2.Engine.Codecs;
 using Qcow2.Engine.Format;
 using Qcow2.Engine.Formats.Qcow2.Encryption;
+using Qcow2.Engine.Formats.Qcow2.Format;
 using Qcow2.Engine.Formats.Qcow2.Metadata;
 using Qcow2.Engine.Storage;
 
@@ -25,8 +26,8 @@ internal sealed class ImageResources : IDisposable
         Cipher = cipher;
         L2Cache = new L2Cache(image, header.Geometry, l2CacheSize);
         DecodedClusters = new DecodedClusterCache(header.ClusterSize);
-        _decoder = ClusterDecoder.For(header.CompressionType);
-        Encoders = new ClusterEncoderPool(header.CompressionType);
+        _decoder = ClusterCodecs.Decoder(header.CompressionType);
+        Encoders = ClusterCodecs.Encoders(header.CompressionType);
     }
 
     internal Qcow2Header Header { get; }

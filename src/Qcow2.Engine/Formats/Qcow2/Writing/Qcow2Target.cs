@@ -2,6 +2,7 @@ using Qcow2.Engine.Codecs;
 using Qcow2.Engine.Conversion;
 using Qcow2.Engine.Disks.Copying;
 using Qcow2.Engine.Format;
+using Qcow2.Engine.Formats.Qcow2.Format;
 
 namespace Qcow2.Engine.Formats.Qcow2.Writing;
 
@@ -43,7 +44,7 @@ internal sealed class Qcow2Target : CopyTarget
         _sparseSize = options.SparseSize;
         bool needsZeros = !isZero || backing is not null;
         _classifier = new ClusterClassifier(image.Header, detectsZeros: options.SparseSize > 0, needsZeros);
-        _encoders = options.Compress ? new ClusterEncoderPool(image.Header.CompressionType, options.CompressionLevel) : null;
+        _encoders = options.Compress ? ClusterCodecs.Encoders(image.Header.CompressionType, options.CompressionLevel) : null;
     }
 
     /// <summary>Fails if an image cannot have what the options ask for.</summary>

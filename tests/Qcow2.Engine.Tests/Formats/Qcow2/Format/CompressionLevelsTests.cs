@@ -1,5 +1,6 @@
 using Qcow2.Engine.Codecs;
 using Qcow2.Engine.Format;
+using Qcow2.Engine.Formats.Qcow2.Format;
 using Qcow2.Engine.Tests.Codecs;
 using Qcow2.Tests;
 
@@ -15,7 +16,7 @@ public sealed class CompressionLevelsTests
     [InlineData(CompressionType.Zstd, -1)]
     public void Level_outside_is_refused_and_the_range_named(CompressionType type, int level)
     {
-        ArgumentOutOfRangeException e = Assert.Throws<ArgumentOutOfRangeException>(() => ClusterEncoder.For(type, level));
+        ArgumentOutOfRangeException e = Assert.Throws<ArgumentOutOfRangeException>(() => ClusterCodecs.Encoder(type, level));
 
         Assert.Contains($"{CompressionLevels.Minimum} to {CompressionLevels.Maximum(type)}", e.Message, StringComparison.Ordinal);
     }
@@ -23,7 +24,7 @@ public sealed class CompressionLevelsTests
     [Fact]
     public void Unknown_type_is_refused()
     {
-        Assert.Throws<ArgumentOutOfRangeException>(() => ClusterEncoder.For((CompressionType)7));
+        Assert.Throws<ArgumentOutOfRangeException>(() => ClusterCodecs.Encoder((CompressionType)7));
         Assert.Throws<ArgumentOutOfRangeException>(() => CompressionLevels.Maximum((CompressionType)7));
         Assert.Throws<ArgumentOutOfRangeException>(() => CompressionLevels.Default((CompressionType)7));
     }
@@ -36,8 +37,8 @@ public sealed class CompressionLevelsTests
         byte[] cluster = ClusterContents.Create("program", 65_536);
         byte[] unnamed = new byte[cluster.Length];
         byte[] named = new byte[cluster.Length];
-        using ClusterEncoder first = ClusterEncoder.For(type);
-        using ClusterEncoder second = ClusterEncoder.For(type, level);
+        using ClusterEncoder first = ClusterCodecs.Encoder(type);
+        using ClusterEncoder second = ClusterCodecs.Encoder(type, level);
 
         Assert.Equal(level, CompressionLevels.Default(type));
         Assert.Equal(first.TryEncode(cluster, unnamed, out int length), second.TryEncode(cluster, named, out int otherLength));

@@ -1,4 +1,4 @@
-namespace Qcow2.Engine.Conversion;
+namespace Qcow2.Engine.Disks.Copying;
 
 /// <summary>Finds where a disk may differ from the backing file of the image that it is copied into.</summary>
 internal static class DifferingExtents

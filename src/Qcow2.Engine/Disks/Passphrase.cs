@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Security;
 using System.Text;
-using Qcow2.Engine.Formats.Qcow2.Encryption;
+using Qcow2.Engine.Disks;
 
 namespace Qcow2.Engine;
 

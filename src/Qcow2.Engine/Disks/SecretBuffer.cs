@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 
-namespace Qcow2.Engine.Formats.Qcow2.Encryption;
+namespace Qcow2.Engine.Disks;
 
 /// <summary>
 /// Bytes that must not outlive their use: pinned, so that the garbage collector leaves no copies behind when it
