@@ -145,6 +145,10 @@ public sealed class TestQcow2ImageCommand : ChainCmdlet
             {
                 yield return Check(below.Path, below.Depth);
             }
+            else if (DiskFormats.Get(below.Format) is DiskFormat format && format != DiskFormats.Raw)
+            {
+                WriteWarning($"{below.Path}: this is {format.Description}, which can be read here but not checked.");
+            }
             else if (FormatWord.Contradiction(below.Path, "raw") is string seen)
             {
                 WriteWarning($"{below.Path}: this is taken for a raw disk, as the image above it says, but it {seen}.");

@@ -65,6 +65,12 @@ public sealed class VhdTests : IDisposable
         Assert.Equal("vpc", Text("(Get-Qcow2Image over.qcow2).BackingFormat"));
         Assert.Equal("True", Text("(Compare-Qcow2Image over.qcow2 disk.raw).AreEqual"));
         Assert.Equal(["qcow2", "vhd"], Lines("Get-Qcow2Image over.qcow2 -BackingChain | ForEach-Object Format"));
+        SessionResult tested = _session.Run("Test-Qcow2Image over.qcow2 -BackingChain");
+        Assert.Empty(tested.Errors);
+        Assert.Contains("not checked", Assert.Single(tested.Warnings), StringComparison.Ordinal);
+        SessionResult merged = _session.Run("Merge-Qcow2Image over.qcow2 -Confirm:$false");
+        Assert.Equal(["UnsupportedFeature"], merged.ErrorIds);
+        Assert.Contains("only be read", merged.Errors[0].Exception.Message, StringComparison.Ordinal);
         Assert.Empty(_session.Run("Set-Qcow2Image over.qcow2 -BackingFile child.vhd -BackingFormat vpc -Confirm:$false").Errors);
         Assert.Equal("True", Text("(Compare-Qcow2Image over.qcow2 disk.raw).AreEqual"));
         Assert.Equal(["qcow2", "vhd", "vhd"], Lines("Get-Qcow2Image over.qcow2 -BackingChain | ForEach-Object Format"));
