@@ -45,11 +45,17 @@ internal static class VhdParentFile
     {
         Qcow2Exception? refusal = null;
         var missing = new List<string>();
+        var tried = new HashSet<string>();
         foreach (string name in VhdParentNames.AsPaths(child.ParentNames, ReferenceName.HostRules == PathRules.Windows))
         {
             try
             {
                 string path = ImageReference.Resolve(name, childPath, Role, policy);
+                if (!tried.Add(path))
+                {
+                    continue; // Several names may lead there.
+                }
+
                 if (!File.Exists(path))
                 {
                     missing.Add(path);

@@ -105,9 +105,18 @@ public sealed class VhdFormatTests : IDisposable
         Assert.Equal(Qcow2ErrorCode.BackingFileUnavailable, error.Code);
         Assert.Equal(path, error.Path);
         Assert.Contains($"{Path.Combine(_folder.Path, "other.vhd")}", error.Message, StringComparison.Ordinal);
+        Assert.Equal(2, error.Message.Split("base.vhd").Length - 1); // Beside the child, too.
         Assert.Contains(Path.GetFullPath(Path.Combine(_folder.Path, "../up/base.vhd")), error.Message, StringComparison.Ordinal);
         using VirtualDisk disk = Vhd.Open(path, new Qcow2OpenOptions { WithoutBacking = true });
         Assert.Equal(Qcow2ErrorCode.BackingFileUnavailable, Assert.Throws<Qcow2Exception>(() => disk.Read(0, new byte[1])).Code);
+    }
+
+    [Fact]
+    public void A_place_that_several_names_lead_to_is_named_once()
+    {
+        string path = WriteChild("child.vhd", @".\base.vhd", "", "base.vhd");
+        Qcow2Exception error = Assert.Throws<Qcow2Exception>(() => Vhd.Open(path));
+        Assert.Contains($"was not found: '{_folder.File("base.vhd")}' does not exist", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
