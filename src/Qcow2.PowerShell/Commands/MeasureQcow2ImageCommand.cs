@@ -57,14 +57,12 @@ namespace Qcow2.PowerShell.Commands;
 /// <seealso cref="GetQcow2ExtentCommand"/>
 [Cmdlet(VerbsDiagnostic.Measure, "Qcow2Image", DefaultParameterSetName = PathSet)]
 [OutputType(typeof(Qcow2MeasureResult), ParameterSetName = [PathSet, LiteralPathSet, InputObjectSet, SizeSet])]
-public sealed class MeasureQcow2ImageCommand : DiskCmdlet
+public sealed class MeasureQcow2ImageCommand : DiskCmdlet, IQcow2Layout
 {
     internal const string SizeSet = "Size";
 
     private static readonly string[] SourceParameters =
         [nameof(SnapshotName), nameof(Id), nameof(DataFile), nameof(BackingFormat), nameof(ReferencePolicy), nameof(ConfineTo)];
-
-    private static readonly string[] LayoutParameters = [nameof(ClusterSizeBytes), nameof(Version), nameof(RefcountBits), nameof(ExtendedL2), nameof(Encryption)];
 
     private DiskCreateOptions _layout = RawCreateOptions.Default;
 
@@ -142,7 +140,7 @@ public sealed class MeasureQcow2ImageCommand : DiskCmdlet
 
         if (DestinationFormat.Known() == DiskFormats.Raw)
         {
-            if (FirstBound(LayoutParameters) is string layout)
+            if (FirstBound(Qcow2Layout.MeasuredNames) is string layout)
             {
                 Refuse(ImageCmdletException.Contradiction($"-{layout} goes with -DestinationFormat Qcow2: a raw image is the disk's bytes and nothing else."), layout);
             }
@@ -150,7 +148,7 @@ public sealed class MeasureQcow2ImageCommand : DiskCmdlet
             return;
         }
 
-        _layout = Layout();
+        _layout = Qcow2Layout.Of(this) with { Preallocation = Preallocation };
         try
         {
             ImageMeasure.Of(0, _layout);
@@ -193,17 +191,7 @@ public sealed class MeasureQcow2ImageCommand : DiskCmdlet
 
     private bool SizeBytesGiven => ParameterSetName == SizeSet;
 
-    private string? FirstBound(string[] parameters) => parameters.FirstOrDefault(MyInvocation.BoundParameters.ContainsKey);
+    private string? FirstBound(IReadOnlyList<string> parameters) => parameters.FirstOrDefault(MyInvocation.BoundParameters.ContainsKey);
 
     private void Refuse(ImageCmdletException exception, string target) => ThrowTerminatingError(ErrorRecords.From(exception, target));
-
-    private Qcow2CreateOptions Layout() => new()
-    {
-        Version = Version,
-        ClusterSize = ClusterSizeBytes,
-        RefcountBits = RefcountBits,
-        ExtendedL2 = ExtendedL2,
-        Preallocation = Preallocation,
-        Encryption = Encryption,
-    };
 }

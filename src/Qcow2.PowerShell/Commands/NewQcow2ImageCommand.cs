@@ -76,7 +76,7 @@ namespace Qcow2.PowerShell.Commands;
 /// <seealso cref="WriteQcow2ImageCommand"/>
 [Cmdlet(VerbsCommon.New, "Qcow2Image", DefaultParameterSetName = DiskSet, SupportsShouldProcess = true)]
 [OutputType(typeof(Qcow2ImageInfo), ParameterSetName = [DiskSet, OverlaySet])]
-public sealed class NewQcow2ImageCommand : Qcow2Cmdlet
+public sealed class NewQcow2ImageCommand : Qcow2Cmdlet, IQcow2FileLayout
 {
     internal const string DiskSet = "Disk";
     internal const string OverlaySet = "Overlay";
@@ -237,7 +237,7 @@ public sealed class NewQcow2ImageCommand : Qcow2Cmdlet
 
         DestinationFile.EnsureOwnData(path, _dataFiles);
 
-        RequireWholeEncryption();
+        Qcow2Layout.RequireWholeEncryption(Encryption, Passphrase is not null, "-Passphrase");
         if (BackingFile is not null && !NoBackingFileCheck && string.Equals(BackingFormat, "raw", StringComparison.OrdinalIgnoreCase))
         {
             RequireFormat(ImageCreation.Beside(path, BackingFile), "raw", "-BackingFormat says", Force);
@@ -271,30 +271,11 @@ public sealed class NewQcow2ImageCommand : Qcow2Cmdlet
         WriteObject(image);
     }
 
-    private void RequireWholeEncryption()
+    private Qcow2CreateOptions Options() => Qcow2Layout.Of(this, Unseal(Passphrase)) with
     {
-        if ((Encryption == EncryptionMethod.Luks) != (Passphrase is not null) && Encryption != EncryptionMethod.Aes)
-        {
-            throw ImageCmdletException.Contradiction("-Encryption Luks and -Passphrase go together: the one says how the new image is encrypted, the other with what.");
-        }
-    }
-
-    private Qcow2CreateOptions Options() => new()
-    {
-        Version = Version,
-        ClusterSize = ClusterSizeBytes,
-        RefcountBits = RefcountBits,
-        CompressionType = CompressionType,
-        LazyRefcounts = LazyRefcounts,
-        ExtendedL2 = ExtendedL2,
-        BackingFile = BackingFile,
-        BackingFormat = BackingFormat?.ToLowerInvariant(),
         CheckBackingFile = !NoBackingFileCheck,
         DataFile = DataFile,
         DataFileRaw = DataFileRaw,
-        Preallocation = Preallocation,
-        Encryption = Encryption,
-        Passphrase = Unseal(Passphrase),
     };
 
     /// <inheritdoc/>

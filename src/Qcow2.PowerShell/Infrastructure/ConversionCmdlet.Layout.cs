@@ -8,13 +8,9 @@ using Qcow2.PowerShell.Operations;
 namespace Qcow2.PowerShell.Infrastructure;
 
 /// <content>How a new qcow2 image is laid out.</content>
-public abstract partial class ConversionCmdlet
+public abstract partial class ConversionCmdlet : IQcow2FileLayout
 {
-    private static readonly string[] LayoutParameters =
-    [
-        nameof(ClusterSizeBytes), nameof(Preallocation), nameof(CompressionType), nameof(Version), nameof(RefcountBits), nameof(LazyRefcounts), nameof(ExtendedL2),
-        nameof(BackingFile), nameof(DestinationDataFile), nameof(DestinationDataFileRaw), nameof(Encryption),
-    ];
+    private static readonly string[] LayoutParameters = [.. Qcow2Layout.FileNames, nameof(DestinationDataFile), nameof(DestinationDataFileRaw)];
 
     /// <summary>
     /// Bytes in a cluster of a new qcow2 image: a power of two, 512 bytes to 2 MiB. With <c>-ExtendedL2</c>, 16 KiB or more.
@@ -121,32 +117,13 @@ public abstract partial class ConversionCmdlet
 
     private Qcow2CreateOptions Layout()
     {
-        if ((Encryption == EncryptionMethod.Luks) != (DestinationPassphrase is not null))
-        {
-            throw ImageCmdletException.Contradiction("-Encryption Luks and -DestinationPassphrase go together: the one says how the new image is encrypted, the other with what.");
-        }
-
+        Qcow2Layout.RequireWholeEncryption(Encryption, DestinationPassphrase is not null, "-DestinationPassphrase");
         if (BackingFile is not null && BackingFormat is null)
         {
             throw ImageCmdletException.Contradiction("-BackingFile needs -BackingFormat, qcow2, raw or vhd: the format of a backing file is never guessed.");
         }
 
-        return new Qcow2CreateOptions
-        {
-            Version = Version,
-            ClusterSize = ClusterSizeBytes,
-            RefcountBits = RefcountBits,
-            CompressionType = CompressionType,
-            LazyRefcounts = LazyRefcounts,
-            ExtendedL2 = ExtendedL2,
-            BackingFile = BackingFile,
-            BackingFormat = BackingFile is null ? null : BackingFormat?.ToLowerInvariant(),
-            DataFile = DestinationDataFile,
-            DataFileRaw = DestinationDataFileRaw,
-            Preallocation = Preallocation,
-            Encryption = Encryption,
-            Passphrase = Unseal(DestinationPassphrase),
-        };
+        return Qcow2Layout.Of(this, Unseal(DestinationPassphrase)) with { DataFile = DestinationDataFile, DataFileRaw = DestinationDataFileRaw };
     }
 
     private void EnsureDataFileUsable(string path)
