@@ -18,6 +18,9 @@ public enum Qcow2ErrorCode
     /// <summary>Another program holds the image in a way that excludes this use.</summary>
     ImageLocked,
 
+    /// <summary>The file's content is not on this machine, and reading it would fetch all of it from somewhere.</summary>
+    FileOffline,
+
     /// <summary>A backing file named by the image does not exist or cannot be opened.</summary>
     BackingFileUnavailable,
 

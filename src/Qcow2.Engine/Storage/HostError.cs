@@ -16,13 +16,15 @@ internal static class HostError
     /// <param name="opened">The path that the file was opened by; null for a file that has no name yet.</param>
     /// <param name="known">The path that the user knows it by.</param>
     /// <param name="end">Where what was written ends, in bytes.</param>
+    /// <param name="limitOf">The longest file of a folder's file system; null to ask the host.</param>
     /// <returns>What to throw instead; null to let the error go its way.</returns>
-    internal static IOException? Describe(Exception error, string? opened, string known, long end) => error switch
+    internal static IOException? Describe(Exception error, string? opened, string known, long end, Func<string, long?>? limitOf = null) => error switch
     {
         // That is what .NET makes of EFBIG.
         ArgumentOutOfRangeException => TooLarge(known, end),
         Qcow2Exception => null,
         IOException when error.HResult is FileTooLarge or WindowsFileTooLarge => TooLarge(known, end),
+        IOException when IsDiskFull(error.HResult) && IsPastLimit(known, end, limitOf ?? FileSizeLimit.Of) => TooLarge(known, end), // As Windows calls that.
         IOException when IsDiskFull(error.HResult) => NoSpace(known, end, error.HResult),
         IOException when opened != known => Rename(error, opened, known),
         _ => null,
@@ -36,6 +38,8 @@ internal static class HostError
     /// <summary>The disk is full, or the user's part of it.</summary>
     internal static IOException NoSpace(string known, long end, int code) => new(
         $"{known}: there is not enough space on the disk{(code == LibC.ErrorQuota ? ", or the quota is used up" : "")}; the file was to have {end} bytes at least.", code);
+
+    private static bool IsPastLimit(string known, long end, Func<string, long?> limitOf) => Path.GetDirectoryName(known) is string folder && end > limitOf(folder);
 
     private static bool IsDiskFull(int code) => code is LibC.ErrorNoSpace or WindowsDiskFull or WindowsHandleDiskFull || code == LibC.ErrorQuota;
 

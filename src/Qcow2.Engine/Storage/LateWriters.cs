@@ -16,7 +16,7 @@ internal static class LateWriters
     /// Waits until nobody has the file open for writing any more: whoever does is refused the lock that is still held, and closes it. A program
     /// that heeds no locks is not waited for longer than <see cref="Limit"/>.
     /// </summary>
-    /// <param name="file">A locked file, open for reading. Nothing is done while it has a name, or where the host cannot tell.</param>
+    /// <param name="file">A locked file, open for reading. Nothing is done while it has a name, or where the host does not tell: it tells the file's owner and root.</param>
     internal static void Await(LocalFile file)
     {
         if (!ImageLock.IsAvailable || file.Handle.IsClosed || FileStatus.OfDescriptorOn(file.Handle) is not { Access.Links: 0 })

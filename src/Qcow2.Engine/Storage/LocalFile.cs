@@ -5,6 +5,8 @@ namespace Qcow2.Engine.Storage;
 /// <summary>A file or block device of the host.</summary>
 public sealed class LocalFile : BlockStorage
 {
+    private const long MuchBytes = 64L << 20;
+
     private readonly SafeFileHandle _handle;
     private readonly PositionalFile _file;
     private readonly FileKind _kind;
@@ -104,6 +106,7 @@ public sealed class LocalFile : BlockStorage
             DeviceUse.RequireNone(fullPath);
         }
 
+        WindowsPlaceholder.Refuse(fullPath);
         PositionalFile file;
         try
         {
@@ -157,13 +160,8 @@ public sealed class LocalFile : BlockStorage
     {
         try
         {
-            if (FileStatus.OfPath(System.IO.Path.GetFullPath(path)) is FileStatus status)
-            {
-                return status.Identity;
-            }
-
-            using LocalFile file = OpenRead(path);
-            return file.Identity;
+            string fullPath = System.IO.Path.GetFullPath(path);
+            return OperatingSystemInfo.IsWindows ? WindowsFileStatus.TryIdentify(fullPath) : FileStatus.OfPath(fullPath)?.Identity;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -212,6 +210,11 @@ public sealed class LocalFile : BlockStorage
     {
         if (_kind != FileKind.BlockDevice)
         {
+            if (OperatingSystemInfo.IsWindows && length - _file.Length >= MuchBytes)
+            {
+                WindowsSparseFile.TryMakeSparse(_handle); // Or the next write behind it waits until Windows has written zeros up to there.
+            }
+
             try
             {
                 _file.SetLength(length);

@@ -12,6 +12,18 @@ internal static class WindowsFileStatus
     internal static FileIdentity IdentityOf(SafeFileHandle handle)
         => new(new WindowsFileFacts(IdOf(handle), CanonicalPath.OfHandle(handle, CanonicalPath.VolumeNames) ?? CanonicalPath.OfHandle(handle, CanonicalPath.DriveNames)));
 
+    /// <summary>Says which file a path leads to, without reading it, and whoever has it open; null where there is none, or a device.</summary>
+    internal static FileIdentity? TryIdentify(string path)
+    {
+        if (WindowsDevices.KindOf(path) is FileKind.CharacterDevice or FileKind.Pipe)
+        {
+            return null;
+        }
+
+        using SafeFileHandle handle = WindowsFile.TryOpen(path, WindowsFile.OnlyAttributes, ImageSharing.All, WindowsFile.OpenExisting, out int error);
+        return error == 0 ? IdentityOf(handle) : null;
+    }
+
     /// <summary>Bytes that the file takes on its disk; null where the file system does not say.</summary>
     internal static long? AllocatedLengthOf(SafeFileHandle handle)
         => GetStandardInformation(handle, StandardClass, out StandardInformation standard, Marshal.SizeOf<StandardInformation>()) ? standard.AllocationSize : null;

@@ -251,6 +251,7 @@ public sealed class NewQcow2ImageCommand : Qcow2Cmdlet, IQcow2FileLayout
         }
 
         Qcow2CreateOptions options = Options();
+        EnsureFits(() => SpaceNeed.Of(path, size, options));
         if (!Force)
         {
             WarnOfFullDisk(() => SpaceNeed.Of(path, size, options));

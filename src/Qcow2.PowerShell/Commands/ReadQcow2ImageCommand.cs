@@ -172,6 +172,7 @@ public sealed class ReadQcow2ImageCommand : DiskReadingCmdlet
 
     private void Save(DiskTransfer transfer, VirtualDisk disk, long count, string destination, CancellationToken stop)
     {
+        FileSizeLimit.Ensure(destination, count);
         using var file = ReplacementFile.Create(destination, Force);
         transfer.Read(disk, Offset, count, file.Storage, stop);
         file.Storage.Flush();

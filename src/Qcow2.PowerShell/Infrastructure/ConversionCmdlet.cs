@@ -156,6 +156,11 @@ public abstract partial class ConversionCmdlet : DiskReadingCmdlet
             return;
         }
 
+        if (!Compress) // How much that saves is known at the end.
+        {
+            EnsureFits(() => SpaceNeed.Of(sources, destination, size, writesHoles: SparseSize == 0));
+        }
+
         if (!Force)
         {
             WarnOfFullDisk(() => SpaceNeed.Of(sources, destination, size, writesHoles: SparseSize == 0));

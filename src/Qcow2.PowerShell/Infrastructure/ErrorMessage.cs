@@ -21,6 +21,7 @@ internal static class ErrorMessage
         Qcow2Exception e => e.Path is null || advice is not null ? e.WithAdvice(path, advice) : e,
         ImageCmdletException e => NamesFile(e.Message, path) ? e : new ImageCmdletException(e.ErrorId, e.Category, $"{path}: {e.Message}"),
         FileNotFoundException or DirectoryNotFoundException => exception, // They are caught by their types, and name the file.
+        PathTooLongException e => new PathTooLongException($"{path}: the path, or a name in it, is longer than this system or this PowerShell takes. Choose a shorter one; PowerShell 7 takes longer ones than Windows PowerShell.", e),
         IOException e => NamesFile(e.Message, path) ? e : new IOException($"{path}: {e.Message}", e.HResult),
         UnauthorizedAccessException e => NamesFile(e.Message, path) ? e : new UnauthorizedAccessException($"{path}: {e.Message}", e),
         Exception e => e,

@@ -86,6 +86,26 @@ public abstract class Qcow2Cmdlet : PSCmdlet, IDisposable
             return true;
         });
 
+    /// <summary>Refuses early what the file system of the destination cannot hold in one file. What is not known is not said.</summary>
+    /// <param name="need">What is needed, or how to find it out; null for nothing.</param>
+    /// <exception cref="IOException">The file would be too long.</exception>
+    private protected void EnsureFits(Func<SpaceNeed?> need)
+    {
+        SpaceNeed? known = null;
+        long? limit = null;
+        try
+        {
+            known = need();
+            limit = known is null || System.IO.Path.GetDirectoryName(known.Path) is not string folder ? null : FileSizeLimit.Of(folder);
+        }
+        catch (Exception e) when (ErrorRecords.IsOfFile(e))
+        {
+            // The work itself says what is wrong, and better.
+        }
+
+        known?.EnsureWithin(limit, measure => LongOperation.Run(measure, () => { }, StopToken));
+    }
+
     /// <summary>Says early that a volume is too small for what is about to be written. What is not known is not said.</summary>
     /// <param name="need">What is needed, or how to find it out; null for nothing.</param>
     private protected void WarnOfFullDisk(Func<SpaceNeed?> need)

@@ -1,5 +1,6 @@
 using Qcow2.Engine;
 using Qcow2.Engine.Conversion;
+using Qcow2.Engine.Storage;
 
 namespace Qcow2.PowerShell.Operations;
 
@@ -10,6 +11,26 @@ namespace Qcow2.PowerShell.Operations;
 internal sealed record SpaceNeed(string Path, long Most, Func<CancellationToken, long>? Measure = null)
 {
     private const long FixedTables = 1 << 20;
+
+    /// <summary>Refuses what a file system cannot hold in one file.</summary>
+    /// <param name="limit">The longest file that it holds; null if there is none.</param>
+    /// <param name="run">Runs what takes its time; it is not begun where nothing can be too long.</param>
+    /// <exception cref="IOException">The file would be too long.</exception>
+    internal void EnsureWithin(long? limit, Action<Action<CancellationToken>> run)
+    {
+        if (limit is not long known || Most <= known)
+        {
+            return;
+        }
+
+        long bytes = Most;
+        if (Measure is not null)
+        {
+            run(token => bytes = Measure(token));
+        }
+
+        FileSizeLimit.Ensure(Path, bytes, known);
+    }
 
     /// <summary>What a conversion takes.</summary>
     /// <param name="sources">What is read.</param>
