@@ -94,7 +94,7 @@ windows_path() {
 }
 
 publish() {
-    dotnet publish "$1" -c Release --artifacts-path "$folder/artifacts" -o "$programs/$2" -nodeReuse:false -v:q -nologo "${@:3}" ||
+    dotnet publish "$1" -c Release --artifacts-path "$folder/artifacts" -o "$programs/$2" -p:RunAnalyzers=false -nodeReuse:false -v:q -nologo "${@:3}" ||
         fail "$1 could not be published."
 }
 
@@ -147,7 +147,7 @@ publish_pester() {
 # are no more than that.
 publish_mono() {
     dotnet build "$repository/tests/Qcow2.Engine.NetFramework.Tests" -c Release --artifacts-path "$folder/artifacts" -o "$programs/mono" \
-        -nodeReuse:false -v:q -nologo || fail 'The tests for .NET Framework could not be built.'
+        -p:RunAnalyzers=false -nodeReuse:false -v:q -nologo || fail 'The tests for .NET Framework could not be built.'
     LC_ALL=C sed -i 's/ReferenceAssemblyAttribute/ReferenceAssemblyAttributX/' "$programs"/mono/facades/*.dll
 }
 
