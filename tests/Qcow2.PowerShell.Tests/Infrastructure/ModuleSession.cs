@@ -39,6 +39,7 @@ public sealed class ModuleSession : IDisposable
             state.ExecutionPolicy = Microsoft.PowerShell.ExecutionPolicy.Bypass;
         }
 
+        state.ThrowOnRunspaceOpenError = true;
         state.ImportPSModule([Manifest]);
         _runspace = RunspaceFactory.CreateRunspace(_screen, state);
         _runspace.Open();
