@@ -1,7 +1,10 @@
 using Qcow2.Engine.Disks.Recognition;
 using Qcow2.Engine.Formats.Qcow2;
 using Qcow2.Engine.Formats.Raw;
+using Qcow2.Engine.Formats.Vdi;
 using Qcow2.Engine.Formats.Vhd;
+using Qcow2.Engine.Formats.Vhdx;
+using Qcow2.Engine.Formats.Vmdk;
 using Qcow2.Engine.Storage;
 
 namespace Qcow2.Engine;
@@ -20,6 +23,9 @@ public static class DiskFormats
     [
         new VhdFormat(),
         new Qcow2Format(),
+        new VhdxFormat(),
+        new VmdkFormat(),
+        new VdiFormat(),
         new RawFormat(),
     ];
 

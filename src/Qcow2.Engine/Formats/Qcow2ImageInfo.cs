@@ -13,10 +13,10 @@ public sealed class Qcow2ImageInfo : Qcow2ImageObject
     /// <summary>Full path of the file.</summary>
     public override string Path { get; set; } = "";
 
-    /// <summary>The name of a format (<see cref="DiskFormats"/>): <c>qcow2</c>, <c>raw</c>, <c>vhd</c>.</summary>
+    /// <summary>The name of a format (<see cref="DiskFormats"/>): <c>qcow2</c>, <c>raw</c>, <c>vhd</c>, <c>vhdx</c>, <c>vmdk</c>, <c>vdi</c>.</summary>
     public string Format { get; set; } = "qcow2";
 
-    /// <summary>How the format keeps the disk, where it has several ways: <c>Fixed</c>, <c>Dynamic</c>, <c>Differencing</c>; null where it has one.</summary>
+    /// <summary>How the format keeps the disk, where it has several ways: <c>Fixed</c>, <c>Dynamic</c>, <c>Differencing</c>; of a VMDK file in VMware's words: <c>streamOptimized</c>; null where it has one.</summary>
     public string? Subformat { get; set; }
 
     /// <summary>How far down a backing chain the file is: 0 for the image that was asked for.</summary>
@@ -63,6 +63,18 @@ public sealed class Qcow2ImageInfo : Qcow2ImageObject
 
     /// <summary>Whether the external data file alone is a raw image of the disk.</summary>
     public bool IsDataFileRaw { get; set; }
+
+    /// <summary>Bytes of a sector as the guest addresses it: 512 or 4096; null where the format does not say.</summary>
+    public int? LogicalSectorSize { get; set; }
+
+    /// <summary>Bytes of a sector as the guest should write it; null where the format does not say.</summary>
+    public int? PhysicalSectorSize { get; set; }
+
+    /// <summary>What only a VHDX file says; null for other formats.</summary>
+    public VhdxInfo? Vhdx { get; set; }
+
+    /// <summary>What only a VMDK descriptor says; null for other formats.</summary>
+    public VmdkInfo? Vmdk { get; set; }
 
     /// <summary>What only a VHD says; null for other formats.</summary>
     public VhdInfo? Vhd { get; set; }

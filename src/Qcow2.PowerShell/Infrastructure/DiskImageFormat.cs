@@ -13,6 +13,15 @@ public enum DiskImageFormat
 
     /// <summary>The format of Virtual PC, Hyper-V and Azure. It is only read.</summary>
     Vhd,
+
+    /// <summary>The format of Hyper-V since Windows 8. It is only read.</summary>
+    Vhdx,
+
+    /// <summary>The format of VMware. It is only read.</summary>
+    Vmdk,
+
+    /// <summary>The format of VirtualBox. It is only read.</summary>
+    Vdi,
 }
 
 /// <summary>What the names of formats mean to the engine.</summary>

@@ -11,7 +11,7 @@ public sealed class ForeignFileTests : IDisposable
 
     public ForeignFileTests()
     {
-        Write("vhdx", "vhdxfile", 4096);
+        Write("qed", "QED\0", 4096);
         Write("html", "<!DOCTYPE html><html><title>404 Not Found</title></html>", 0);
         Write("empty", "", 0);
         using (var gzip = new GZipStream(File.Create(_session.File("gzip.bytes")), CompressionLevel.Fastest))
@@ -27,7 +27,7 @@ public sealed class ForeignFileTests : IDisposable
 
     public static TheoryData<string, string, string> Kinds => new()
     {
-        { "vhdx", "VHDX", "qemu-img convert" },
+        { "qed", "QED", "qemu-img convert" },
         { "vhd", "the start of a VHD", "cut off" },
         { "gzip", "compressed with gzip", "Decompress it first" },
         { "html", "web page", "download the image again" },
@@ -75,7 +75,7 @@ public sealed class ForeignFileTests : IDisposable
     }
 
     [Theory]
-    [InlineData("vhdx")]
+    [InlineData("qed")]
     [InlineData("gzip")]
     [InlineData("html")]
     public void It_is_raw_if_somebody_says_so(string kind)

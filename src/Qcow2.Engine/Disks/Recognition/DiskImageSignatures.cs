@@ -11,7 +11,7 @@ internal static class DiskImageSignatures
 
     private const string CutOff = "It may have been cut off, and then it is read on your word that it is a VHD image; or the guest of a raw disk wrote that.";
 
-    private const string Assemble = "It is a part of a disk: turn the whole into a qcow2 or raw image first, with VMware's tools or with qemu-img convert of the descriptor.";
+    private const string Assemble = "It is a part of a disk: name the descriptor instead, the small text file beside it that says what belongs together.";
 
     private const string TakenAsText = "Nothing can mend it: get the image again. PowerShell's > and Out-File write text, as FTP in ASCII mode does.";
 
@@ -19,14 +19,14 @@ internal static class DiskImageSignatures
     [
         new("qcow1", DiskImage, "a QCOW image of version 1", Convert, c => c.Has(0, [0x51, 0x46, 0x49, 0xfb, 0, 0, 0, 1])),
         new("qcow2-as-text", DiskImage, "a qcow2 image that some program took for text and damaged", TakenAsText, TextContent.IsMangledQcow2),
-        new("vhdx", DiskImage, "a VHDX image (Hyper-V)", Convert, c => c.Has(0, "vhdxfile"u8)),
+        new("vhdx", DiskImage, "a VHDX image (Hyper-V)", ReadOnly, c => c.Has(0, "vhdxfile"u8)),
         new("vhd", DiskImage, "a VHD image (Virtual PC, Hyper-V, Azure)", ReadOnly, c => c.HasAtEnd(512, "conectix"u8) || c.HasAtEnd(511, "conectix"u8)),
         new("vhd-start", DiskImage, "the start of a VHD image without the footer that ends one", CutOff, c => c.Has(0, "conectix"u8)),
-        new("vmdk", DiskImage, "a VMDK image (VMware)", Convert, c => c.Has(0, "KDMV"u8)),
+        new("vmdk", DiskImage, "a VMDK image (VMware)", ReadOnly, c => c.Has(0, "KDMV"u8)),
         new("vmdk-cowd", DiskImage, "an extent of a VMDK image (VMware ESX, COWD)", Assemble, c => c.Has(0, [0x43, 0x4f, 0x57, 0x44, 1, 0, 0, 0])),
         new("vmdk-sesparse", DiskImage, "an extent of a VMDK image (VMware ESX, seSparse)", Assemble, c => c.U64(0) == 0xcafebabe),
-        new("vmdk-descriptor", DiskImage, "the descriptor of a VMDK image (VMware), a text that says where the data lies", Convert, TextContent.IsVmdkDescriptor),
-        new("vdi", DiskImage, "a VDI image (VirtualBox)", Convert, c => c.U32(64) == 0xbeda107f),
+        new("vmdk-descriptor", DiskImage, "the descriptor of a VMDK image (VMware), a text that says where the data lies", ReadOnly, TextContent.IsVmdkDescriptor),
+        new("vdi", DiskImage, "a VDI image (VirtualBox)", ReadOnly, c => c.U32(64) == 0xbeda107f),
         new("qed", DiskImage, "a QED image (QEMU)", Convert, c => c.Has(0, "QED\0"u8)),
         new("parallels", DiskImage, "a Parallels image", Convert, c => c.Has(0, "WithoutFreeSpace"u8) || c.Has(0, "WithouFreSpacExt"u8)),
         new("bochs", DiskImage, "a Bochs image", Convert, c => c.Has(0, "Bochs Virtual HD Image"u8)),

@@ -1,3 +1,4 @@
+using Qcow2.Engine.Disks.References;
 using Qcow2.Engine.Storage;
 
 namespace Qcow2.Engine.Formats.Vhd;
@@ -19,7 +20,7 @@ internal static class VhdInfoReader
             ParentIdentifier = hasParent ? header!.ParentUniqueId.ToString() : null,
             BackingFile = !hasParent ? null : structure.ParentNames.Count > 0 ? structure.ParentNames[0] : "",
             BackingFormat = hasParent ? "vhd" : null,
-            ParentPath = hasParent ? VhdParentFile.PathOf(structure, file.Path) : null,
+            ParentPath = hasParent ? ParentSearch.PathOf(structure.ParentNames, file.Path) : null,
             Problems = [.. structure.Problems],
             Vhd = Describe(structure.Footer, header, structure),
         };

@@ -147,11 +147,9 @@ internal sealed class VhdxDisk : VirtualDisk
 
     private static void CheckParent(VhdxFile file, VirtualDisk? parent)
     {
-        if (parent is VhdxDisk other && !file.Metadata.ParentLocator!.Linkages.Contains(other.File.Header.DataWriteGuid))
+        if (parent is VhdxDisk other)
         {
-            throw Qcow2Errors.Corrupt(
-                $"The parent '{other.Path}' was changed after this differencing disk was made from it, or is another disk: its data write id is {other.File.Header.DataWriteGuid}, "
-                + $"and {string.Join(" or ", file.Metadata.ParentLocator!.Linkages)} is expected. What the two show together is no disk that ever was.");
+            VhdxParentCheck.Check(file.Metadata.ParentLocator!, other.Path, other.File.Header.DataWriteGuid);
         }
     }
 

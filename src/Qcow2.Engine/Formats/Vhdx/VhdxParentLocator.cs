@@ -36,6 +36,9 @@ internal sealed class VhdxParentLocator
     /// <summary>Path by the volume's id on the machine that made the file; null if there is none.</summary>
     internal string? VolumePath => Value("volume_path");
 
+    /// <summary>The names of the parent, in the order in which to look ([MS-VHDX] 2.6.2.6.3).</summary>
+    internal IReadOnlyList<string> Names => [.. new[] { RelativePath, AbsolutePath, VolumePath }.OfType<string>()];
+
     /// <summary>Gives the bytes of the item their meaning.</summary>
     /// <exception cref="Qcow2Exception">It is of another kind, or a pair does not lie in it.</exception>
     internal static VhdxParentLocator Parse(ReadOnlySpan<byte> item)

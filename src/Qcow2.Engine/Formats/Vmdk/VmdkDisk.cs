@@ -207,7 +207,7 @@ internal sealed class VmdkDisk : VirtualDisk
     /// How long the extent is that the descriptor lies in. The name that the descriptor gives it counts for nothing: it is that of the file
     /// when it was made.
     /// </summary>
-    private static long OwnLength(VmdkDescriptor descriptor, VmdkSparseLayout layout)
+    internal static long OwnLength(VmdkDescriptor descriptor, VmdkSparseLayout layout)
     {
         if (descriptor.Extents.Count != 1)
         {
@@ -273,11 +273,9 @@ internal sealed class VmdkDisk : VirtualDisk
 
     private static void CheckParent(VmdkDescriptor descriptor, VirtualDisk? parent)
     {
-        if (parent is VmdkDisk other && other.Descriptor.ContentId != descriptor.ParentContentId)
+        if (parent is VmdkDisk other)
         {
-            throw Qcow2Errors.Corrupt(
-                $"The parent '{other.Path}' was changed after this disk was made from it, or is another disk: its CID is {other.Descriptor.ContentId:x8}, and {descriptor.ParentContentId:x8} is expected. "
-                + "What the two show together is no disk that ever was.");
+            VmdkParentCheck.Check(descriptor, other.Path, other.Descriptor);
         }
     }
 

@@ -42,6 +42,14 @@ internal enum VmdkExtentType
 /// <param name="Offset">Where in the file a flat extent starts, in sectors.</param>
 internal sealed record VmdkExtentLine(VmdkAccess Access, long Sectors, VmdkExtentType Type, string? FileName, long Offset)
 {
+    /// <summary>The line as VMware writes it.</summary>
+    public override string ToString()
+    {
+        string access = Access switch { VmdkAccess.ReadWrite => "RW", VmdkAccess.ReadOnly => "RDONLY", _ => "NOACCESS" };
+        string file = FileName is null ? "" : $" \"{FileName}\"";
+        return $"{access} {Sectors} {Type.ToString().ToUpperInvariant()}{file}{(Type == VmdkExtentType.Flat ? $" {Offset}" : "")}";
+    }
+
     /// <summary>Reads a line.</summary>
     /// <param name="line">Without blanks around it.</param>
     /// <param name="number">Which line of the descriptor it is.</param>

@@ -83,8 +83,8 @@ public sealed class VhdFooterTests
     public void A_parent_is_looked_for_from_the_childs_folder_then_by_its_whole_path_then_by_its_name_alone()
     {
         string[] names = [@"..\base\p.vhd", @"C:\vm\base\p.vhd", @"\\server\share\q.vhd", "/srv/r.vhd"];
-        Assert.Equal(["../base/p.vhd", "/srv/r.vhd", "p.vhd", "q.vhd", "r.vhd"], VhdParentNames.AsPaths(names, isWindows: false));
-        Assert.Equal([.. names, "p.vhd", "q.vhd", "r.vhd"], VhdParentNames.AsPaths(names, isWindows: true));
+        Assert.Equal(["../base/p.vhd", "/srv/r.vhd", "p.vhd", "q.vhd", "r.vhd"], WindowsParentNames.AsPaths(names, isWindows: false));
+        Assert.Equal([.. names, "p.vhd", "q.vhd", "r.vhd"], WindowsParentNames.AsPaths(names, isWindows: true));
     }
 
     [Theory]
