@@ -21,11 +21,17 @@ internal sealed class ParentSearch(string childPath, ReferencePolicy policy, Fun
     {
         Qcow2Exception? refusal = null;
         var missing = new List<string>();
+        var tried = new HashSet<string>(StringComparer.Ordinal);
         foreach (string name in AsPaths(names))
         {
             try
             {
                 string path = ImageReference.Resolve(name, childPath, Role, policy);
+                if (!tried.Add(path))
+                {
+                    continue;
+                }
+
                 if (!File.Exists(path))
                 {
                     missing.Add(path);
