@@ -1,3 +1,4 @@
+using Qcow2.Engine.Disks.References;
 using Qcow2.Engine.Formats.Vhd;
 using Qcow2.Tests;
 
