@@ -6,7 +6,7 @@ namespace Qcow2.Engine.Storage;
 /// </summary>
 /// <remarks>
 /// On Linux it is locked as if it were written, and whoever opened it before it lost its name is refused. On Windows nobody else can write it, and
-/// nobody who does not share its deletion can open it; others may read it, and keep what they read.
+/// nobody who does not share its deletion can open it; who shares everything may read it, and keeps what it reads.
 /// </remarks>
 public sealed class HeldFile : IDisposable
 {

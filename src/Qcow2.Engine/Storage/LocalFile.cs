@@ -130,7 +130,7 @@ public sealed class LocalFile : BlockStorage
     /// it open who would be in the way of that.
     /// </summary>
     /// <param name="path">Full path.</param>
-    /// <exception cref="Qcow2Exception">Another program has it open for writing, or does not share its deletion.</exception>
+    /// <exception cref="Qcow2Exception">Another program has it open for writing, relies on nobody writing it, or does not share its deletion.</exception>
     internal static LocalFile OpenToReplace(string path)
     {
         RequireFile(path, null);
@@ -139,13 +139,18 @@ public sealed class LocalFile : BlockStorage
             () =>
             {
                 handle?.Dispose();
+                if (WindowsSharing.IsReliedOn(path))
+                {
+                    return WindowsFile.ErrorSharingViolation;
+                }
+
                 handle = WindowsFile.TryOpen(path, WindowsFile.GenericRead | WindowsFile.MayBeDeleted, FileShare.Read | FileShare.Delete, WindowsFile.OpenExisting, out int code);
                 return code == 0 && !WindowsFile.TryLock(handle) ? WindowsFile.ErrorLockViolation : code; // Share modes let two of us in.
             },
             ImageSharing.IsConflict);
         if (error != 0)
         {
-            handle!.Dispose();
+            handle?.Dispose();
         }
 
         return error == 0 ? Finish(path, path, PositionalFile.Own(handle!), null)

@@ -20,6 +20,9 @@ internal static class WindowsSharing
             : StateFor((access, share) => TryOpen(file.Path, access, share));
     }
 
+    /// <summary>Whether somebody has a file open and does not share writing it. Who shares that takes what it gets, and keeps the old file if it is replaced.</summary>
+    internal static bool IsReliedOn(string path) => TryOpen(path, FileAccess.Write, ImageSharing.All) == false;
+
     /// <summary>Finds the state by what can be opened.</summary>
     /// <param name="canOpen">Whether the file can be opened for this, with that shared; null if that is not known, for want of rights for one.</param>
     internal static ImageLockState StateFor(Func<FileAccess, FileShare, bool?> canOpen)
