@@ -1,5 +1,3 @@
-using Qcow2.Engine;
-
 namespace Qcow2.Engine.CrashWriter;
 
 /// <summary>Opens an image again and again, counts a number in it up, and says what it has brought to the disk.</summary>

@@ -1,7 +1,5 @@
 using Qcow2.Engine.Disks.Copying;
-using Qcow2.Engine.Disks.References;
 using Qcow2.Engine.Formats.Raw;
-using Qcow2.Engine.Formats.Qcow2.Creation;
 using Qcow2.Engine.Formats.Qcow2.Reading;
 using Qcow2.Engine.Formats.Qcow2.Writing;
 using Qcow2.Engine.Storage;

@@ -1,5 +1,4 @@
 using System.Runtime.ExceptionServices;
-using Qcow2.Engine.Disks;
 using Qcow2.Engine.Disks.References;
 using Qcow2.Engine.Storage;
 

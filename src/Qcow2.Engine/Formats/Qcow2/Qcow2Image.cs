@@ -6,7 +6,6 @@ using Qcow2.Engine.Errors;
 using Qcow2.Engine.Format;
 using Qcow2.Engine.Formats.Qcow2.Bitmaps;
 using Qcow2.Engine.Formats.Qcow2.Encryption;
-using Qcow2.Engine.Formats.Qcow2.Format;
 using Qcow2.Engine.Formats.Qcow2.Metadata;
 using Qcow2.Engine.Formats.Qcow2.Reading;
 using Qcow2.Engine.Formats.Qcow2.Snapshots;

@@ -1,7 +1,6 @@
 using Qcow2.Engine.Disks.References;
 using Qcow2.Engine.Format;
 using Qcow2.Engine.Formats.Qcow2.Encryption;
-using Qcow2.Engine.Formats.Qcow2.Reading;
 using Qcow2.Engine.Storage;
 
 namespace Qcow2.Engine.Formats.Qcow2.Creation;

@@ -1,5 +1,4 @@
 using Qcow2.Engine.Conversion;
-using Qcow2.Engine.Disks;
 using Qcow2.Engine.Disks.Copying;
 using Qcow2.Engine.Disks.References;
 using Qcow2.Engine.Formats.Qcow2.Writing;

@@ -3,7 +3,6 @@ using Qcow2.Engine.Disks.References;
 using Qcow2.Engine.Errors;
 using Qcow2.Engine.Format;
 using Qcow2.Engine.Formats;
-using Qcow2.Engine.Formats.Qcow2.Format;
 using Qcow2.Engine.Formats.Qcow2.Layering;
 using Qcow2.Engine.Formats.Qcow2.Metadata;
 using Qcow2.Engine.Formats.Qcow2.Reading;

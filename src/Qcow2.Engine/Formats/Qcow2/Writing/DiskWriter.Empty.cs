@@ -1,6 +1,5 @@
 using Qcow2.Engine.Disks.References;
 using Qcow2.Engine.Format;
-using Qcow2.Engine.Formats.Qcow2.Format;
 using Qcow2.Engine.Formats.Qcow2.Metadata;
 
 namespace Qcow2.Engine.Formats.Qcow2.Writing;

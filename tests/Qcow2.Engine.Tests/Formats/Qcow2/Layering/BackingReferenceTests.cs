@@ -2,7 +2,6 @@ using System.Buffers.Binary;
 using Qcow2.Engine.Disks.References;
 using Qcow2.Engine.Format;
 using Qcow2.Engine.Formats.Qcow2.Creation;
-using Qcow2.Engine.Formats.Qcow2.Format;
 using Qcow2.Engine.Formats.Qcow2.Metadata;
 using Qcow2.Engine.Tests.Formats.Qcow2.Writing;
 using Qcow2.Tests;

@@ -1,7 +1,6 @@
 using Qcow2.Engine.Chains;
 using Qcow2.Engine.Disks;
 using Qcow2.Engine.Disks.References;
-using Qcow2.Engine.Formats.Qcow2.Format;
 using Qcow2.Engine.Formats.Qcow2.Metadata;
 using Qcow2.Engine.Tests.Formats.Qcow2.Writing;
 using Qcow2.Tests;
