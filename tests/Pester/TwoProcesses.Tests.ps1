@@ -80,8 +80,7 @@ Describe 'An image that another process has open' {
         'copy.raw' | Should -Not -Exist
     }
 
-    # On Windows a reader goes on with the file that it has, and is in nobody's way.
-    It 'for <Access> is not replaced' -ForEach ($IsWindows ? @('Write') : @('Read', 'Write')).ForEach{ @{ Access = $_ } } {
+    It 'for <Access> is not replaced' -ForEach @{ Access = 'Read' }, @{ Access = 'Write' } {
         Invoke-Beside disk.qcow2 $Access {
             { Convert-Qcow2Image source.qcow2 disk.qcow2 -Force -ErrorAction Stop } | Should -Throw -ErrorId 'ImageLocked,*' -ExpectedMessage '*disk.qcow2*'
             { New-Qcow2Image disk.qcow2 1MB -Force -ErrorAction Stop } | Should -Throw -ErrorId 'ImageLocked,*'
@@ -89,17 +88,6 @@ Describe 'An image that another process has open' {
         }
         (Get-Qcow2Image disk.qcow2).Size | Should -Be 8MB
         (Read-Qcow2Image disk.qcow2 -Count 4) -join ' ' | Should -Be ($Access -eq 'Write' ? '7 7 7 7' : '1 2 3 4')
-        Get-ChildItem -Force -Filter '.*.tmp' | Should -BeNullOrEmpty
-    }
-
-    It 'for reading may be replaced on Windows, where its reader keeps it' -Skip:(-not $IsWindows) {
-        Invoke-Beside disk.qcow2 Read {
-            Convert-Qcow2Image source.qcow2 disk.qcow2 -Force
-            (Read-Qcow2Image disk.qcow2 -Count 4) -join ' ' | Should -Be '0 0 0 0'
-            New-Qcow2Image disk.qcow2 1MB -Force
-            Optimize-Qcow2Image disk.qcow2
-        }
-        (Get-Qcow2Image disk.qcow2).Size | Should -Be 1MB
         Get-ChildItem -Force -Filter '.*.tmp' | Should -BeNullOrEmpty
     }
 
