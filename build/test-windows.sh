@@ -125,6 +125,8 @@ set_up() {
         publish_tests tests/Qcow2.PowerShell.Tests cmdlets
         mkdir -p "$programs/cmdlets/Modules/Qcow2"
         cp -r "$repository"/out/Qcow2/*/. "$programs/cmdlets/Modules/Qcow2"
+        # The very files that the tests are linked with: of two builds of one name a process loads only the first.
+        cp "$programs"/cmdlets/Qcow2.{PowerShell,Engine}.dll "$programs/cmdlets/Modules/Qcow2/bin/net8.0"
     fi
     if wants module processes pester; then
         [ -e "$programs/powershell/pwsh.dll" ] || publish "$files/PowerShell" powershell
