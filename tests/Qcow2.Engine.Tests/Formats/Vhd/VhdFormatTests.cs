@@ -88,10 +88,12 @@ public sealed class VhdFormatTests : IDisposable
         string elsewhere = _folder.File("real/base.vhd");
         WriteFixed("real/base.vhd", _parentContent);
         _folder.Write("base.vhd", new VhdBuilder { DiskType = 2, Size = Size, Content = new byte[Size] }.Build());
-        using VirtualDisk disk = Vhd.Open(WriteChild("child.vhd", @".\base.vhd", elsewhere));
-        Assert.Equal(elsewhere, disk.Backing!.Path);
+        using (VirtualDisk disk = Vhd.Open(WriteChild("child.vhd", @".\base.vhd", elsewhere)))
+        {
+            Assert.Equal(elsewhere, disk.Backing!.Path);
+        }
 
-        File.Delete(elsewhere);
+        File.Delete(elsewhere); // On Windows a file that is open may keep its name until it is closed.
         Qcow2Exception error = Assert.Throws<Qcow2Exception>(() => Vhd.Open(_folder.File("child.vhd")));
         Assert.Equal(Qcow2ErrorCode.BackingFileMismatch, error.Code);
         Assert.Contains("77777777", error.Message, StringComparison.Ordinal);
