@@ -9,6 +9,9 @@ namespace Qcow2.Engine.Formats.Vhdx;
 /// <remarks>Source: [MS-VHDX], Virtual Hard Disk v2 (VHDX) File Format.</remarks>
 internal sealed class VhdxDisk : VirtualDisk
 {
+    /// <summary>Sectors whose bits are looked at together.</summary>
+    private const int MostSectorsAtOnce = 4096;
+
     private readonly BlockStorage _storage;
     private readonly VhdxBlockTable _blocks;
 
@@ -187,6 +190,9 @@ internal sealed class VhdxDisk : VirtualDisk
     private Stretch FindSectors(long number, long inBlock, long length, long fileOffset)
     {
         int sectorSize = File.Metadata.LogicalSectorSize;
+
+        // A bitmap may change with every sector: no more of it is read than a stretch of data is worth.
+        length = Math.Min(length, MostSectorsAtOnce * (long)sectorSize);
         long first = inBlock / sectorSize;
         long last = (inBlock + length - 1) / sectorSize;
         long firstBit = (number % _blocks.ChunkRatio * (File.Metadata.BlockSize / sectorSize)) + first;

@@ -61,11 +61,12 @@ internal static class VhdxLog
     private static List<VhdxLogEntry> ActiveSequence(VhdxLogRing ring, Guid logId)
     {
         List<VhdxLogEntry> active = [];
+        var entries = new Dictionary<long, VhdxLogEntry?>(); // Runs that do not count are walked again from their next sector on.
         long budget = ring.Length * SumsPerByte;
         long start = 0;
         while (start < ring.Length)
         {
-            List<VhdxLogEntry> run = ReadRun(ring, start, logId, ref budget);
+            List<VhdxLogEntry> run = ReadRun(ring, start, logId, entries, ref budget);
             int needed = run.Count == 0 ? -1 : run.FindIndex(entry => entry.Position == run[run.Count - 1].Tail);
             if (needed < 0)
             {
@@ -84,12 +85,12 @@ internal static class VhdxLog
         return active;
     }
 
-    private static List<VhdxLogEntry> ReadRun(VhdxLogRing ring, long start, Guid logId, ref long budget)
+    private static List<VhdxLogEntry> ReadRun(VhdxLogRing ring, long start, Guid logId, Dictionary<long, VhdxLogEntry?> entries, ref long budget)
     {
         var run = new List<VhdxLogEntry>();
         long position = start;
         long length = 0;
-        while (VhdxLogEntry.TryRead(ring, position, logId, ref budget) is VhdxLogEntry entry
+        while (EntryAt(ring, position, logId, entries, ref budget) is VhdxLogEntry entry
             && length + entry.Length <= ring.Length
             && (run.Count == 0 || (entry.Sequence == run[run.Count - 1].Sequence + 1 && entry.Sequence != 0)))
         {
@@ -99,6 +100,17 @@ internal static class VhdxLog
         }
 
         return run;
+    }
+
+    private static VhdxLogEntry? EntryAt(VhdxLogRing ring, long position, Guid logId, Dictionary<long, VhdxLogEntry?> entries, ref long budget)
+    {
+        if (!entries.TryGetValue(position, out VhdxLogEntry? entry))
+        {
+            entry = VhdxLogEntry.TryRead(ring, position, logId, ref budget);
+            entries.Add(position, entry);
+        }
+
+        return entry;
     }
 
     private static List<VhdxLogDescriptor> Patches(List<VhdxLogEntry> entries, VhdxLogRing ring, VhdxHeader header)

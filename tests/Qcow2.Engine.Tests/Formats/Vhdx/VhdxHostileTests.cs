@@ -92,6 +92,21 @@ public sealed class VhdxHostileTests
         Assert.Contains("bitmap", Assert.Throws<Qcow2Exception>(() => disk.Read(0, new byte[10])).Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Bitmap_that_changes_with_every_sector_is_not_read_over_and_over()
+    {
+        const int Size = 32 * MiB;
+        var builder = new VhdxBuilder(Size, Size, parent: [("parent_linkage", $"{{{VhdxBuilder.DataWriteGuid}}}")]);
+        builder.Put(0, 7, []);
+        builder.PutBitmap(0).Fill(0x55);
+        var storage = new MemoryStorage(builder.Bytes);
+        long read = 0;
+        using VhdxDisk disk = VhdxDisk.Open(storage, _ => RawDisk.Open(new MemoryStorage([])));
+        storage.BeforeRead = (_, length) => read += length;
+        Assert.Equal(Size / 512, disk.GetExtents().Count());
+        Assert.InRange(read, 1, (long)(Size / 512) * 600);
+    }
+
     [Theory]
     [InlineData(18, 257, "pairs")]
     [InlineData(20, 0x7fff_fff0, "said to lie")]

@@ -47,6 +47,21 @@ public sealed class VhdxLogTests
         AssertShows(builder, 0xB1, 0xB2, 1);
     }
 
+    /// <summary>What lies at the start of a full ring is the end of the run that counts, and does not count by itself.</summary>
+    [Fact]
+    public void Full_log_that_goes_on_at_its_start_is_found()
+    {
+        VhdxBuilder builder = Create();
+        int start = 900 << 10;
+        int position = start;
+        for (ulong sequence = 1; sequence <= 125; sequence++)
+        {
+            position = builder.Log(position, sequence, start, [(Target, Filled((byte)sequence), 0)]);
+        }
+
+        AssertShows(builder, 125, 1);
+    }
+
     [Fact]
     public void Of_several_runs_the_one_with_the_highest_number_counts()
     {
