@@ -18,10 +18,7 @@ internal sealed class SourceReader(VirtualDisk source, bool salvage)
     {
         if (source.Length > 0 && Unreadable is [{ Offset: 0 } all] && all.Length == source.Length)
         {
-            string path = $"{source.Path}: ";
-            string cause = _firstError!.Message;
-            throw Qcow2Errors.Corrupt(
-                $"Nothing of the disk could be saved: {(cause.StartsWith(path, StringComparison.Ordinal) ? cause.Substring(path.Length) : cause)}");
+            throw Qcow2Errors.Corrupt($"Nothing of the disk could be saved: {(_firstError as Qcow2Exception)?.Reason ?? _firstError!.Message}").At(source.Path);
         }
     }
 

@@ -249,6 +249,31 @@ public abstract class VirtualDisk : IDisposable
     {
     }
 
+    /// <summary>Fills a buffer from the disk below; where that has ended, or there is none, with zeros.</summary>
+    private protected void ReadBacking(long offset, Span<byte> buffer)
+    {
+        int read = Backing?.Read(offset, buffer) ?? 0;
+        buffer.Slice(read).Clear();
+    }
+
+    /// <summary>What lies in a stretch that this disk leaves to the one below; where that has ended, or there is none, nobody has anything.</summary>
+    private protected IEnumerable<DiskExtent> BackingExtents(long offset, long length, int depth)
+    {
+        long covered = Backing is VirtualDisk backing ? Math.Max(0, Math.Min(length, backing.Length - offset)) : 0;
+        if (covered > 0)
+        {
+            foreach (DiskExtent extent in Backing!.EnumerateExtents(offset, covered, depth + 1))
+            {
+                yield return extent;
+            }
+        }
+
+        if (covered < length)
+        {
+            yield return new DiskExtent(offset + covered, length - covered, ExtentKind.Unallocated, depth, Path, null, IsCompressed: false);
+        }
+    }
+
     private void RequireWritable(long offset, long length)
     {
         if (!CanWrite)

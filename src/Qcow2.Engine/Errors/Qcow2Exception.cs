@@ -28,6 +28,9 @@ public class Qcow2Exception : IOException
     /// <summary>The message, led by the path where it is known.</summary>
     public override string Message => Path is null ? base.Message : $"{Path}: {base.Message}";
 
+    /// <summary>The message without the path.</summary>
+    internal string Reason => base.Message;
+
     /// <summary>Whether an image that is in use can be read all the same, with <see cref="Qcow2OpenOptions.ForceShare"/>.</summary>
     public bool CanBeShared { get; internal init; }
 
@@ -35,7 +38,7 @@ public class Qcow2Exception : IOException
     /// <param name="path">The file that it is about, where the error does not name one; null to leave that open.</param>
     /// <param name="advice">What is added to the message; null for nothing.</param>
     public Qcow2Exception WithAdvice(string? path, string? advice)
-        => new(Code, advice is null ? base.Message : $"{base.Message} {advice}", this) { CanBeShared = CanBeShared, Path = Path ?? path };
+        => new(Code, advice is null ? Reason : $"{Reason} {advice}", this) { CanBeShared = CanBeShared, Path = Path ?? path };
 
     /// <summary>Names the file at fault, unless a deeper layer (a backing file, say) has named it already.</summary>
     internal Qcow2Exception At(string path)

@@ -9,38 +9,17 @@ namespace Qcow2.Engine.Storage;
 internal sealed class TablePages(BlockStorage storage)
 {
     private const int PageLength = 64 * 1024;
-    private const int MaxPages = 64;
+    private const int PageBits = 6;
 
-    private readonly Dictionary<long, byte[]> _pages = [];
-    private readonly Queue<long> _order = new();
+    private readonly PieceCache _pages = new(storage, PageLength, PageBits);
 
     /// <summary>Reads an entry of four bytes.</summary>
     /// <param name="offset">Where it lies in the file; a multiple of 4.</param>
-    internal uint ReadUInt32(long offset) => BinaryPrimitives.ReadUInt32LittleEndian(Page(offset / PageLength).AsSpan((int)(offset % PageLength)));
+    internal uint ReadUInt32(long offset) => BinaryPrimitives.ReadUInt32LittleEndian(At(offset));
 
     /// <summary>Reads an entry of eight bytes.</summary>
     /// <param name="offset">Where it lies in the file; a multiple of 8.</param>
-    internal ulong ReadUInt64(long offset) => BinaryPrimitives.ReadUInt64LittleEndian(Page(offset / PageLength).AsSpan((int)(offset % PageLength)));
+    internal ulong ReadUInt64(long offset) => BinaryPrimitives.ReadUInt64LittleEndian(At(offset));
 
-    private byte[] Page(long number)
-    {
-        lock (_pages)
-        {
-            if (_pages.TryGetValue(number, out byte[]? page))
-            {
-                return page;
-            }
-
-            page = new byte[PageLength];
-            storage.ReadZeroPadded(number * PageLength, page);
-            if (_order.Count == MaxPages)
-            {
-                _pages.Remove(_order.Dequeue());
-            }
-
-            _pages.Add(number, page);
-            _order.Enqueue(number);
-            return page;
-        }
-    }
+    private ReadOnlySpan<byte> At(long offset) => _pages.Get(offset & -PageLength).AsSpan((int)(offset & (PageLength - 1)));
 }

@@ -63,14 +63,17 @@ internal sealed class VdiDisk : VirtualDisk
         {
             Stretch stretch = Find(offset, buffer.Length);
             Span<byte> part = buffer.Slice(0, (int)stretch.Length);
-            if (stretch.Kind == ExtentKind.Data)
+            switch (stretch.Kind)
             {
-                _file.ReadZeroPadded(stretch.FileOffset, part);
-            }
-            else
-            {
-                int read = stretch.Kind == ExtentKind.Unallocated && Backing is VirtualDisk parent ? parent.Read(offset, part) : 0;
-                part.Slice(read).Clear();
+                case ExtentKind.Data:
+                    _file.ReadZeroPadded(stretch.FileOffset, part);
+                    break;
+                case ExtentKind.Unallocated:
+                    ReadBacking(offset, part);
+                    break;
+                default:
+                    part.Clear();
+                    break;
             }
 
             offset += part.Length;
@@ -85,19 +88,17 @@ internal sealed class VdiDisk : VirtualDisk
         while (offset < end)
         {
             Stretch stretch = Find(offset, end - offset);
-            long inParent = stretch.Kind == ExtentKind.Unallocated && Backing is VirtualDisk parent ? Math.Max(0, Math.Min(stretch.Length, parent.Length - offset)) : 0;
-            if (inParent > 0)
+            if (stretch.Kind == ExtentKind.Unallocated)
             {
-                foreach (DiskExtent extent in Backing!.EnumerateExtents(offset, inParent, depth + 1))
+                foreach (DiskExtent extent in BackingExtents(offset, stretch.Length, depth))
                 {
                     yield return extent;
                 }
             }
-
-            if (inParent < stretch.Length)
+            else
             {
                 yield return new DiskExtent(
-                    offset + inParent, stretch.Length - inParent, stretch.Kind, depth, Path, stretch.Kind == ExtentKind.Data ? stretch.FileOffset : null, IsCompressed: false);
+                    offset, stretch.Length, stretch.Kind, depth, Path, stretch.Kind == ExtentKind.Data ? stretch.FileOffset : null, IsCompressed: false);
             }
 
             offset += stretch.Length;

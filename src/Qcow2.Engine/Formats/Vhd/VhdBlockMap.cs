@@ -15,7 +15,7 @@ internal sealed class VhdBlockMap
 
     private readonly VhdStructure _structure;
     private readonly VhdBlockTable _table;
-    private readonly VhdPieceCache _bitmaps;
+    private readonly PieceCache _bitmaps;
     private readonly long _bitmapBytes;
     private readonly long _blockSize;
 
@@ -24,7 +24,7 @@ internal sealed class VhdBlockMap
         VhdDynamicHeader header = structure.Header!;
         _structure = structure;
         _table = new VhdBlockTable(storage, (long)header.TableOffset);
-        _bitmaps = new VhdPieceCache(storage, PieceBytes, PieceBits);
+        _bitmaps = new PieceCache(storage, PieceBytes, PieceBits);
         _bitmapBytes = VhdSectorBitmap.BytesFor(header.BlockSize);
         _blockSize = header.BlockSize;
     }

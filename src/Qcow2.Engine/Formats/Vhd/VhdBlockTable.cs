@@ -17,7 +17,7 @@ internal sealed class VhdBlockTable(BlockStorage storage, long tableOffset)
     // A MiB: half a TiB of a disk with the usual blocks.
     private const int PieceBits = 8;
 
-    private readonly VhdPieceCache _pieces = new(storage, PieceBytes, PieceBits);
+    private readonly PieceCache _pieces = new(storage, PieceBytes, PieceBits);
 
     /// <summary>The first block after those that are read together with one.</summary>
     internal static long PieceEnd(long block) => ((block / EntriesInPiece) + 1) * EntriesInPiece;

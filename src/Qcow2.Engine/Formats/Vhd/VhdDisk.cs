@@ -92,8 +92,8 @@ internal sealed class VhdDisk : VirtualDisk
                     case VhdRunState.Data:
                         ReadData(run.HostOffset, part);
                         break;
-                    case VhdRunState.Absent when _parent is not null && offset < _parent.Length:
-                        part.Slice(_parent.Read(offset, part)).Clear();
+                    case VhdRunState.Absent:
+                        ReadBacking(offset, part);
                         break;
                     default:
                         part.Clear();
@@ -197,25 +197,17 @@ internal sealed class VhdDisk : VirtualDisk
         while (offset < end)
         {
             VhdRun run = FindForExtents(offset, end - offset);
-            long covered = run.State == VhdRunState.Absent && _parent is not null ? Math.Max(0, Math.Min(run.Length, _parent.Length - offset)) : 0;
-            if (covered > 0)
+            if (run.State == VhdRunState.Absent)
             {
-                foreach (DiskExtent extent in _parent!.EnumerateExtents(offset, covered, depth + 1))
+                foreach (DiskExtent extent in BackingExtents(offset, run.Length, depth))
                 {
                     yield return extent;
                 }
             }
-
-            if (covered < run.Length)
+            else
             {
-                ExtentKind kind = run.State switch
-                {
-                    VhdRunState.Data => ExtentKind.Data,
-                    VhdRunState.Zero => ExtentKind.Zero,
-                    _ => ExtentKind.Unallocated,
-                };
-                yield return new DiskExtent(
-                    offset + covered, run.Length - covered, kind, depth, Path, run.State == VhdRunState.Data ? run.HostOffset : null, IsCompressed: false);
+                bool isData = run.State == VhdRunState.Data;
+                yield return new DiskExtent(offset, run.Length, isData ? ExtentKind.Data : ExtentKind.Zero, depth, Path, isData ? run.HostOffset : null, IsCompressed: false);
             }
 
             offset += run.Length;

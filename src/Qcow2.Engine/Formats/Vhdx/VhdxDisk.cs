@@ -90,28 +90,18 @@ internal sealed class VhdxDisk : VirtualDisk
         while (offset < end)
         {
             Stretch stretch = FindNamed(offset, end - offset);
-            if (stretch.Kind == StretchKind.Parent && Backing is VirtualDisk parent)
+            if (stretch.Kind == StretchKind.Parent)
             {
-                long inParent = Math.Max(0, Math.Min(stretch.Length, parent.Length - offset));
-                if (inParent > 0)
+                foreach (DiskExtent extent in BackingExtents(offset, stretch.Length, depth))
                 {
-                    foreach (DiskExtent extent in parent.EnumerateExtents(offset, inParent, depth + 1))
-                    {
-                        yield return extent;
-                    }
-                }
-
-                if (inParent < stretch.Length)
-                {
-                    yield return new DiskExtent(offset + inParent, stretch.Length - inParent, ExtentKind.Unallocated, depth, Path, null, IsCompressed: false);
+                    yield return extent;
                 }
             }
             else
             {
                 yield return stretch.Kind == StretchKind.Data
                     ? new DiskExtent(offset, stretch.Length, ExtentKind.Data, depth, Path, stretch.FileOffset, IsCompressed: false)
-                    : new DiskExtent(
-                        offset, stretch.Length, stretch.Kind == StretchKind.Zero ? ExtentKind.Zero : ExtentKind.Unallocated, depth, Path, null, IsCompressed: false);
+                    : new DiskExtent(offset, stretch.Length, ExtentKind.Zero, depth, Path, null, IsCompressed: false);
             }
 
             offset += stretch.Length;
@@ -223,14 +213,18 @@ internal sealed class VhdxDisk : VirtualDisk
 
     private void Read(Stretch stretch, long offset, Span<byte> buffer)
     {
-        if (stretch.Kind == StretchKind.Data)
+        switch (stretch.Kind)
         {
-            _storage.ReadZeroPadded(stretch.FileOffset, buffer);
-            return;
+            case StretchKind.Data:
+                _storage.ReadZeroPadded(stretch.FileOffset, buffer);
+                break;
+            case StretchKind.Parent:
+                ReadBacking(offset, buffer);
+                break;
+            default:
+                buffer.Clear();
+                break;
         }
-
-        int read = stretch.Kind == StretchKind.Parent && Backing is VirtualDisk parent ? parent.Read(offset, buffer) : 0;
-        buffer.Slice(read).Clear();
     }
 
     private enum StretchKind

@@ -107,14 +107,17 @@ internal sealed class VmdkDisk : VirtualDisk
                 long inExtent = offset - _starts[index];
                 VmdkStretch stretch = _extents[index].Find(inExtent, Math.Min(buffer.Length, _extents[index].Length - inExtent));
                 Span<byte> part = buffer.Slice(0, (int)stretch.Length);
-                if (stretch.Kind is VmdkStretchKind.Data or VmdkStretchKind.Compressed)
+                switch (stretch.Kind)
                 {
-                    _extents[index].Read(stretch, inExtent, part);
-                }
-                else
-                {
-                    int read = stretch.Kind == VmdkStretchKind.Parent && Backing is VirtualDisk parent ? parent.Read(offset, part) : 0;
-                    part.Slice(read).Clear();
+                    case VmdkStretchKind.Parent:
+                        ReadBacking(offset, part);
+                        break;
+                    case VmdkStretchKind.Zero:
+                        part.Clear();
+                        break;
+                    default:
+                        _extents[index].Read(stretch, inExtent, part);
+                        break;
                 }
 
                 offset += part.Length;
@@ -136,26 +139,17 @@ internal sealed class VmdkDisk : VirtualDisk
         {
             int index = IndexOf(offset);
             VmdkStretch stretch = FindNamed(index, offset - _starts[index], Math.Min(end, _starts[index + 1]) - offset);
-            string path = _extents[index].File?.Path ?? Path;
-            long inParent = stretch.Kind == VmdkStretchKind.Parent && Backing is VirtualDisk parent ? Math.Max(0, Math.Min(stretch.Length, parent.Length - offset)) : 0;
-            if (inParent > 0)
+            if (stretch.Kind == VmdkStretchKind.Parent)
             {
-                foreach (DiskExtent extent in Backing!.EnumerateExtents(offset, inParent, depth + 1))
+                foreach (DiskExtent extent in BackingExtents(offset, stretch.Length, depth))
                 {
                     yield return extent;
                 }
             }
-
-            if (inParent < stretch.Length)
+            else
             {
-                ExtentKind kind = stretch.Kind switch
-                {
-                    VmdkStretchKind.Zero => ExtentKind.Zero,
-                    VmdkStretchKind.Parent => ExtentKind.Unallocated,
-                    _ => ExtentKind.Data,
-                };
                 yield return new DiskExtent(
-                    offset + inParent, stretch.Length - inParent, kind, depth, path,
+                    offset, stretch.Length, stretch.Kind == VmdkStretchKind.Zero ? ExtentKind.Zero : ExtentKind.Data, depth, _extents[index].File?.Path ?? Path,
                     stretch.Kind == VmdkStretchKind.Data ? stretch.FileOffset : null, stretch.Kind == VmdkStretchKind.Compressed);
             }
 

@@ -11,19 +11,19 @@ internal sealed class VmdkSparseExtent : VmdkExtent
     private const int GrainHeaderLength = 12;
     private const int ZlibHeaderLength = 2;
     private const int ZlibTrailerLength = 4;
-    private const int MaxDecoded = 16;
 
     private readonly BlockStorage _file;
     private readonly VmdkSparseLayout _layout;
     private readonly TablePages _pages;
     private readonly ClusterDecoder? _decoder;
-    private readonly Queue<(long FileOffset, byte[] Grain)> _decoded = new();
+    private readonly DecodedClusterCache _decoded;
 
     internal VmdkSparseExtent(BlockStorage file, VmdkSparseLayout layout, long length)
     {
         _file = file;
         _layout = layout;
         _pages = new TablePages(file);
+        _decoded = new DecodedClusterCache(layout.GrainSize);
         _decoder = layout.IsCompressed ? InflateDecoder.Create() : null;
         Length = length;
         if (length > layout.Capacity)
@@ -72,11 +72,11 @@ internal sealed class VmdkSparseExtent : VmdkExtent
         if (stretch.Kind == VmdkStretchKind.Data)
         {
             _file.ReadZeroPadded(stretch.FileOffset, buffer);
-            return;
         }
-
-        long grain = offset / _layout.GrainSize;
-        Decoded(grain, stretch.FileOffset).AsSpan((int)(offset % _layout.GrainSize), buffer.Length).CopyTo(buffer);
+        else
+        {
+            ReadCompressed(offset / _layout.GrainSize, stretch.FileOffset, (int)(offset % _layout.GrainSize), buffer);
+        }
     }
 
     /// <inheritdoc/>
@@ -195,32 +195,8 @@ internal sealed class VmdkSparseExtent : VmdkExtent
         }
     }
 
-    private byte[] Decoded(long grain, long place)
-    {
-        lock (_decoded)
-        {
-            foreach ((long known, byte[] content) in _decoded)
-            {
-                if (known == place)
-                {
-                    return content;
-                }
-            }
-        }
-
-        byte[] decoded = Decode(grain, place);
-        lock (_decoded)
-        {
-            if (_decoded.Count == MaxDecoded)
-            {
-                _decoded.Dequeue();
-            }
-
-            _decoded.Enqueue((place, decoded));
-        }
-
-        return decoded;
-    }
+    private void ReadCompressed(long grain, long place, int inGrain, Span<byte> buffer)
+        => _decoded.GetOrAdd(place, () => Decode(grain, place)).AsSpan(inGrain, buffer.Length).CopyTo(buffer);
 
     private byte[] Decode(long grain, long place)
     {

@@ -116,20 +116,11 @@ internal sealed class MappedDisk : VirtualDisk
         while (offset < end)
         {
             ClusterRun run = FindForExtents(offset, end - offset);
-            if (run.State == ClusterState.Unallocated && Backing is VirtualDisk backing)
+            if (run.State == ClusterState.Unallocated && Backing is not null)
             {
-                long covered = Math.Max(0, Math.Min(run.Length, backing.Length - offset));
-                if (covered > 0)
+                foreach (DiskExtent extent in BackingExtents(offset, run.Length, depth))
                 {
-                    foreach (DiskExtent extent in backing.EnumerateExtents(offset, covered, depth + 1))
-                    {
-                        yield return extent;
-                    }
-                }
-
-                if (covered < run.Length)
-                {
-                    yield return new DiskExtent(offset + covered, run.Length - covered, ExtentKind.Unallocated, depth, Path, null, false);
+                    yield return extent;
                 }
             }
             else
@@ -194,9 +185,8 @@ internal sealed class MappedDisk : VirtualDisk
             case ClusterState.Compressed:
                 ReadCompressed(run, offset, buffer);
                 break;
-            case ClusterState.Unallocated when Backing is VirtualDisk backing:
-                int read = offset < backing.Length ? backing.Read(offset, buffer) : 0;
-                buffer.Slice(read).Clear();
+            case ClusterState.Unallocated:
+                ReadBacking(offset, buffer);
                 break;
             default:
                 buffer.Clear();

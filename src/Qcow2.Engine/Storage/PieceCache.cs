@@ -1,12 +1,10 @@
-using Qcow2.Engine.Storage;
-
-namespace Qcow2.Engine.Formats.Vhd;
+namespace Qcow2.Engine.Storage;
 
 /// <summary>
 /// Pieces of metadata in memory, so many at most: each has one place to be, from which it pushes what was there. No locks, and no memory
 /// in proportion to anything that a file says.
 /// </summary>
-internal sealed class VhdPieceCache
+internal sealed class PieceCache
 {
     private readonly BlockStorage _storage;
     private readonly int _pieceBytes;
@@ -16,7 +14,7 @@ internal sealed class VhdPieceCache
     /// <param name="storage">The file.</param>
     /// <param name="pieceBytes">Bytes of a piece.</param>
     /// <param name="capacityBits">How many pieces are kept, as a power of two.</param>
-    internal VhdPieceCache(BlockStorage storage, int pieceBytes, int capacityBits)
+    internal PieceCache(BlockStorage storage, int pieceBytes, int capacityBits)
     {
         _storage = storage;
         _pieceBytes = pieceBytes;

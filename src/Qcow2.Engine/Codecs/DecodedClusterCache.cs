@@ -1,4 +1,4 @@
-namespace Qcow2.Engine.Formats.Qcow2.Reading;
+namespace Qcow2.Engine.Codecs;
 
 /// <summary>
 /// The compressed clusters that were decompressed last, so that reading one in small pieces decompresses it once.
