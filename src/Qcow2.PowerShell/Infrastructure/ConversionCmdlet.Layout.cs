@@ -120,7 +120,7 @@ public abstract partial class ConversionCmdlet : IQcow2FileLayout
         Qcow2Layout.RequireWholeEncryption(Encryption, DestinationPassphrase is not null, "-DestinationPassphrase");
         if (BackingFile is not null && BackingFormat is null)
         {
-            throw ImageCmdletException.Contradiction("-BackingFile needs -BackingFormat, qcow2, raw or vhd: the format of a backing file is never guessed.");
+            throw ImageCmdletException.Contradiction("-BackingFile needs -BackingFormat, qcow2 or raw for one: the format of a backing file is never guessed.");
         }
 
         return Qcow2Layout.Of(this, Unseal(DestinationPassphrase)) with { DataFile = DestinationDataFile, DataFileRaw = DestinationDataFileRaw };

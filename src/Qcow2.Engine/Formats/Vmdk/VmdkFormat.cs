@@ -22,8 +22,8 @@ internal sealed class VmdkFormat() : DiskFormat("vmdk", "a VMDK image", ".vmdk")
 
     /// <inheritdoc/>
     internal override bool IsMarked(FileContent content)
-        => VmdkSparseLayout.KindOf(content.Head) is not null
-            || (content.Length <= MaxMarkedDescriptorLength && VmdkDescriptor.HasSignature(content.Head));
+        => VmdkSparseLayout.KindOf(content.Start) is not null
+            || (content.Length <= MaxMarkedDescriptorLength && VmdkDescriptor.HasSignature(content.Start));
 
     /// <inheritdoc/>
     internal override VirtualDisk Open(BlockStorage storage, ChainContext chain) => OpenVmdk(storage, chain);
