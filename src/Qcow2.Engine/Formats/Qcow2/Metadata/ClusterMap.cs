@@ -180,7 +180,9 @@ internal sealed class ClusterMap
         if (!l1Entry.IsUsed)
         {
             int lastIndex = (int)((offset + maxLength - 1) >> _geometry.L1CoverageBits);
-            long end = (long)(l1Index + _l1.CountUnused(l1Index, lastIndex + 1)) << _geometry.L1CoverageBits;
+
+            // This entry is what it was when it was read: a writer may have changed it since.
+            long end = (long)(l1Index + 1 + _l1.CountUnused(l1Index + 1, lastIndex + 1)) << _geometry.L1CoverageBits;
             mayContinue = true;
             return new ClusterRun(ClusterState.Unallocated, Math.Min(maxLength, end - offset));
         }
