@@ -12,7 +12,7 @@ internal sealed class VdiFormat() : DiskFormat("vdi", "a VDI image", ".vdi")
     public override bool CanWrite => false;
 
     /// <inheritdoc/>
-    public override bool CanCreate => false;
+    public override bool CanCreate => true;
 
     /// <inheritdoc/>
     internal override bool IsMarked(FileContent content) => content.Has(VdiHeader.SignatureOffset, VdiHeader.Mark);

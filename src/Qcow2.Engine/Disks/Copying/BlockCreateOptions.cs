@@ -1,0 +1,109 @@
+using Qcow2.Engine.Conversion;
+using Qcow2.Engine.Disks.Copying;
+using Qcow2.Engine.Storage;
+
+namespace Qcow2.Engine;
+
+/// <summary>How to lay out a new file of a format that keeps its disk in blocks of one size, with a table that says where each of them lies.</summary>
+public abstract record BlockCreateOptions : DiskCreateOptions
+{
+    private protected BlockCreateOptions()
+    {
+    }
+
+    /// <summary>Makes the ids of new files; tests make them foreseeable.</summary>
+    internal Func<Guid> NewId { get; init; } = Guid.NewGuid;
+
+    /// <summary>The size that the disk gets where this one is asked for.</summary>
+    /// <param name="size">Bytes, 0 or more.</param>
+    /// <exception cref="ArgumentException">The options contradict each other.</exception>
+    /// <exception cref="Qcow2Exception">The disk is larger than the format allows.</exception>
+    internal virtual long DiskSizeFor(long size) => DiskSize.RoundUp(size);
+
+    /// <summary>What a file is called where it cannot have what is asked for, as a sentence begins: "A VDI image".</summary>
+    private protected abstract string Subject { get; }
+
+    /// <summary>Bytes of a block of a disk of this size.</summary>
+    private protected abstract long BlockSizeOf(long diskSize);
+
+    /// <summary>Bytes of a file in which this many blocks of the disk have a place.</summary>
+    private protected abstract long FileSizeOf(long diskSize, long blocks);
+
+    /// <summary>Whether every block has a place from the start.</summary>
+    private protected abstract bool IsWhole { get; }
+
+    /// <summary>Begins to fill a file.</summary>
+    /// <param name="file">The file, which is empty.</param>
+    /// <param name="diskSize">Size of the disk, in bytes.</param>
+    /// <param name="sparseSize">Runs of zeros of this size are not written; 0 writes everything.</param>
+    private protected abstract BlockTarget NewTarget(BlockStorage file, long diskSize, int sparseSize);
+
+    /// <inheritdoc/>
+    internal override NewDiskFile Begin(VirtualDisk source, string path, bool overwrite, ConversionOptions options, CancellationToken cancellationToken)
+    {
+        ConversionOptions.RequirePlain(options, Subject);
+        return Begin(path, DiskSizeFor(source.Length), overwrite, options.SparseSize);
+    }
+
+    /// <inheritdoc/>
+    internal override void CreateFile(string path, long? size, bool overwrite, IProgress<long>? progress, CancellationToken cancellationToken)
+    {
+        long diskSize = DiskSizeFor(size ?? throw new ArgumentException($"{Subject} needs a size.", nameof(size)));
+        using NewBlockFile file = Begin(System.IO.Path.GetFullPath(path), diskSize, overwrite, ConversionOptions.Default.SparseSize);
+        file.Complete(cancellationToken);
+        file.Commit(cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    internal override Qcow2MeasureResult Measure(long size, VirtualDisk? source, VirtualDisk? bitmapSource, CancellationToken cancellationToken)
+    {
+        if (size < 0)
+        {
+            throw new ArgumentOutOfRangeException(nameof(size), size, "A disk's size is 0 bytes or more.");
+        }
+
+        long diskSize = DiskSizeFor(size);
+        long blockSize = BlockSizeOf(diskSize);
+        long all = (diskSize / blockSize) + (diskSize % blockSize != 0 ? 1 : 0);
+        long needed = IsWhole ? all : source is null ? 0 : BlocksOf(source, blockSize, cancellationToken);
+        return new Qcow2MeasureResult
+        {
+            Path = source?.Path ?? "",
+            Size = size,
+            DestinationFormat = FormatName,
+            RequiredBytes = FileSizeOf(diskSize, needed),
+            FullyAllocatedBytes = FileSizeOf(diskSize, all),
+        };
+    }
+
+    private static long BlocksOf(VirtualDisk source, long blockSize, CancellationToken cancellationToken)
+    {
+        long count = 0;
+        long next = 0;
+        foreach (DiskExtent extent in source.GetExtents(0, source.Length, cancellationToken))
+        {
+            if (extent.Kind == ExtentKind.Data)
+            {
+                long first = Math.Max(next, extent.Offset / blockSize);
+                next = Math.Max(next, ((extent.End - 1) / blockSize) + 1);
+                count += next - first;
+            }
+        }
+
+        return count;
+    }
+
+    private NewBlockFile Begin(string path, long diskSize, bool overwrite, int sparseSize)
+    {
+        ReplacementFile file = ReplacementFile.Create(path, overwrite);
+        try
+        {
+            return new NewBlockFile(file, NewTarget(file.Storage, diskSize, sparseSize));
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+}

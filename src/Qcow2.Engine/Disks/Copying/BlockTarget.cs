@@ -1,0 +1,106 @@
+using Qcow2.Engine.Storage;
+
+namespace Qcow2.Engine.Disks.Copying;
+
+/// <summary>
+/// A new file whose disk lies in blocks of one size. A block gets its place when the first data of it comes, in the order of the disk, so that the file
+/// is the same however many threads write it; blocks that stay zeros get none.
+/// </summary>
+/// <remarks>
+/// Nobody knows the file before it is complete, so nothing is written twice and nothing is flushed: data goes to its place as it comes, tables when
+/// their turn has passed (<see cref="NewTable"/>), headers at the end. Zeros in a block are not written: the file reads as zeros there.
+/// </remarks>
+/// <param name="file">The new file, which is empty. It stays the caller's.</param>
+/// <param name="blockSize">Bytes of a block, a power of two from 512 on.</param>
+/// <param name="sparseSize">Runs of zeros of this size are not written; 0 writes everything.</param>
+internal abstract class BlockTarget(BlockStorage file, long blockSize, int sparseSize) : CopyTarget
+{
+    private const int ParcelBytes = 2 << 20;
+
+    private long _block = -1;
+    private long _place;
+
+    /// <inheritdoc/>
+    internal override int Unit => (int)Math.Min(blockSize, Math.Max(DiskSize.SectorSize, sparseSize));
+
+    /// <inheritdoc/>
+    internal override int MaxParcelBytes => ParcelBytes;
+
+    /// <inheritdoc/>
+    internal override bool WritesZeros => false;
+
+    /// <summary>The new file.</summary>
+    protected BlockStorage File => file;
+
+    /// <summary>Bytes of a block.</summary>
+    protected long BlockSize => blockSize;
+
+    /// <summary>Writes what is left when the disk has been copied: tables, headers, the length of the file.</summary>
+    internal abstract void Complete();
+
+    /// <inheritdoc/>
+    internal override CopyParcel NewParcel() => new BlockParcel(ParcelBytes);
+
+    /// <inheritdoc/>
+    internal override void Prepare(CopyParcel parcel)
+    {
+        List<(int Start, int Length)> runs = ((BlockParcel)parcel).Runs;
+        runs.Clear();
+        ReadOnlySpan<byte> data = parcel.Data;
+        for (int start = 0; start < data.Length;)
+        {
+            bool zeros = false;
+            int end = sparseSize == 0 ? data.Length : SparseBlocks.EndOfRun(parcel.Piece.Offset, data, start, Unit, out zeros);
+            if (!zeros)
+            {
+                runs.Add((start, end - start));
+            }
+
+            start = end;
+        }
+    }
+
+    /// <inheritdoc/>
+    internal override void Place(CopyParcel parcel)
+    {
+        var blocks = (BlockParcel)parcel;
+        blocks.Writes.Clear();
+        foreach ((int start, int length) in blocks.Runs)
+        {
+            for (int at = start; at < start + length;)
+            {
+                long offset = parcel.Piece.Offset + at;
+                long inBlock = offset & (blockSize - 1);
+                int count = (int)Math.Min(start + length - at, blockSize - inBlock);
+                blocks.Writes.Add((at, count, PlaceOf(offset / blockSize) + inBlock));
+                at += count;
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    internal override void Finish(CopyParcel parcel)
+    {
+        ReadOnlySpan<byte> data = parcel.Data;
+        foreach ((int start, int length, long place) in ((BlockParcel)parcel).Writes)
+        {
+            file.Write(place, data.Slice(start, length));
+        }
+    }
+
+    /// <summary>Gives a block its place. Each block is asked for once, in the order of the disk.</summary>
+    /// <param name="block">Its number on the disk, from 0.</param>
+    /// <returns>Where its first byte lies in the file.</returns>
+    protected abstract long Allocate(long block);
+
+    private long PlaceOf(long block)
+    {
+        if (block != _block)
+        {
+            _place = Allocate(block);
+            _block = block;
+        }
+
+        return _place;
+    }
+}

@@ -1,0 +1,33 @@
+using Qcow2.Engine.Disks.Copying;
+using Qcow2.Engine.Formats.Vdi;
+using Qcow2.Engine.Storage;
+
+namespace Qcow2.Engine;
+
+/// <summary>How to lay out a new VDI file (VirtualBox): as VirtualBox does it, with blocks of 1 MiB, the map at 1 MiB and the data behind it, at a whole MiB.</summary>
+public sealed record VdiCreateOptions : BlockCreateOptions
+{
+    /// <summary>A dynamic one.</summary>
+    public static VdiCreateOptions Default { get; } = new();
+
+    /// <summary>Whether every block has its place from the start, in the order of the disk.</summary>
+    public bool IsFixed { get; init; }
+
+    /// <inheritdoc/>
+    public override string FormatName => "vdi";
+
+    private protected override string Subject => "A VDI image";
+
+    private protected override bool IsWhole => IsFixed;
+
+    /// <inheritdoc/>
+    internal override long DiskSizeFor(long size)
+        => size <= VdiNewLayout.MaxDiskSize ? DiskSize.RoundUp(size)
+            : throw Qcow2Errors.Limit("The size of a VDI image's disk", (ulong)size, VdiNewLayout.MaxDiskSize, "bytes");
+
+    private protected override long BlockSizeOf(long diskSize) => VdiNewLayout.BlockSize;
+
+    private protected override long FileSizeOf(long diskSize, long blocks) => VdiNewLayout.DataOffsetOf(diskSize) + (blocks * VdiNewLayout.BlockSize);
+
+    private protected override BlockTarget NewTarget(BlockStorage file, long diskSize, int sparseSize) => new VdiTarget(file, diskSize, IsFixed, sparseSize, NewId);
+}
