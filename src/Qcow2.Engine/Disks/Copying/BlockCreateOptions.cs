@@ -14,12 +14,6 @@ public abstract record BlockCreateOptions : DiskCreateOptions
     /// <summary>Makes the ids of new files; tests make them foreseeable.</summary>
     internal Func<Guid> NewId { get; init; } = Guid.NewGuid;
 
-    /// <summary>The size that the disk gets where this one is asked for.</summary>
-    /// <param name="size">Bytes, 0 or more.</param>
-    /// <exception cref="ArgumentException">The options contradict each other.</exception>
-    /// <exception cref="Qcow2Exception">The disk is larger than the format allows.</exception>
-    internal virtual long DiskSizeFor(long size) => DiskSize.RoundUp(size);
-
     /// <summary>What a file is called where it cannot have what is asked for, as a sentence begins: "A VDI image".</summary>
     private protected abstract string Subject { get; }
 

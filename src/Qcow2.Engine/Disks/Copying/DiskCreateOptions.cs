@@ -14,6 +14,12 @@ public abstract record DiskCreateOptions
     /// <summary>The name of the format that they make: <c>qcow2</c>, for one.</summary>
     public abstract string FormatName { get; }
 
+    /// <summary>The size that the disk gets where this one is asked for: as a rule the next whole number of sectors.</summary>
+    /// <param name="size">Bytes, 0 or more.</param>
+    /// <exception cref="ArgumentException">The options contradict each other.</exception>
+    /// <exception cref="Qcow2Exception">The disk is larger than the format allows.</exception>
+    public virtual long DiskSizeFor(long size) => DiskSize.RoundUp(size);
+
     /// <summary>Begins a file that a disk is copied into. The source is not read from any of the files that are made.</summary>
     /// <param name="source">The disk.</param>
     /// <param name="path">Full path of the file.</param>

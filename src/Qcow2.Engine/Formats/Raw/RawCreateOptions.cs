@@ -17,6 +17,9 @@ public sealed record RawCreateOptions : DiskCreateOptions
     public override string FormatName => "raw";
 
     /// <inheritdoc/>
+    public override long DiskSizeFor(long size) => size;
+
+    /// <inheritdoc/>
     internal override NewDiskFile Begin(VirtualDisk source, string path, bool overwrite, ConversionOptions options, CancellationToken cancellationToken)
         => NewRawFile.Create(source, path, overwrite, options);
 

@@ -21,7 +21,7 @@ public sealed record VdiCreateOptions : BlockCreateOptions
     private protected override bool IsWhole => IsFixed;
 
     /// <inheritdoc/>
-    internal override long DiskSizeFor(long size)
+    public override long DiskSizeFor(long size)
         => size <= VdiNewLayout.MaxDiskSize ? DiskSize.RoundUp(size)
             : throw Qcow2Errors.Limit("The size of a VDI image's disk", (ulong)size, VdiNewLayout.MaxDiskSize, "bytes");
 
