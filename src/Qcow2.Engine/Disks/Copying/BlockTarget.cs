@@ -72,7 +72,9 @@ internal abstract class BlockTarget(BlockStorage file, long blockSize, int spars
                 long offset = parcel.Piece.Offset + at;
                 long inBlock = offset & (blockSize - 1);
                 int count = (int)Math.Min(start + length - at, blockSize - inBlock);
-                blocks.Writes.Add((at, count, PlaceOf(offset / blockSize) + inBlock));
+                bool isNew = offset / blockSize != _block;
+                long place = PlaceOf(offset / blockSize);
+                blocks.Writes.Add((at, count, place + inBlock, isNew ? place : -1));
                 at += count;
             }
         }
@@ -82,8 +84,13 @@ internal abstract class BlockTarget(BlockStorage file, long blockSize, int spars
     internal override void Finish(CopyParcel parcel)
     {
         ReadOnlySpan<byte> data = parcel.Data;
-        foreach ((int start, int length, long place) in ((BlockParcel)parcel).Writes)
+        foreach ((int start, int length, long place, long newBlock) in ((BlockParcel)parcel).Writes)
         {
+            if (newBlock >= 0)
+            {
+                BeginBlock(newBlock);
+            }
+
             file.Write(place, data.Slice(start, length));
         }
     }
@@ -92,6 +99,12 @@ internal abstract class BlockTarget(BlockStorage file, long blockSize, int spars
     /// <param name="block">Its number on the disk, from 0.</param>
     /// <returns>Where its first byte lies in the file.</returns>
     protected abstract long Allocate(long block);
+
+    /// <summary>Writes what comes with a block, before any of its data: so the file is written in the order in which it lies there.</summary>
+    /// <param name="place">Where its first byte lies in the file.</param>
+    protected virtual void BeginBlock(long place)
+    {
+    }
 
     private long PlaceOf(long block)
     {

@@ -83,6 +83,20 @@ internal sealed record VhdDynamicHeader
         };
     }
 
+    /// <summary>The bytes of the header of a disk without a parent, with the check sum that they have.</summary>
+    internal byte[] ToBytes()
+    {
+        byte[] bytes = new byte[Length];
+        Cookie.CopyTo(bytes);
+        BinaryPrimitives.WriteUInt64BigEndian(bytes.AsSpan(8), ulong.MaxValue); // Where a next header would lie.
+        BinaryPrimitives.WriteUInt64BigEndian(bytes.AsSpan(16), TableOffset);
+        BinaryPrimitives.WriteUInt32BigEndian(bytes.AsSpan(24), HeaderVersion);
+        BinaryPrimitives.WriteUInt32BigEndian(bytes.AsSpan(28), MaxTableEntries);
+        BinaryPrimitives.WriteUInt32BigEndian(bytes.AsSpan(32), BlockSize);
+        BinaryPrimitives.WriteUInt32BigEndian(bytes.AsSpan(ChecksumPosition), VhdChecksum.Of(bytes, ChecksumPosition));
+        return bytes;
+    }
+
     /// <summary>Refuses what no disk of a size can have.</summary>
     /// <param name="size">The disk's size, in bytes.</param>
     /// <exception cref="Qcow2Exception">A field has a value that is unknown, or past its limit.</exception>

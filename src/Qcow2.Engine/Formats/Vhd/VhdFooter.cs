@@ -75,6 +75,9 @@ internal sealed record VhdFooter
     /// <summary>The time that a number of seconds is.</summary>
     internal static DateTime TimeOf(uint timeStamp) => Epoch.AddSeconds(timeStamp);
 
+    /// <summary>The number of seconds of a time, of those that the field has.</summary>
+    internal static uint TimeStampOf(DateTime time) => (uint)Math.Min(uint.MaxValue, Math.Max(0, (time.ToUniversalTime() - Epoch).Ticks / TimeSpan.TicksPerSecond));
+
     internal static bool HasCookie(ReadOnlySpan<byte> bytes) => bytes.StartsWith(Cookie);
 
     /// <summary>Takes the bytes apart, and judges nothing.</summary>
@@ -102,6 +105,30 @@ internal sealed record VhdFooter
         };
     }
 
+    /// <summary>The bytes of a footer that says this, with the check sum that they have.</summary>
+    internal byte[] ToBytes()
+    {
+        byte[] bytes = new byte[Length];
+        Cookie.CopyTo(bytes);
+        SetU32(bytes, 8, Features);
+        SetU32(bytes, 12, FormatVersion);
+        BinaryPrimitives.WriteUInt64BigEndian(bytes.AsSpan(16), DataOffset);
+        SetU32(bytes, 24, TimeStamp);
+        SetU32(bytes, 28, CreatorApplication);
+        SetU32(bytes, 32, CreatorVersion);
+        SetU32(bytes, 36, CreatorHostOs);
+        BinaryPrimitives.WriteUInt64BigEndian(bytes.AsSpan(40), OriginalSize);
+        BinaryPrimitives.WriteUInt64BigEndian(bytes.AsSpan(48), CurrentSize);
+        BinaryPrimitives.WriteUInt16BigEndian(bytes.AsSpan(56), Geometry.Cylinders);
+        bytes[58] = Geometry.Heads;
+        bytes[59] = Geometry.SectorsPerTrack;
+        SetU32(bytes, 60, (uint)DiskType);
+        UniqueId.ToByteArray().CopyTo(bytes, 68);
+        bytes[84] = (byte)(IsSavedState ? 1 : 0);
+        SetU32(bytes, ChecksumPosition, VhdChecksum.Of(bytes, ChecksumPosition));
+        return bytes;
+    }
+
     /// <summary>Refuses what is no disk that this engine reads.</summary>
     /// <exception cref="Qcow2Exception">A field has a value that is unknown, or past its limit.</exception>
     internal void RequireSupported()
@@ -121,6 +148,8 @@ internal sealed record VhdFooter
             throw Qcow2Errors.Limit("The footer's current_size", CurrentSize, long.MaxValue, "bytes");
         }
     }
+
+    private static void SetU32(byte[] bytes, int position, uint value) => BinaryPrimitives.WriteUInt32BigEndian(bytes.AsSpan(position), value);
 
     private static uint U32(ReadOnlySpan<byte> bytes, int position) => BinaryPrimitives.ReadUInt32BigEndian(bytes.Slice(position));
 }

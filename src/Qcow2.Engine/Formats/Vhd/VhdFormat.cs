@@ -12,7 +12,7 @@ internal sealed class VhdFormat() : DiskFormat("vhd", "a VHD image", ".vhd", ".a
     public override bool CanWrite => false;
 
     /// <inheritdoc/>
-    public override bool CanCreate => false;
+    public override bool CanCreate => true;
 
     /// <inheritdoc/>
     public override string Appearance => $"ends as {Description} does";

@@ -10,6 +10,37 @@ namespace Qcow2.Engine.Formats.Vhd;
 /// <param name="SectorsPerTrack">Sectors in a track.</param>
 internal readonly record struct VhdGeometry(ushort Cylinders, byte Heads, byte SectorsPerTrack)
 {
+    private const long MaxCylinders = 65535;
+
+    /// <summary>The geometry of a disk (spec: "CHS Calculation"). It reaches no more bytes than the disk has, and of a large disk fewer.</summary>
+    /// <param name="size">Size of the disk, in bytes.</param>
+    internal static VhdGeometry Of(long size)
+    {
+        long sectors = Math.Min(size / VhdLimits.SectorSize, MaxCylinders * 16 * 255);
+        long heads;
+        long perTrack;
+        if (sectors >= MaxCylinders * 16 * 63)
+        {
+            (heads, perTrack) = (16, 255);
+        }
+        else
+        {
+            perTrack = 17;
+            heads = Math.Max(4, ((sectors / perTrack) + 1023) / 1024);
+            if (sectors / perTrack >= heads * 1024 || heads > 16)
+            {
+                (heads, perTrack) = (16, 31);
+            }
+
+            if (sectors / perTrack >= heads * 1024)
+            {
+                (heads, perTrack) = (16, 63);
+            }
+        }
+
+        return new VhdGeometry((ushort)(sectors / perTrack / heads), (byte)heads, (byte)perTrack);
+    }
+
     /// <summary>Bytes that the geometry reaches.</summary>
     internal long Size => (long)Cylinders * Heads * SectorsPerTrack * VhdLimits.SectorSize;
 

@@ -60,7 +60,7 @@ internal sealed class VhdxBlockTable
         _region = region;
         _metadata = metadata;
         _reserved = [.. reserved];
-        ChunkRatio = VhdxLimits.SectorsInChunk * metadata.LogicalSectorSize / metadata.BlockSize;
+        ChunkRatio = VhdxLimits.ChunkRatioOf(metadata.LogicalSectorSize, metadata.BlockSize);
         BlockCount = DivideUp(metadata.DiskSize, metadata.BlockSize);
         EntryCount = metadata.HasParent ? DivideUp(BlockCount, ChunkRatio) * (ChunkRatio + 1) : BlockCount + ((BlockCount - 1) / ChunkRatio);
         if (EntryCount > region.Length / EntryLength)

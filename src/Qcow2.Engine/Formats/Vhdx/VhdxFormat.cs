@@ -12,7 +12,7 @@ internal sealed class VhdxFormat() : DiskFormat("vhdx", "a VHDX image", ".vhdx",
     public override bool CanWrite => false;
 
     /// <inheritdoc/>
-    public override bool CanCreate => false;
+    public override bool CanCreate => true;
 
     /// <inheritdoc/>
     internal override bool IsMarked(FileContent content) => content.Has(0, "vhdxfile"u8);

@@ -17,6 +17,7 @@ internal sealed record VhdxHeader(ulong Sequence, Guid FileWriteGuid, Guid DataW
 
     private const uint Signature = 0x6461_6568; // "head"
     private const int CheckSumOffset = 4;
+    private const int Version = 1;
 
     /// <summary>Whether the log holds what the file does not hold yet.</summary>
     internal bool HasLog => LogGuid != Guid.Empty;
@@ -51,6 +52,22 @@ internal sealed record VhdxHeader(ulong Sequence, Guid FileWriteGuid, Guid DataW
             : one.Sequence >= other.Sequence ? one : other;
     }
 
+    /// <summary>The bytes of a header that says this, with the check sum that they have.</summary>
+    internal byte[] ToBytes()
+    {
+        byte[] bytes = new byte[Length];
+        BinaryPrimitives.WriteUInt32LittleEndian(bytes, Signature);
+        BinaryPrimitives.WriteUInt64LittleEndian(bytes.AsSpan(8), Sequence);
+        LittleEndian.WriteGuid(bytes.AsSpan(16), FileWriteGuid);
+        LittleEndian.WriteGuid(bytes.AsSpan(32), DataWriteGuid);
+        LittleEndian.WriteGuid(bytes.AsSpan(48), LogGuid);
+        BinaryPrimitives.WriteUInt16LittleEndian(bytes.AsSpan(66), Version);
+        BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(68), (uint)LogLength);
+        BinaryPrimitives.WriteUInt64LittleEndian(bytes.AsSpan(72), (ulong)LogOffset);
+        BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(CheckSumOffset), Crc32C.OfAllBut(bytes, CheckSumOffset));
+        return bytes;
+    }
+
     private static byte[] Read(BlockStorage storage, long offset)
     {
         byte[] bytes = new byte[Length];
@@ -74,7 +91,7 @@ internal sealed record VhdxHeader(ulong Sequence, Guid FileWriteGuid, Guid DataW
         }
 
         int version = BinaryPrimitives.ReadUInt16LittleEndian(bytes.Slice(66));
-        return version == 1 ? null : $"has version {version}, where 1 is known";
+        return version == Version ? null : $"has version {version}, where {Version} is known";
     }
 
     private static VhdxHeader Parse(ReadOnlySpan<byte> bytes)

@@ -28,6 +28,9 @@ internal static class VhdxLimits
     /// <summary>Sectors that one block of the sector bitmap, of a MiB, tells of.</summary>
     internal const long SectorsInChunk = 1 << 23;
 
+    /// <summary>Blocks that one bitmap tells of, whose entry follows theirs in the block allocation table.</summary>
+    internal static long ChunkRatioOf(int logicalSectorSize, int blockSize) => SectorsInChunk * logicalSectorSize / blockSize;
+
     /// <summary>
     /// A log that this engine replays. Windows makes logs of a MiB; what is larger than this can only be meant to take time.
     /// </summary>

@@ -33,6 +33,7 @@ internal sealed record VhdxMetadata(
     private enum ItemFlags : uint
     {
         User = 1,
+        Disk = 2,
         Required = 4,
     }
 
@@ -72,6 +73,49 @@ internal sealed record VhdxMetadata(
             SectorSize(items, PhysicalSectorId, "physical sector size"),
             LittleEndian.ReadGuid(Item(items, DiskIdId, "virtual disk id", 16)),
             hasParent ? VhdxParentLocator.Parse(Item(items, ParentLocatorId, "parent locator", VhdxParentLocator.MinLength)) : null);
+    }
+
+    /// <summary>The bytes of metadata that say this of a disk without a parent: the table, and the items behind it in the order of Windows.</summary>
+    internal byte[] ToBytes()
+    {
+        byte[] parameters = new byte[8];
+        BinaryPrimitives.WriteUInt32LittleEndian(parameters, (uint)BlockSize);
+        BinaryPrimitives.WriteUInt32LittleEndian(parameters.AsSpan(4), IsFixed ? 1u : 0);
+        byte[] size = new byte[8];
+        BinaryPrimitives.WriteUInt64LittleEndian(size, (ulong)DiskSize);
+        byte[] logical = new byte[4];
+        BinaryPrimitives.WriteUInt32LittleEndian(logical, (uint)LogicalSectorSize);
+        byte[] physical = new byte[4];
+        BinaryPrimitives.WriteUInt32LittleEndian(physical, (uint)PhysicalSectorSize);
+        byte[] id = new byte[16];
+        LittleEndian.WriteGuid(id, DiskId);
+        return Pack(
+            (FileParametersId, parameters, ItemFlags.Required),
+            (DiskSizeId, size, ItemFlags.Required | ItemFlags.Disk),
+            (LogicalSectorId, logical, ItemFlags.Required | ItemFlags.Disk),
+            (PhysicalSectorId, physical, ItemFlags.Required | ItemFlags.Disk),
+            (DiskIdId, id, ItemFlags.Required | ItemFlags.Disk));
+    }
+
+    private static byte[] Pack(params (Guid Id, byte[] Bytes, ItemFlags Flags)[] items)
+    {
+        byte[] region = new byte[TableLength + items.Sum(item => item.Bytes.Length)];
+        BinaryPrimitives.WriteUInt64LittleEndian(region, Signature);
+        BinaryPrimitives.WriteUInt16LittleEndian(region.AsSpan(10), (ushort)items.Length);
+        int entry = EntryLength;
+        int offset = TableLength;
+        foreach ((Guid id, byte[] bytes, ItemFlags flags) in items)
+        {
+            LittleEndian.WriteGuid(region.AsSpan(entry), id);
+            BinaryPrimitives.WriteUInt32LittleEndian(region.AsSpan(entry + 16), (uint)offset);
+            BinaryPrimitives.WriteUInt32LittleEndian(region.AsSpan(entry + 20), (uint)bytes.Length);
+            BinaryPrimitives.WriteUInt32LittleEndian(region.AsSpan(entry + 24), (uint)flags);
+            bytes.CopyTo(region, offset);
+            entry += EntryLength;
+            offset += bytes.Length;
+        }
+
+        return region;
     }
 
     private static Dictionary<Guid, byte[]> ReadItems(BlockStorage storage, VhdxRegion region)

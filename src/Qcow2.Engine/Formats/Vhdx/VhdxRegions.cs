@@ -53,6 +53,26 @@ internal sealed record VhdxRegions(VhdxRegion BlockTable, VhdxRegion Metadata)
         return Parse(table, storage.Length, log);
     }
 
+    /// <summary>The bytes of a table that says this, with the check sum that they have.</summary>
+    internal byte[] ToBytes()
+    {
+        byte[] table = new byte[TableLength];
+        BinaryPrimitives.WriteUInt32LittleEndian(table, Signature);
+        BinaryPrimitives.WriteUInt32LittleEndian(table.AsSpan(CountOffset), 2);
+        Set(table.AsSpan(EntriesOffset), BlockTableId, BlockTable);
+        Set(table.AsSpan(EntriesOffset + EntryLength), MetadataId, Metadata);
+        BinaryPrimitives.WriteUInt32LittleEndian(table.AsSpan(CheckSumOffset), Crc32C.OfAllBut(table, CheckSumOffset));
+        return table;
+
+        static void Set(Span<byte> entry, Guid id, VhdxRegion region)
+        {
+            LittleEndian.WriteGuid(entry, id);
+            BinaryPrimitives.WriteUInt64LittleEndian(entry.Slice(16), (ulong)region.Offset);
+            BinaryPrimitives.WriteUInt32LittleEndian(entry.Slice(24), (uint)region.Length);
+            BinaryPrimitives.WriteUInt32LittleEndian(entry.Slice(28), 1); // Who does not know it must not open the file.
+        }
+    }
+
     private static string? ProblemOf(ReadOnlySpan<byte> table)
     {
         if (BinaryPrimitives.ReadUInt32LittleEndian(table) != Signature)
