@@ -44,7 +44,8 @@ public static class DiskConverter
         IProgress<WorkProgress>? progress = null,
         CancellationToken cancellationToken = default)
     {
-        options = Checked(options);
+        options ??= ConversionOptions.Default;
+        options = Checked(layout.IsCompressed ? options with { Compress = true } : options);
         string fullPath = System.IO.Path.GetFullPath(path);
         source.RequireOther(fullPath);
         source.EnsureReadable();

@@ -14,6 +14,9 @@ public abstract record BlockCreateOptions : DiskCreateOptions
     /// <summary>Makes the ids of new files; tests make them foreseeable.</summary>
     internal Func<Guid> NewId { get; init; } = Guid.NewGuid;
 
+    /// <summary>What new files are written through; tests fail writes there. It leaves the file open.</summary>
+    internal Func<BlockStorage, BlockStorage> Through { get; init; } = file => file;
+
     /// <summary>What a file is called where it cannot have what is asked for, as a sentence begins: "A VDI image".</summary>
     private protected abstract string Subject { get; }
 
@@ -35,15 +38,15 @@ public abstract record BlockCreateOptions : DiskCreateOptions
     /// <inheritdoc/>
     internal override NewDiskFile Begin(VirtualDisk source, string path, bool overwrite, ConversionOptions options, CancellationToken cancellationToken)
     {
-        ConversionOptions.RequirePlain(options, Subject);
-        return Begin(path, DiskSizeFor(source.Length), overwrite, options.SparseSize);
+        ConversionOptions.RequirePlain(options, Subject, IsCompressed);
+        return BeginFile(source, path, DiskSizeFor(source.Length), overwrite, options);
     }
 
     /// <inheritdoc/>
     internal override void CreateFile(string path, long? size, bool overwrite, IProgress<long>? progress, CancellationToken cancellationToken)
     {
         long diskSize = DiskSizeFor(size ?? throw new ArgumentException($"{Subject} needs a size.", nameof(size)));
-        using NewBlockFile file = Begin(System.IO.Path.GetFullPath(path), diskSize, overwrite, ConversionOptions.Default.SparseSize);
+        using NewDiskFile file = BeginFile(null, System.IO.Path.GetFullPath(path), diskSize, overwrite, ConversionOptions.Default);
         file.Complete(cancellationToken);
         file.Commit(cancellationToken);
     }
@@ -70,6 +73,33 @@ public abstract record BlockCreateOptions : DiskCreateOptions
         };
     }
 
+    /// <summary>Begins the file or files.</summary>
+    /// <param name="source">What is copied into them, which is read from none of them; null for nothing.</param>
+    /// <param name="path">Full path of the file that is opened as the disk.</param>
+    /// <param name="diskSize">Size of the disk, in bytes.</param>
+    /// <param name="overwrite">Whether files that exist are replaced.</param>
+    /// <param name="options">How the disk is copied.</param>
+    private protected virtual NewDiskFile BeginFile(VirtualDisk? source, string path, long diskSize, bool overwrite, ConversionOptions options)
+        => BeginFile(path, overwrite, file => NewTarget(file, diskSize, options.SparseSize));
+
+    /// <summary>Begins a file that holds all there is.</summary>
+    /// <param name="path">Its full path.</param>
+    /// <param name="overwrite">Whether a file that exists is replaced.</param>
+    /// <param name="newTarget">Begins to fill it.</param>
+    private protected NewDiskFile BeginFile(string path, bool overwrite, Func<BlockStorage, CopyTarget> newTarget)
+    {
+        ReplacementFile file = ReplacementFile.Create(path, overwrite);
+        try
+        {
+            return new NewBlockFile(file, newTarget(Through(file.Storage)));
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
     private static long BlocksOf(VirtualDisk source, long blockSize, CancellationToken cancellationToken)
     {
         long count = 0;
@@ -87,17 +117,4 @@ public abstract record BlockCreateOptions : DiskCreateOptions
         return count;
     }
 
-    private NewBlockFile Begin(string path, long diskSize, bool overwrite, int sparseSize)
-    {
-        ReplacementFile file = ReplacementFile.Create(path, overwrite);
-        try
-        {
-            return new NewBlockFile(file, NewTarget(file.Storage, diskSize, sparseSize));
-        }
-        catch
-        {
-            file.Dispose();
-            throw;
-        }
-    }
 }

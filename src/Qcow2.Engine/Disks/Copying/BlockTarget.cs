@@ -35,9 +35,6 @@ internal abstract class BlockTarget(BlockStorage file, long blockSize, int spars
     /// <summary>Bytes of a block.</summary>
     protected long BlockSize => blockSize;
 
-    /// <summary>Writes what is left when the disk has been copied: tables, headers, the length of the file.</summary>
-    internal abstract void Complete();
-
     /// <inheritdoc/>
     internal override CopyParcel NewParcel() => new BlockParcel(ParcelBytes);
 
@@ -74,7 +71,7 @@ internal abstract class BlockTarget(BlockStorage file, long blockSize, int spars
                 int count = (int)Math.Min(start + length - at, blockSize - inBlock);
                 bool isNew = offset / blockSize != _block;
                 long place = PlaceOf(offset / blockSize);
-                blocks.Writes.Add((at, count, place + inBlock, isNew ? place : -1));
+                blocks.AddWrite(at, count, place + inBlock, isNew ? place : -1);
                 at += count;
             }
         }
@@ -100,7 +97,7 @@ internal abstract class BlockTarget(BlockStorage file, long blockSize, int spars
     /// <returns>Where its first byte lies in the file.</returns>
     protected abstract long Allocate(long block);
 
-    /// <summary>Writes what comes with a block, before any of its data: so the file is written in the order in which it lies there.</summary>
+    /// <summary>Writes what comes with a block, before any of its data: so the file is written in the order in which it lies there. A block right behind another has nothing.</summary>
     /// <param name="place">Where its first byte lies in the file.</param>
     protected virtual void BeginBlock(long place)
     {

@@ -20,7 +20,7 @@ public sealed record ConversionOptions
     /// </summary>
     public int SparseSize { get; init; } = 4096;
 
-    /// <summary>Whether the clusters of a QCOW2 image are compressed, where that makes them smaller.</summary>
+    /// <summary>Whether the clusters of a QCOW2 image are compressed, where that makes them smaller. A streamOptimized VMDK always is.</summary>
     public bool Compress { get; init; }
 
     /// <summary>How hard the compressor tries: 1 to 9 for deflate, 1 to 22 for zstd; null for the format's usual level.</summary>
@@ -81,15 +81,16 @@ public sealed record ConversionOptions
     /// <summary>Refuses what only an image with tables can have.</summary>
     /// <param name="options">What is asked for.</param>
     /// <param name="what">What is written, as a sentence begins.</param>
+    /// <param name="canCompress">Whether it can be compressed.</param>
     /// <exception cref="ArgumentException">It is asked for.</exception>
-    internal static void RequirePlain(ConversionOptions options, string what)
+    internal static void RequirePlain(ConversionOptions options, string what, bool canCompress = false)
     {
         if (options.CopyBitmaps)
         {
             throw new ArgumentException($"{what} has no bitmaps; they are copied into a new QCOW2 image.", nameof(options));
         }
 
-        if (options.Compress)
+        if (options.Compress && !canCompress)
         {
             throw new ArgumentException($"{what} cannot be compressed; write a QCOW2 image.", nameof(options));
         }

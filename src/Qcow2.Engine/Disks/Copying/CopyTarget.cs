@@ -48,6 +48,11 @@ internal abstract class CopyTarget : IDisposable
     /// <summary>Writes the parcel.</summary>
     internal abstract void Finish(CopyParcel parcel);
 
+    /// <summary>Writes what is left when all of the disk has been copied: tables, headers, the length of the file. Other threads are done.</summary>
+    internal virtual void Complete()
+    {
+    }
+
     /// <summary>Takes back what was decided for a parcel that was not written, or not to its end.</summary>
     internal virtual void Abandon(CopyParcel parcel)
     {

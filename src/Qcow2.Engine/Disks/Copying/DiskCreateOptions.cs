@@ -20,6 +20,9 @@ public abstract record DiskCreateOptions
     /// <exception cref="Qcow2Exception">The disk is larger than the format allows.</exception>
     public virtual long DiskSizeFor(long size) => DiskSize.RoundUp(size);
 
+    /// <summary>Whether what is written is compressed, whatever is asked for: so a level can be given by itself.</summary>
+    internal virtual bool IsCompressed => false;
+
     /// <summary>Begins a file that a disk is copied into. The source is not read from any of the files that are made.</summary>
     /// <param name="source">The disk.</param>
     /// <param name="path">Full path of the file.</param>
