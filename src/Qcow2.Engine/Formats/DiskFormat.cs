@@ -1,4 +1,5 @@
 using Qcow2.Engine.Disks;
+using Qcow2.Engine.Disks.Checking;
 using Qcow2.Engine.Disks.Recognition;
 using Qcow2.Engine.Disks.References;
 using Qcow2.Engine.Formats;
@@ -36,6 +37,9 @@ public abstract class DiskFormat
 
     /// <summary>Whether new files of it can be made (<see cref="DiskCreateOptions"/>).</summary>
     public abstract bool CanCreate { get; }
+
+    /// <summary>Whether a file has anything that can be checked. A raw disk has not: all of it is data.</summary>
+    public virtual bool CanCheck => false;
 
     /// <summary>Whether a file can hold snapshots.</summary>
     public virtual bool HasSnapshots => false;
@@ -97,6 +101,48 @@ public abstract class DiskFormat
     public IEnumerable<Qcow2ImageInfo> ReadChain(string path, Qcow2OpenOptions? options = null)
         => ImageInfoReader.ReadChain(path, this, options ?? Qcow2OpenOptions.Default);
 
+    /// <summary>Checks a file of this format: check sums, headers, tables, what overlaps and what lies past its end. Damage is a finding, whatever the bytes are.</summary>
+    /// <remarks>
+    /// The file is only read. Other files are opened where <see cref="Qcow2CheckOptions.References"/> lets them be, and none with
+    /// <see cref="Qcow2CheckOptions.Untrusted"/>: the parent of a differencing disk, for its id, and the extents of a VMDK disk.
+    /// </remarks>
+    /// <param name="path">The file; a relative path is taken from the process's current directory.</param>
+    /// <param name="options">How; null for <see cref="Qcow2CheckOptions.Default"/>.</param>
+    /// <param name="progress">Told of progress from any of the threads, often; null for none.</param>
+    /// <param name="cancellationToken">Stops the check within a fraction of a second.</param>
+    /// <exception cref="Qcow2Exception">The file is not of this format, another program is writing it, or the format has nothing to check.</exception>
+    /// <exception cref="IOException">The host could not open or read the file.</exception>
+    /// <exception cref="OperationCanceledException">The caller stopped it.</exception>
+    public Qcow2CheckResult Check(
+        string path, Qcow2CheckOptions? options = null, IProgress<Qcow2CheckProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        options ??= Qcow2CheckOptions.Default;
+        using LocalFile file = ImageFile.Open(path, new Qcow2OpenOptions { ForceShare = options.ForceShare });
+        return Check(file, options, progress, cancellationToken);
+    }
+
+    /// <summary>Checks a file of this format that lies in storage of the caller's, who closes it.</summary>
+    /// <param name="storage">The file's bytes.</param>
+    /// <param name="options">How; null for <see cref="Qcow2CheckOptions.Default"/>.</param>
+    /// <param name="progress">Told of progress from any of the threads, often; null for none.</param>
+    /// <param name="cancellationToken">Stops the check within a fraction of a second.</param>
+    /// <exception cref="Qcow2Exception">The bytes are not of this format, or the format has nothing to check.</exception>
+    /// <exception cref="IOException">The host could not read.</exception>
+    /// <exception cref="OperationCanceledException">The caller stopped it.</exception>
+    public Qcow2CheckResult Check(
+        BlockStorage storage, Qcow2CheckOptions? options = null, IProgress<Qcow2CheckProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        try
+        {
+            return Check(new FileCheck(storage, options ?? Qcow2CheckOptions.Default, progress, cancellationToken));
+        }
+        catch (Qcow2Exception e)
+        {
+            e.At(storage.Path);
+            throw;
+        }
+    }
+
     /// <summary>The name.</summary>
     public override string ToString() => Name;
 
@@ -111,6 +157,10 @@ public abstract class DiskFormat
 
     /// <summary>Says what the file's metadata says; what is true of any file is added by the caller.</summary>
     internal abstract Qcow2ImageInfo Describe(LocalFile file);
+
+    /// <summary>Checks a file of this format, whatever its bytes are.</summary>
+    internal virtual Qcow2CheckResult Check(FileCheck check)
+        => throw Qcow2Errors.Unsupported($"This is {Description}, which has no structure that could be checked.");
 
     /// <summary>Whether a name means this format: its own or QEMU's, in letters of either case.</summary>
     internal bool IsCalled(string? name)

@@ -30,6 +30,9 @@ namespace Qcow2.PowerShell.Commands;
 /// <para>
 /// Images that were merely not closed well need no repair: they are repaired when they are opened for writing.
 /// </para>
+/// <para>
+/// Only QCOW2 images are repaired. Of images in other formats <c>Convert-Qcow2Image -Salvage</c> makes a sound copy of what can be read.
+/// </para>
 /// </remarks>
 /// <example>
 /// <code>Repair-Qcow2Image web01.qcow2 -Mode Leaks</code>
@@ -60,7 +63,15 @@ public sealed class RepairQcow2ImageCommand : ImageCmdlet
     /// <inheritdoc/>
     private protected override void ProcessImage(ImageInput image)
     {
-        Qcow2CheckResult before = ImageCheck.Check(image.Path, Qcow2CheckOptions.Default, WriteProgress, StopToken);
+        DiskFormat format = DiskImageFormat.Qcow2.Known();
+        if (DiskFormats.Recognize(image.Path).Mark is DiskFormat other && other != format)
+        {
+            throw new Qcow2Exception(
+                Qcow2ErrorCode.NotQcow2,
+                $"{image.Path}: this is not a qcow2 image, but {other.Description}, which can be checked and read here, and not repaired. Convert-Qcow2Image -Salvage copies all of it that can be read into a new image.");
+        }
+
+        Qcow2CheckResult before = ImageCheck.Check(image.Path, format, Qcow2CheckOptions.Default, WriteProgress, StopToken);
         if (IsNothingToDo(before, Mode))
         {
             before.Before = before.Copy();

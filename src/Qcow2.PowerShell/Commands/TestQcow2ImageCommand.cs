@@ -5,16 +5,22 @@ using Qcow2.PowerShell.Operations;
 
 namespace Qcow2.PowerShell.Commands;
 
-/// <summary>Checks whether QCOW2 disk images are sound: every table, every refcount, every flag.</summary>
+/// <summary>Checks whether disk images are sound: every header, every table, every refcount, every flag.</summary>
 /// <remarks>
 /// <para>
-/// Test-Qcow2Image checks what <c>qemu-img check</c> checks, and gives the same numbers: corruptions, which endanger data, and
+/// Of a QCOW2 image Test-Qcow2Image checks what <c>qemu-img check</c> checks, and gives the same numbers: corruptions, which endanger data, and
 /// leaked clusters, which only waste space. Each finding says what is wrong and where; look at the property <c>Findings</c>. The
 /// first 1,000 are kept, all are counted. Nothing is changed; <c>Repair-Qcow2Image</c> does that.
 /// </para>
 /// <para>
+/// VHD images are checked, too, each by its own rules: check sums, copies of headers that differ, tables, blocks that
+/// overlap, lie on something else or past the end of the file, space that nothing refers to. The numbers count blocks where those of
+/// QCOW2 count clusters. Of a differencing disk the parent is opened, as far as <c>-ReferencePolicy</c> and <c>-ConfineTo</c> let it
+/// be, to see whether it is the one that the disk was made over.
+/// </para>
+/// <para>
 /// It works on images that no other cmdlet opens, whatever their bytes are: damage is a finding and not an error. Only a file that
-/// is no QCOW2 image, cannot be read, or is being written by another program is an error.
+/// is no image of a format that is known, cannot be read, or is being written by another program is an error. A raw disk has nothing to check.
 /// </para>
 /// <para>
 /// <c>IsHealthy</c> is true if nothing was found but information. An image that was not closed well is information: its refcounts are
@@ -30,7 +36,8 @@ namespace Qcow2.PowerShell.Commands;
 /// <para>
 /// With <c>-Untrusted</c> this is the first cmdlet that a service should call on an image that somebody uploaded. It opens no file but
 /// the image, whatever that names. An image that has a backing file, keeps its data in another file, uses a feature that is not
-/// known, or is damaged, is not healthy, and the findings give every reason.
+/// known, or is damaged, is not healthy, and the findings give every reason. Neither is a differencing disk, nor a fixed VHD whose
+/// disk begins as an image does, for which programs that look at the start of a file would take it.
 /// </para>
 /// </remarks>
 /// <example>
@@ -50,6 +57,10 @@ namespace Qcow2.PowerShell.Commands;
 /// <para>Refuses an uploaded image that is damaged, or that would have the reader open other files.</para>
 /// </example>
 /// <example>
+/// <code>Test-Qcow2Image disk.vhd -ReadData</code>
+/// <para>Checks a VHD image, and reads all that it holds of its disk.</para>
+/// </example>
+/// <example>
 /// <code>Test-Qcow2Image overlay.qcow2 -BackingChain</code>
 /// <para>Checks an image and everything it is layered on.</para>
 /// </example>
@@ -60,15 +71,15 @@ namespace Qcow2.PowerShell.Commands;
 public sealed class TestQcow2ImageCommand : ChainCmdlet
 {
     /// <summary>
-    /// Emits only whether the image is healthy: true or false. A file that is no QCOW2 image is not healthy, and no error; with
+    /// Emits only whether the image is healthy: true or false. A file that is no image is not healthy, and no error; with
     /// <c>-BackingChain</c> the answer is for the whole chain.
     /// </summary>
     [Parameter]
     public SwitchParameter Quiet { get; set; }
 
     /// <summary>
-    /// Also checks the files that the image is layered on, each after the one above it. A raw file has nothing to check but that it
-    /// is there.
+    /// Also checks the files that the image is layered on, each after the one above it, and by the rules of its own format. A raw file
+    /// has nothing to check but that it is there.
     /// </summary>
     [Parameter]
     public SwitchParameter BackingChain { get; set; }
@@ -81,10 +92,17 @@ public sealed class TestQcow2ImageCommand : ChainCmdlet
 
     /// <summary>
     /// Also counts against the image what is no damage, but is not to be taken from people you do not trust: a backing file, an
-    /// external data file, tables that make up most of the file. No file is opened but the image.
+    /// external data file, a parent, tables that make up most of the file. No file is opened but the image.
     /// </summary>
     [Parameter]
     public SwitchParameter Untrusted { get; set; }
+
+    /// <summary>
+    /// What the image is, where its content does not say it: a VHD that was cut off, or an image with the name of a raw disk. Without it the content decides, and
+    /// what begins as no other format is checked as QCOW2.
+    /// </summary>
+    [Parameter]
+    public DiskImageFormat? SourceFormat { get; set; }
 
     /// <summary>
     /// Checks an image although another program may be writing it. What is found may then be no damage at all, but a change that
@@ -109,7 +127,7 @@ public sealed class TestQcow2ImageCommand : ChainCmdlet
     {
         if (!Quiet)
         {
-            foreach (Qcow2CheckResult result in CheckAll(image.Path))
+            foreach (Qcow2CheckResult result in CheckAll(image.Path, FormatFor(image)))
             {
                 WriteObject(result);
             }
@@ -120,7 +138,7 @@ public sealed class TestQcow2ImageCommand : ChainCmdlet
         bool isHealthy;
         try
         {
-            isHealthy = CheckAll(image.Path).All(result => result.IsHealthy);
+            isHealthy = CheckAll(image.Path, FormatFor(image)).All(result => result.IsHealthy);
         }
         catch (Qcow2Exception e) when (e.Code != Qcow2ErrorCode.ImageLocked)
         {
@@ -131,35 +149,44 @@ public sealed class TestQcow2ImageCommand : ChainCmdlet
         WriteObject(isHealthy);
     }
 
-    private IEnumerable<Qcow2CheckResult> CheckAll(string path)
+    /// <summary>By the rules of all cmdlets; but what has no format's mark is left to the check of QCOW2, which says what it is.</summary>
+    private DiskFormat FormatFor(ImageInput image)
     {
-        yield return Check(path, 0);
+        DiskFormat? said = SourceFormat?.Known() ?? (image.Object is Qcow2ImageInfo seen ? DiskFormats.Find(seen.Format) : null);
+        DiskFormat format = said is null && DiskFormats.Recognize(image.Path).Mark is null
+            ? DiskImageFormat.Qcow2.Known()
+            : DiskSource.FormatOf(image.Path, said, "-" + nameof(SourceFormat));
+        return format.CanCheck
+            ? format
+            : throw ImageCmdletException.NotPossible($"{image.Path}: this is {format.Description}, {(format == DiskFormats.Raw ? "all of which is data: there is nothing to check" : "which is read here and not checked")}.");
+    }
+
+    private IEnumerable<Qcow2CheckResult> CheckAll(string path, DiskFormat format)
+    {
+        yield return Check(path, format, 0);
         if (!BackingChain)
         {
             yield break;
         }
 
-        foreach (Qcow2ImageInfo below in Qcow2ImageInfo.ReadChain(path, OptionsFor(path)).Skip(1))
+        foreach (Qcow2ImageInfo below in format.ReadChain(path, OptionsFor(path)).Skip(1))
         {
-            if (below.Format == "qcow2")
+            DiskFormat its = DiskFormats.Get(below.Format);
+            if (its.CanCheck)
             {
-                yield return Check(below.Path, below.Depth);
+                yield return Check(below.Path, its, below.Depth);
             }
-            else if (DiskFormats.Get(below.Format) is DiskFormat format && format != DiskFormats.Raw)
+            else if (FormatWord.Contradiction(below.Path, its.Name) is string contradiction)
             {
-                WriteWarning($"{below.Path}: this is {format.Description}, which can be read here but not checked.");
-            }
-            else if (FormatWord.Contradiction(below.Path, "raw") is string seen)
-            {
-                WriteWarning($"{below.Path}: this is taken for a raw disk, as the image above it says, but it {seen}.");
+                WriteWarning($"{below.Path}: this is taken for {its.Description}, as the image above it says, but it {contradiction}.");
             }
         }
     }
 
-    private Qcow2CheckResult Check(string path, int depth)
+    private Qcow2CheckResult Check(string path, DiskFormat format, int depth)
     {
-        var options = new Qcow2CheckOptions { ReadData = ReadData, Untrusted = Untrusted, ForceShare = ForceShare };
-        Qcow2CheckResult result = ImageCheck.Check(path, options, WriteProgress, StopToken);
+        var options = new Qcow2CheckOptions { ReadData = ReadData, Untrusted = Untrusted, ForceShare = ForceShare, References = OptionsFor(path).References };
+        Qcow2CheckResult result = ImageCheck.Check(path, format, options, WriteProgress, StopToken);
         result.Depth = depth;
         foreach (Qcow2CheckFinding finding in result.Findings.Where(finding => finding.Kind == Qcow2CheckFindingKind.FileCutOff))
         {

@@ -67,7 +67,8 @@ public sealed class VhdTests : IDisposable
         Assert.Equal(["qcow2", "vhd"], Lines("Get-Qcow2Image over.qcow2 -BackingChain | ForEach-Object Format"));
         SessionResult tested = _session.Run("Test-Qcow2Image over.qcow2 -BackingChain");
         Assert.Empty(tested.Errors);
-        Assert.Contains("not checked", Assert.Single(tested.Warnings), StringComparison.Ordinal);
+        Assert.Empty(tested.Warnings);
+        Assert.Equal([("over.qcow2", 0, true), ("base.vhd", 1, true)], tested.Of<Qcow2CheckResult>().Select(result => (Path.GetFileName(result.Path), result.Depth, result.IsHealthy)));
         SessionResult merged = _session.Run("Merge-Qcow2Image over.qcow2 -Confirm:$false");
         Assert.Equal(["UnsupportedFeature"], merged.ErrorIds);
         Assert.Contains("only be read", merged.Errors[0].Exception.Message, StringComparison.Ordinal);
@@ -78,7 +79,7 @@ public sealed class VhdTests : IDisposable
 
     [Theory]
     [InlineData("Resize-Qcow2Image base.vhd 2MB", "NotQcow2", "only read")]
-    [InlineData("Test-Qcow2Image base.vhd", "NotQcow2", "VHD image")]
+    [InlineData("Repair-Qcow2Image base.vhd -Mode All -Confirm:$false", "NotQcow2", "Convert-Qcow2Image -Salvage")]
     [InlineData("Write-Qcow2Image base.vhd -Offset 0 -Value 1 -Confirm:$false", "NotQcow2", "convert it")]
     [InlineData("Convert-Qcow2Image disk.raw base.vhd -NoCreate", "UnsupportedFeature", "only be read")]
     [InlineData("Convert-Qcow2Image disk.raw out.qcow2 -DestinationFormat Vhd", "OperationNotSupported", "only be read")]
@@ -90,6 +91,35 @@ public sealed class VhdTests : IDisposable
         SessionResult result = _session.Run(command);
         Assert.Equal([id], result.ErrorIds);
         Assert.Contains(words, result.Errors[0].Exception.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Test_checks_it()
+    {
+        Assert.Equal([true, true], _session.Run("Test-Qcow2Image base.vhd -Quiet -Untrusted -ReadData; Get-Qcow2Image child.vhd | Test-Qcow2Image -Quiet").Of<bool>());
+        Assert.Equal([1, 2], _session.Run("Test-Qcow2Image child.vhd -BackingChain").Of<Qcow2CheckResult>().Select(result => result.Depth + 1));
+        Qcow2CheckResult untrusted = Assert.Single(_session.Run("Test-Qcow2Image child.vhd -Untrusted").Of<Qcow2CheckResult>());
+        Assert.Equal([Qcow2CheckFindingKind.ReferenceToOtherFile], untrusted.Findings.Select(finding => finding.Kind));
+        Qcow2CheckResult forbidden = Assert.Single(_session.Run("Test-Qcow2Image child.vhd -ReferencePolicy Forbid").Of<Qcow2CheckResult>());
+        Assert.Contains(forbidden.Findings, finding => finding.Kind == Qcow2CheckFindingKind.ParentUnavailable);
+
+        byte[] child = File.ReadAllBytes(_session.File("child.vhd"));
+        _session.Folder.Write("cut.vhd", child.AsSpan(0, child.Length - 512));
+        Assert.Equal(["NotQcow2"], _session.Run("Test-Qcow2Image cut.vhd").ErrorIds);
+        SessionResult cut = _session.Run("Test-Qcow2Image cut.vhd -SourceFormat Vhd");
+        Assert.Contains("cut short", Assert.Single(cut.Warnings), StringComparison.Ordinal);
+        Assert.False(Assert.Single(cut.Of<Qcow2CheckResult>()).IsHealthy);
+    }
+
+    [Fact]
+    public void What_has_nothing_to_check_or_a_misleading_name_is_said()
+    {
+        File.Copy(_session.File("base.vhd"), _session.File("base.raw"));
+        Assert.Equal(["FormatAmbiguous"], _session.Run("Test-Qcow2Image base.raw").ErrorIds);
+        Assert.True(Assert.Single(_session.Run("Test-Qcow2Image base.raw -SourceFormat vhd -Quiet").Of<bool>()));
+        Assert.Equal(["OperationNotSupported"], _session.Run("Test-Qcow2Image base.raw -SourceFormat Raw").ErrorIds);
+        Assert.Contains("nothing to check", Assert.Single(_session.Run("Test-Qcow2Image disk.raw -SourceFormat Raw").Errors).Exception.Message, StringComparison.Ordinal);
+        Assert.Equal(["NotQcow2"], _session.Run("Test-Qcow2Image disk.raw").ErrorIds);
     }
 
     [Fact]

@@ -1,5 +1,7 @@
+using Qcow2.Engine.Disks.Checking;
 using Qcow2.Engine.Disks.Recognition;
 using Qcow2.Engine.Disks.References;
+using Qcow2.Engine.Formats.Qcow2.Checking;
 using Qcow2.Engine.Formats.Qcow2.Information;
 using Qcow2.Engine.Storage;
 
@@ -15,6 +17,9 @@ internal sealed class Qcow2Format() : DiskFormat("qcow2", "a qcow2 image", ".qco
     public override bool CanCreate => true;
 
     /// <inheritdoc/>
+    public override bool CanCheck => true;
+
+    /// <inheritdoc/>
     public override bool HasSnapshots => true;
 
     /// <summary>"QFI" and 0xfb (specification: "Header"). Version 1 has it, too, and is refused by its number when it is opened.</summary>
@@ -25,4 +30,7 @@ internal sealed class Qcow2Format() : DiskFormat("qcow2", "a qcow2 image", ".qco
 
     /// <inheritdoc/>
     internal override Qcow2ImageInfo Describe(LocalFile file) => Qcow2InfoReader.Describe(file);
+
+    /// <inheritdoc/>
+    internal override Qcow2CheckResult Check(FileCheck check) => ImageAudit.Run(check.File, check.Options, check.Progress, check.CancellationToken).Result;
 }

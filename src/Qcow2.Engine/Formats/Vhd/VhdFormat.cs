@@ -1,6 +1,8 @@
 using Qcow2.Engine.Disks;
+using Qcow2.Engine.Disks.Checking;
 using Qcow2.Engine.Disks.Recognition;
 using Qcow2.Engine.Disks.References;
+using Qcow2.Engine.Formats.Vhd.Checking;
 using Qcow2.Engine.Storage;
 
 namespace Qcow2.Engine.Formats.Vhd;
@@ -13,6 +15,9 @@ internal sealed class VhdFormat() : DiskFormat("vhd", "a VHD image", ".vhd", ".a
 
     /// <inheritdoc/>
     public override bool CanCreate => true;
+
+    /// <inheritdoc/>
+    public override bool CanCheck => true;
 
     /// <inheritdoc/>
     public override string Appearance => $"ends as {Description} does";
@@ -47,6 +52,9 @@ internal sealed class VhdFormat() : DiskFormat("vhd", "a VHD image", ".vhd", ".a
 
     /// <inheritdoc/>
     internal override Qcow2ImageInfo Describe(LocalFile file) => VhdInfoReader.Describe(file);
+
+    /// <inheritdoc/>
+    internal override Qcow2CheckResult Check(FileCheck check) => VhdChecker.Run(check);
 
     /// <inheritdoc/>
     internal override (LocalFile File, DiskFormat Format) OpenParentForInformation(Qcow2ImageInfo child, Qcow2OpenOptions options)

@@ -2,6 +2,7 @@ using Qcow2.Engine.Errors;
 using Qcow2.Engine.Format;
 using Qcow2.Engine.Formats.Qcow2.Bitmaps;
 using Qcow2.Engine.Formats.Qcow2.Metadata;
+using Qcow2.Engine.Storage;
 
 namespace Qcow2.Engine.Formats.Qcow2.Checking;
 
@@ -113,7 +114,7 @@ internal static class BitmapAudit
         }
 
         context.HasInconsistentBitmaps = true;
-        context.Log.Add(new FindingOrder(CheckStage.Bitmaps, index, (int)Qcow2CheckFindingKind.BitmapInconsistent), Qcow2CheckSeverity.Information, 1, () => new Qcow2CheckFinding
+        context.Log.Add(CheckStage.Bitmaps.At(index, (int)Qcow2CheckFindingKind.BitmapInconsistent), Qcow2CheckSeverity.Information, 1, () => new Qcow2CheckFinding
         {
             Kind = Qcow2CheckFindingKind.BitmapInconsistent,
             Offset = directory,
@@ -126,7 +127,7 @@ internal static class BitmapAudit
 
     private static bool Use(AuditContext context, int index, long offset, long length, string name)
     {
-        bool isInFile = context.UseMetadata(new FindingOrder(CheckStage.Bitmaps, index), offset, offset, length, name);
+        bool isInFile = context.UseMetadata(CheckStage.Bitmaps.At(index), offset, offset, length, name);
         context.HasDamagedBitmaps |= !isInFile;
         return isInFile;
     }
@@ -135,7 +136,7 @@ internal static class BitmapAudit
         AuditContext context, long major, Qcow2CheckSeverity severity, Qcow2CheckFindingKind kind, long position, string message, long weight = 1)
     {
         context.HasDamagedBitmaps = true;
-        context.Log.Add(new FindingOrder(CheckStage.Bitmaps, major, (int)kind), severity, weight, () => new Qcow2CheckFinding
+        context.Log.Add(CheckStage.Bitmaps.At(major, (int)kind), severity, weight, () => new Qcow2CheckFinding
         {
             Kind = kind,
             Offset = position,

@@ -3,6 +3,7 @@ using Qcow2.Engine.Codecs;
 using Qcow2.Engine.Format;
 using Qcow2.Engine.Formats.Qcow2.Format;
 using Qcow2.Engine.Formats.Qcow2.Metadata;
+using Qcow2.Engine.Storage;
 using Qcow2.Engine.Work;
 
 namespace Qcow2.Engine.Formats.Qcow2.Checking;
@@ -55,7 +56,7 @@ internal sealed class DataAudit(
     {
         long guest = ((long)table.GuestIndex << context.Geometry.L1CoverageBits) + ((long)index << context.Geometry.ClusterBits);
         string disk = table.ActiveWeight > 0 ? "" : "of a snapshot ";
-        context.Log.Add(new FindingOrder(CheckStage.Data, table.Order, index), Qcow2CheckSeverity.Corruption, 1, () => new Qcow2CheckFinding
+        context.Log.Add(CheckStage.Data.At(table.Order, index), Qcow2CheckSeverity.Corruption, 1, () => new Qcow2CheckFinding
         {
             Kind = Qcow2CheckFindingKind.DataUnreadable,
             Offset = offset,

@@ -1,3 +1,4 @@
+using Qcow2.Engine.Disks.Checking;
 using Qcow2.Engine.Format;
 
 namespace Qcow2.Engine.Formats.Qcow2.Checking;
@@ -46,7 +47,7 @@ internal sealed class FileTail(long fileLength, ClusterGeometry geometry)
 
         // Files that this module wrote before end with their last byte of data, and are complete: so this alone makes no image unhealthy.
         log.Add(
-            new FindingOrder(CheckStage.Data, long.MaxValue),
+            CheckStage.Data.At(long.MaxValue),
             isUntrusted ? Qcow2CheckSeverity.Warning : Qcow2CheckSeverity.Information,
             1,
             () => new Qcow2CheckFinding

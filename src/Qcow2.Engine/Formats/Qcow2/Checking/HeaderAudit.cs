@@ -1,3 +1,4 @@
+using Qcow2.Engine.Disks.Checking;
 using Qcow2.Engine.Format;
 using Qcow2.Engine.Formats.Qcow2.Encryption;
 using Qcow2.Engine.Formats.Qcow2.Format;
@@ -136,7 +137,7 @@ internal static class HeaderAudit
     }
 
     private static void Add(FindingLog log, Qcow2CheckSeverity severity, Qcow2CheckFindingKind kind, long offset, string message, int number = 0)
-        => log.Add(new FindingOrder(CheckStage.Header, offset, ((long)number << 8) + (int)kind), severity, 1, () => new Qcow2CheckFinding
+        => log.Add(CheckStage.Header.At(offset, ((long)number << 8) + (int)kind), severity, 1, () => new Qcow2CheckFinding
         {
             Kind = kind,
             Offset = offset,

@@ -1,3 +1,4 @@
+using Qcow2.Engine.Disks.Checking;
 using System.Buffers;
 using System.Runtime.InteropServices;
 using Qcow2.Engine.Format;
@@ -200,7 +201,7 @@ internal sealed class AuditRun(AuditContext context, int threads, IProgress<Qcow
             return; // Said of the header.
         }
 
-        var order = new FindingOrder(CheckStage.Header, 1);
+        var order = CheckStage.Header.At(1);
         if (context.UseMetadata(order, extension.Offset, extension.Offset, extension.HeaderLength, "the LUKS header"))
         {
             try

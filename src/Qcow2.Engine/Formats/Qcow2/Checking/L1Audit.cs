@@ -1,6 +1,7 @@
 using Qcow2.Engine.Format;
 using Qcow2.Engine.Formats.Qcow2.Format;
 using Qcow2.Engine.Formats.Qcow2.Metadata;
+using Qcow2.Engine.Storage;
 
 namespace Qcow2.Engine.Formats.Qcow2.Checking;
 
@@ -25,7 +26,7 @@ internal sealed class L1Audit(AuditContext context)
         Qcow2Header header = context.Header;
         long length = (long)header.L1Size * L1Entry.Length;
         context.LacksL1 |= !context.UseMetadata(
-            new FindingOrder(CheckStage.L1, -1), HeaderField.L1TableOffset, header.L1TableOffset, length, "the active L1 table");
+            CheckStage.L1.At(-1), HeaderField.L1TableOffset, header.L1TableOffset, length, "the active L1 table");
         Read(header.L1TableOffset, header.L1TableOffset + length, 1, true, cancellationToken);
 
         var ranges = new List<(long Start, long End)>();
@@ -33,7 +34,7 @@ internal sealed class L1Audit(AuditContext context)
         {
             SnapshotL1 table = snapshots[i];
             if (!context.UseMetadata(
-                new FindingOrder(CheckStage.Snapshots, i, 100), table.Entry, table.Offset, table.Length, $"the L1 table of {table.Name}"))
+                CheckStage.Snapshots.At(i, 100), table.Entry, table.Offset, table.Length, $"the L1 table of {table.Name}"))
             {
                 context.LacksL1 = true;
                 context.HasDamagedSnapshots = true;
@@ -100,7 +101,7 @@ internal sealed class L1Audit(AuditContext context)
             context.Refer(entry.Offset, clusterSize, weight);
             if (entry.Offset + clusterSize > context.Image.Length && context.Geometry.IsClusterAligned(entry.Offset))
             {
-                context.NoteCut(new FindingOrder(CheckStage.L1, isActive ? at - context.Header.L1TableOffset : at + int.MaxValue), at, entry.Offset, clusterSize, "the L2 table");
+                context.NoteCut(CheckStage.L1.At(isActive ? at - context.Header.L1TableOffset : at + int.MaxValue), at, entry.Offset, clusterSize, "the L2 table");
             }
         }
         else
@@ -138,13 +139,13 @@ internal sealed class L1Audit(AuditContext context)
         }
 
         context.FoundAll = false;
-        context.Log.Add(new FindingOrder(CheckStage.L1, at, 99), Qcow2CheckSeverity.Error, 1, () => Finding(
+        context.Log.Add(CheckStage.L1.At(at, 99), Qcow2CheckSeverity.Error, 1, () => Finding(
             Qcow2CheckFindingKind.Misaligned, entry, at, isActive, "too many L2 tables do not start where a cluster starts; this one was not examined."));
         return false;
     }
 
     private void Report(Qcow2CheckFindingKind kind, L1Entry entry, long at, long weight, bool isActive, string message)
-        => context.Log.Add(new FindingOrder(CheckStage.L1, isActive ? at - context.Header.L1TableOffset : at + int.MaxValue, (int)kind),
+        => context.Log.Add(CheckStage.L1.At(isActive ? at - context.Header.L1TableOffset : at + int.MaxValue, (int)kind),
             Qcow2CheckSeverity.Corruption, weight, () => Finding(kind, entry, at, isActive, message));
 
     private Qcow2CheckFinding Finding(Qcow2CheckFindingKind kind, L1Entry entry, long at, bool isActive, string message) => new()

@@ -1,3 +1,4 @@
+using Qcow2.Engine.Disks.Checking;
 using Qcow2.Engine.Format;
 
 namespace Qcow2.Engine.Formats.Qcow2.Checking;
@@ -341,7 +342,7 @@ internal sealed class L2Inspector(AuditContext context)
     private void Report(int index, Qcow2CheckSeverity severity, Qcow2CheckFindingKind kind, ulong found, Func<string> message)
         => context.Log.Add(Order(index, kind), severity, _table.Weight, () => Finding(index, kind, found, message()));
 
-    private FindingOrder Order(int index, Qcow2CheckFindingKind kind) => new(CheckStage.L2, _table.Order, ((long)index << 8) + (int)kind);
+    private FindingOrder Order(int index, Qcow2CheckFindingKind kind) => CheckStage.L2.At(_table.Order, ((long)index << 8) + (int)kind);
 
     private Qcow2CheckFinding Finding(int index, Qcow2CheckFindingKind kind, ulong found, string message)
     {

@@ -1,3 +1,4 @@
+using Qcow2.Engine.Disks.Checking;
 using Qcow2.Engine.Errors;
 using Qcow2.Engine.Format;
 using Qcow2.Engine.Formats.Qcow2.Format;
@@ -34,7 +35,7 @@ internal static class NeedsAudit
     }
 
     private static void Add(FindingLog log, Qcow2CheckSeverity severity, Qcow2CheckFindingKind kind, int field, string message)
-        => log.Add(new FindingOrder(CheckStage.Header, field, (int)kind), severity, 1, () => new Qcow2CheckFinding
+        => log.Add(CheckStage.Header.At(field, (int)kind), severity, 1, () => new Qcow2CheckFinding
         {
             Kind = kind,
             Offset = field,

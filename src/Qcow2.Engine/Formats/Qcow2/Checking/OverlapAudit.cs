@@ -52,7 +52,7 @@ internal static class OverlapAudit
         bool isCounted = context.KnownOverlaps.Contains(cluster) || counted < (ulong)references || context.Stored.Get(cluster) is not ulong stored || stored < counted;
         context.Overlaps.Add(cluster);
         context.Log.Add(
-            new FindingOrder(CheckStage.Overlaps, cluster),
+            CheckStage.Overlaps.At(cluster),
             isCounted ? Qcow2CheckSeverity.Information : Qcow2CheckSeverity.Corruption,
             1,
             () => new Qcow2CheckFinding

@@ -17,7 +17,7 @@ internal static class RefcountAudit
         }
 
         if (!context.UseMetadata(
-            new FindingOrder(CheckStage.RefcountStructure, -1), HeaderField.RefcountTableOffset,
+            CheckStage.RefcountStructure.At(-1), HeaderField.RefcountTableOffset,
             header.RefcountTableOffset, (long)header.RefcountTableClusters << header.ClusterBits, "the refcount table", isReplaceable: true))
         {
             context.NeedsRebuild = true;
@@ -175,7 +175,7 @@ internal static class RefcountAudit
         else
         {
             context.UseMetadata(
-                new FindingOrder(CheckStage.RefcountStructure, index), context.Header.RefcountTableOffset + ((long)index * RefcountTableEntry.Length),
+                CheckStage.RefcountStructure.At(index), context.Header.RefcountTableOffset + ((long)index * RefcountTableEntry.Length),
                 (long)entry.Offset, geometry.ClusterSize, $"refcount block {index}");
             context.RefcountStructure.Add(((long)entry.Offset, geometry.ClusterSize));
             long references = context.References[(long)entry.Offset >> geometry.ClusterBits];
@@ -266,7 +266,7 @@ internal static class RefcountAudit
     {
         context.NeedsRebuild = true;
         long position = context.Header.RefcountTableOffset + ((long)index * RefcountTableEntry.Length);
-        context.Log.Add(new FindingOrder(CheckStage.RefcountStructure, index, (int)Qcow2CheckFindingKind.RefcountBlockDamaged), Qcow2CheckSeverity.Corruption, 1, () => new Qcow2CheckFinding
+        context.Log.Add(CheckStage.RefcountStructure.At(index, (int)Qcow2CheckFindingKind.RefcountBlockDamaged), Qcow2CheckSeverity.Corruption, 1, () => new Qcow2CheckFinding
         {
             Kind = Qcow2CheckFindingKind.RefcountBlockDamaged,
             Offset = position,
@@ -279,7 +279,7 @@ internal static class RefcountAudit
 
     private static void Report(
         AuditContext context, long cluster, Qcow2CheckSeverity severity, Qcow2CheckFindingKind kind, ulong expected, ulong? found, long weight, Func<string> message)
-        => context.Log.Add(new FindingOrder(CheckStage.Refcounts, cluster, (int)kind), severity, weight, () => new Qcow2CheckFinding
+        => context.Log.Add(CheckStage.Refcounts.At(cluster, (int)kind), severity, weight, () => new Qcow2CheckFinding
         {
             Kind = kind,
             Offset = cluster << context.Geometry.ClusterBits,

@@ -63,7 +63,7 @@ internal static class SnapshotAudit
             end = position + length;
         }
 
-        context.UseMetadata(new FindingOrder(CheckStage.Snapshots, long.MaxValue), HeaderField.SnapshotsOffset, header.SnapshotsOffset, end - header.SnapshotsOffset, "the snapshot table");
+        context.UseMetadata(CheckStage.Snapshots.At(long.MaxValue), HeaderField.SnapshotsOffset, header.SnapshotsOffset, end - header.SnapshotsOffset, "the snapshot table");
         return tables;
     }
 
@@ -127,7 +127,7 @@ internal static class SnapshotAudit
     private static void Report(AuditContext context, int index, Qcow2CheckSeverity severity, Qcow2CheckFindingKind kind, long position, string message)
     {
         context.HasDamagedSnapshots |= kind is not Qcow2CheckFindingKind.SnapshotsWithDataFile;
-        context.Log.Add(new FindingOrder(CheckStage.Snapshots, index, (int)kind), severity, 1, () => new Qcow2CheckFinding
+        context.Log.Add(CheckStage.Snapshots.At(index, (int)kind), severity, 1, () => new Qcow2CheckFinding
         {
             Kind = kind,
             Offset = position,

@@ -1,5 +1,6 @@
 using Qcow2.Engine.Format;
 using Qcow2.Engine.Formats.Qcow2.Metadata;
+using Qcow2.Engine.Storage;
 
 namespace Qcow2.Engine.Formats.Qcow2.Checking;
 

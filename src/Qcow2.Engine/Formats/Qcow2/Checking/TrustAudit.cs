@@ -1,3 +1,4 @@
+using Qcow2.Engine.Disks.Checking;
 using Qcow2.Engine.Format;
 using Qcow2.Engine.Formats.Qcow2.Format;
 
@@ -20,7 +21,7 @@ internal static class TrustAudit
     }
 
     private static void Add(FindingLog log, Qcow2CheckFindingKind kind, int field, string message)
-        => log.Add(new FindingOrder(CheckStage.Header, field, (int)kind), Qcow2CheckSeverity.Warning, 1, () => new Qcow2CheckFinding
+        => log.Add(CheckStage.Header.At(field, (int)kind), Qcow2CheckSeverity.Warning, 1, () => new Qcow2CheckFinding
         {
             Kind = kind,
             Offset = field,

@@ -2,6 +2,7 @@ namespace Qcow2.Engine;
 
 /// <summary>
 /// The verdict of a check, in the numbers of <c>qemu-img check</c>. The properties can be set, so that a script's tests can build one.
+/// What is a cluster in a qcow2 image is a block of a VHD, VHDX or VDI image, and a grain of a VMDK image.
 /// </summary>
 public sealed class Qcow2CheckResult : Qcow2ImageObject
 {

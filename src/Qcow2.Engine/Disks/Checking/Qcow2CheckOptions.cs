@@ -30,9 +30,15 @@ public sealed record Qcow2CheckOptions
     /// damage at all. A repair is refused all the same.
     /// </summary>
     public bool ForceShare { get; init; }
+
+    /// <summary>
+    /// Which files may be opened because an image names them: the extents of a VMDK disk, and the parent of a differencing disk, whose id is looked at.
+    /// With <see cref="Untrusted"/> none is. A qcow2 image's backing and data files are not opened. <see cref="ReferencePolicy.Follow"/> by default.
+    /// </summary>
+    public ReferencePolicy References { get; init; } = ReferencePolicy.Follow;
 }
 
 /// <summary>How far a check has come.</summary>
-/// <param name="BytesDone">Bytes of L2 tables that were examined.</param>
-/// <param name="BytesTotal">Bytes of L2 tables that the image has; 0 while that is not known.</param>
+/// <param name="BytesDone">Bytes of tables that were examined, or of the disk that were read.</param>
+/// <param name="BytesTotal">Bytes of tables that the image has, or of the disk; 0 while that is not known.</param>
 public readonly record struct Qcow2CheckProgress(long BytesDone, long BytesTotal);

@@ -1,6 +1,4 @@
-using Qcow2.Engine.Storage;
-
-namespace Qcow2.Engine.Formats.Qcow2.Checking;
+namespace Qcow2.Engine.Storage;
 
 /// <summary>
 /// Says which parts of a file are holes, so that a small file that claims to be huge is not read as if it were. Asks the host only

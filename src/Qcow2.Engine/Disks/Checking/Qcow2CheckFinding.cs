@@ -126,6 +126,60 @@ public enum Qcow2CheckFindingKind
 
     /// <summary>The tables make up most of the file. Looked for only in images that are not trusted.</summary>
     TablesOversized,
+
+    /// <summary>One of two copies of a footer, header or table is missing, damaged or not like the other, which counts.</summary>
+    CopyDamaged,
+
+    /// <summary>A footer, header or table has a check sum that its bytes do not have.</summary>
+    ChecksumWrong,
+
+    /// <summary>A table has more entries than the disk needs, which is information, or fewer.</summary>
+    TableSizeWrong,
+
+    /// <summary>An entry of a table has a value or a state that means nothing.</summary>
+    EntryInvalid,
+
+    /// <summary>Two blocks of the disk lie in one place, so that one shows data of the other.</summary>
+    BlockOverlap,
+
+    /// <summary>Space of the file, as much as a block or more, that nothing refers to.</summary>
+    SpaceUnused,
+
+    /// <summary>
+    /// There are data in sectors that the bitmap of their block says were never written: they read as zeros here, and as the data in programs that do
+    /// not look at the bitmap.
+    /// </summary>
+    SectorsHidden,
+
+    /// <summary>The bitmap of a block's sectors is missing, or not where it can be.</summary>
+    SectorBitmapMissing,
+
+    /// <summary>The place that says where the parent lies cannot be read.</summary>
+    ParentLocatorDamaged,
+
+    /// <summary>The parent of a differencing disk was not found, or was not to be opened, so that nobody can say whether it is the right one.</summary>
+    ParentUnavailable,
+
+    /// <summary>The parent of a differencing disk is another disk, or was changed since the child was made from it.</summary>
+    ParentMismatch,
+
+    /// <summary>The disk of a fixed image, which its guest writes, begins as an image of some format does. Of an image that is not trusted this is a warning.</summary>
+    FormatPlanted,
+
+    /// <summary>The log of an image that was not closed cannot be replayed.</summary>
+    LogDamaged,
+
+    /// <summary>A count that the header keeps is wrong.</summary>
+    CountWrong,
+
+    /// <summary>The text that describes the image cannot be understood.</summary>
+    DescriptorDamaged,
+
+    /// <summary>A file that holds a part of the disk is missing, too short, of another kind, or was not to be opened.</summary>
+    ExtentUnavailable,
+
+    /// <summary>What stands between the parts of a stream is missing or wrong.</summary>
+    MarkerDamaged,
 }
 
 /// <summary>One thing that a check found. The properties can be set, so that a script's tests can build one.</summary>

@@ -1,4 +1,4 @@
-namespace Qcow2.Engine.Formats.Qcow2.Checking;
+namespace Qcow2.Engine.Disks.Checking;
 
 /// <summary>Counts what is found and keeps the first of it, the same however many threads look. Safe from many threads.</summary>
 internal sealed class FindingLog(int maxKept)
@@ -69,10 +69,10 @@ internal sealed class FindingLog(int maxKept)
 }
 
 /// <summary>The place of a finding among all others.</summary>
-/// <param name="Stage">The part of the check.</param>
+/// <param name="Stage">The part of the check, by its place among them.</param>
 /// <param name="Major">Where it looked: a table.</param>
 /// <param name="Minor">Where in that.</param>
-internal readonly record struct FindingOrder(CheckStage Stage, long Major = 0, long Minor = 0) : IComparable<FindingOrder>
+internal readonly record struct FindingOrder(int Stage, long Major = 0, long Minor = 0) : IComparable<FindingOrder>
 {
     public int CompareTo(FindingOrder other)
     {
@@ -80,18 +80,4 @@ internal readonly record struct FindingOrder(CheckStage Stage, long Major = 0, l
         int major = stage != 0 ? stage : Major.CompareTo(other.Major);
         return major != 0 ? major : Minor.CompareTo(other.Minor);
     }
-}
-
-/// <summary>The parts of a check, in the order in which their findings are shown.</summary>
-internal enum CheckStage
-{
-    Header,
-    Snapshots,
-    L1,
-    L2,
-    Bitmaps,
-    RefcountStructure,
-    Refcounts,
-    Overlaps,
-    Data,
 }
