@@ -57,12 +57,16 @@ namespace Qcow2.PowerShell.Commands;
 /// <seealso cref="GetQcow2ExtentCommand"/>
 [Cmdlet(VerbsDiagnostic.Measure, "Qcow2Image", DefaultParameterSetName = PathSet)]
 [OutputType(typeof(Qcow2MeasureResult), ParameterSetName = [PathSet, LiteralPathSet, InputObjectSet, SizeSet])]
-public sealed class MeasureQcow2ImageCommand : DiskCmdlet, IQcow2Layout
+public sealed class MeasureQcow2ImageCommand : DiskCmdlet, IQcow2Layout, IDiskLayout
 {
     internal const string SizeSet = "Size";
 
     private static readonly string[] SourceParameters =
         [nameof(SnapshotName), nameof(Id), nameof(DataFile), nameof(BackingFormat), nameof(ReferencePolicy), nameof(ConfineTo)];
+
+    private static readonly string[] Qcow2Parameters = [.. Qcow2Layout.MeasuredNames, nameof(Preallocation)];
+
+    private static readonly string[] LayoutParameters = [.. Qcow2Parameters.Union(DiskLayout.Names)];
 
     private DiskCreateOptions _layout = RawCreateOptions.Default;
 
@@ -90,14 +94,37 @@ public sealed class MeasureQcow2ImageCommand : DiskCmdlet, IQcow2Layout
     public DiskImageFormat DestinationFormat { get; set; } = DiskImageFormat.Qcow2;
 
     /// <summary>
+    /// How a VHD, VHDX, VMDK or VDI image to be keeps its disk: <c>Dynamic</c>, which is the default, or <c>Fixed</c>; of VMDK also
+    /// <c>StreamOptimized</c>, which is measured as if nothing could be compressed, and <c>Vmfs</c>.
+    /// </summary>
+    /// <value>Dynamic</value>
+    [Parameter]
+    [Alias("VHDType")]
+    public DiskImageType? DestinationType { get; set; }
+
+    /// <summary>
     /// Bytes in a cluster of the image to be, the unit of allocation: a power of two, 512 bytes to 2 MiB. With <c>-ExtendedL2</c>, 16 KiB
-    /// or more.
+    /// or more. Or bytes in a block of a VHDX image, 1 to 256 MiB (32 MiB by default), or of a dynamic VHD, 512 KiB or 2 MiB (2 MiB by default).
     /// </summary>
     [Parameter]
     [Alias("BlockSizeBytes", "ClusterSize")]
     [ByteSize]
     [ArgumentCompleter(typeof(ClusterSizeCompleter))]
     public int ClusterSizeBytes { get; set; } = Qcow2CreateOptions.Default.ClusterSize;
+
+    /// <summary>Bytes in a sector of a VHDX image's disk, as a guest sees it: 512 or 4096.</summary>
+    [Parameter]
+    [ValidateSet("512", "4096")]
+    public int LogicalSectorSizeBytes { get; set; } = 512;
+
+    /// <summary>Bytes in a sector of the device that a VHDX image claims to be: 4096, as Windows has it, or 512.</summary>
+    [Parameter]
+    [ValidateSet("512", "4096")]
+    public int PhysicalSectorSizeBytes { get; set; } = 4096;
+
+    /// <summary>Measures a VHD that Azure takes: fixed, its disk rounded up to a whole number of MiB.</summary>
+    [Parameter]
+    public SwitchParameter AzureReady { get; set; }
 
     /// <summary>
     /// What is allocated in advance. With <c>Falloc</c> and <c>Full</c> the image takes all of its space from the start;
@@ -133,25 +160,18 @@ public sealed class MeasureQcow2ImageCommand : DiskCmdlet, IQcow2Layout
             Refuse(ImageCmdletException.Contradiction($"-{source} goes with a source, not with -SizeBytes."), source);
         }
 
-        if (!DestinationFormat.Known().CanCreate)
-        {
-            Refuse(ImageCmdletException.NotPossible($"{DestinationFormat.Known().Description} can only be read here, not made, so that there is nothing to measure."), nameof(DestinationFormat));
-        }
-
-        if (DestinationFormat.Known() == DiskFormats.Raw)
-        {
-            if (FirstBound(Qcow2Layout.MeasuredNames) is string layout)
-            {
-                Refuse(ImageCmdletException.Contradiction($"-{layout} goes with -DestinationFormat Qcow2: a raw image is the disk's bytes and nothing else."), layout);
-            }
-
-            return;
-        }
-
-        _layout = Qcow2Layout.Of(this) with { Preallocation = Preallocation };
+        DiskFormat format = DestinationFormat.Known();
         try
         {
+            DiskLayout.RequireFitting("The image to be", format, LayoutParameters.Where(MyInvocation.BoundParameters.ContainsKey), Qcow2Parameters);
+            _layout = format == DiskImageFormat.Qcow2.Known()
+                ? Qcow2Layout.Of(this) with { Preallocation = Preallocation }
+                : DiskLayout.Of("The image to be", format, this, MyInvocation.BoundParameters.ContainsKey(nameof(ClusterSizeBytes)));
             ImageMeasure.Of(0, _layout);
+        }
+        catch (ImageCmdletException e)
+        {
+            Refuse(e, nameof(DestinationFormat));
         }
         catch (ArgumentException e)
         {
@@ -191,7 +211,7 @@ public sealed class MeasureQcow2ImageCommand : DiskCmdlet, IQcow2Layout
 
     private bool SizeBytesGiven => ParameterSetName == SizeSet;
 
-    private string? FirstBound(IReadOnlyList<string> parameters) => parameters.FirstOrDefault(MyInvocation.BoundParameters.ContainsKey);
+    private string? FirstBound(string[] parameters) => parameters.FirstOrDefault(MyInvocation.BoundParameters.ContainsKey);
 
     private void Refuse(ImageCmdletException exception, string target) => ThrowTerminatingError(ErrorRecords.From(exception, target));
 }

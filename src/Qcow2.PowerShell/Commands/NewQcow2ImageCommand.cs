@@ -8,12 +8,16 @@ using Qcow2.PowerShell.Operations;
 
 namespace Qcow2.PowerShell.Commands;
 
-/// <summary>Creates a QCOW2 disk image: an empty disk, or an overlay of another image.</summary>
+/// <summary>Creates a disk image: an empty disk, QCOW2 or of another format, or a QCOW2 overlay of another image.</summary>
 /// <remarks>
 /// <para>
 /// New-Qcow2Image makes an image with QEMU's defaults, as <c>qemu-img create -f qcow2</c> does: version 3, clusters of 64 KiB,
 /// refcounts of 16 bits, nothing allocated in advance. A new disk reads as zeros, and its file is small: it grows as the disk
 /// is written.
+/// </para>
+/// <para>
+/// A name that ends in <c>.vhdx</c>, <c>.vhd</c>, <c>.vmdk</c>, <c>.vdi</c> or <c>.raw</c> makes an empty disk of that format, as <c>-Format</c> does: laid out
+/// as Windows, VMware and VirtualBox do it, and with a disk of exactly the size that was asked for.
 /// </para>
 /// <para>
 /// With <c>-BackingFile</c> the new image is an overlay: it shows what is in the other file, and keeps what is written to it for
@@ -68,6 +72,14 @@ namespace Qcow2.PowerShell.Commands;
 /// <para>Says which images would be made out of a table with the columns Path and Size.</para>
 /// </example>
 /// <example>
+/// <code>New-Qcow2Image data.vhdx 500GB</code>
+/// <para>Creates an empty dynamic disk for Hyper-V, on any system.</para>
+/// </example>
+/// <example>
+/// <code>New-Qcow2Image data.vhd 128GB -AzureReady</code>
+/// <para>Creates an empty fixed VHD that can be uploaded to Azure.</para>
+/// </example>
+/// <example>
 /// <code>1..5 | ForEach-Object { New-Qcow2Image "node$_.qcow2" -BackingFile base.raw -BackingFormat raw -SizeBytes 40GB }</code>
 /// <para>Creates five overlays of a raw disk, each larger than that disk is.</para>
 /// </example>
@@ -76,8 +88,13 @@ namespace Qcow2.PowerShell.Commands;
 /// <seealso cref="WriteQcow2ImageCommand"/>
 [Cmdlet(VerbsCommon.New, "Qcow2Image", DefaultParameterSetName = DiskSet, SupportsShouldProcess = true)]
 [OutputType(typeof(Qcow2ImageInfo), ParameterSetName = [DiskSet, OverlaySet])]
-public sealed class NewQcow2ImageCommand : Qcow2Cmdlet, IQcow2FileLayout
+public sealed class NewQcow2ImageCommand : Qcow2Cmdlet, IQcow2FileLayout, IDiskLayout
 {
+    private static readonly string[] Qcow2Parameters =
+        [.. Qcow2Layout.FileNames, nameof(BackingFormat), nameof(NoBackingFileCheck), nameof(DataFile), nameof(DataFileRaw), nameof(Passphrase)];
+
+    private static readonly string[] LayoutParameters = [.. Qcow2Parameters.Union(DiskLayout.Names)];
+
     internal const string DiskSet = "Disk";
     internal const string OverlaySet = "Overlay";
 
@@ -133,14 +150,47 @@ public sealed class NewQcow2ImageCommand : Qcow2Cmdlet, IQcow2FileLayout
     public SwitchParameter NoBackingFileCheck { get; set; }
 
     /// <summary>
+    /// The format to make. By default it follows from the name of the file: <c>Vhdx</c>, <c>Vhd</c>, <c>Vmdk</c>, <c>Vdi</c> or <c>Raw</c> for
+    /// names that end so, and <c>Qcow2</c> for all others.
+    /// </summary>
+    /// <value>By the file's name</value>
+    [Parameter]
+    [Alias("DestinationFormat")]
+    public DiskImageFormat? Format { get; set; }
+
+    /// <summary>
+    /// How a VHD, VHDX, VMDK or VDI image keeps its disk: <c>Dynamic</c>, which is the default, or <c>Fixed</c>; of VMDK also <c>StreamOptimized</c>
+    /// and <c>Vmfs</c>. <c>MonolithicSparse</c> and <c>MonolithicFlat</c> are VMware's words for dynamic and fixed.
+    /// </summary>
+    /// <value>Dynamic</value>
+    [Parameter]
+    [Alias("DestinationType", "VHDType")]
+    public DiskImageType? Type { get; set; }
+
+    /// <summary>
     /// Bytes in a cluster, the unit of allocation: a power of two, 512 bytes to 2 MiB. Larger ones need smaller tables, smaller
-    /// ones waste less space. With <c>-ExtendedL2</c>, 16 KiB or more.
+    /// ones waste less space. With <c>-ExtendedL2</c>, 16 KiB or more. Or bytes in a block of a VHDX image, 1 to 256 MiB (32 MiB by default), or of
+    /// a dynamic VHD, 512 KiB or 2 MiB (2 MiB by default).
     /// </summary>
     [Parameter]
     [Alias("BlockSizeBytes", "ClusterSize")]
     [ByteSize]
     [ArgumentCompleter(typeof(ClusterSizeCompleter))]
     public int ClusterSizeBytes { get; set; } = Qcow2CreateOptions.Default.ClusterSize;
+
+    /// <summary>Bytes in a sector of a VHDX image's disk, as a guest sees it: 512 or 4096.</summary>
+    [Parameter]
+    [ValidateSet("512", "4096")]
+    public int LogicalSectorSizeBytes { get; set; } = 512;
+
+    /// <summary>Bytes in a sector of the device that a VHDX image claims to be: 4096, as Windows has it, or 512.</summary>
+    [Parameter]
+    [ValidateSet("512", "4096")]
+    public int PhysicalSectorSizeBytes { get; set; } = 4096;
+
+    /// <summary>Makes a VHD that Azure takes: fixed, its disk rounded up to a whole number of MiB.</summary>
+    [Parameter]
+    public SwitchParameter AzureReady { get; set; }
 
     /// <summary>
     /// What is allocated in advance. Anything but <c>Off</c> is not possible with a backing file, which it would hide. <c>Full</c>
@@ -217,6 +267,9 @@ public sealed class NewQcow2ImageCommand : Qcow2Cmdlet, IQcow2FileLayout
     [Parameter]
     public SwitchParameter Force { get; set; }
 
+    /// <inheritdoc/>
+    DiskImageType? IDiskLayout.DestinationType => Type;
+
     private PathResolver Resolver => _resolver ??= new PathResolver(SessionState.Path);
 
     /// <inheritdoc/>
@@ -245,12 +298,14 @@ public sealed class NewQcow2ImageCommand : Qcow2Cmdlet, IQcow2FileLayout
 
         ImageCreation.EnsureNotInUse(path);
         long? size = MyInvocation.BoundParameters.ContainsKey(nameof(SizeBytes)) ? SizeBytes : null;
-        if (!ShouldProcess(path, Description(size)))
+        DiskFormat format = Format?.Known() ?? FormatOf(path);
+        DiskLayout.RequireFitting(path, format, LayoutParameters.Where(MyInvocation.BoundParameters.ContainsKey), Qcow2Parameters);
+        if (!ShouldProcess(path, Description(format, size)))
         {
             return;
         }
 
-        Qcow2CreateOptions options = Options();
+        DiskCreateOptions options = OptionsFor(format, path);
         EnsureFits(() => SpaceNeed.Of(path, size, options));
         if (!Force)
         {
@@ -263,7 +318,7 @@ public sealed class NewQcow2ImageCommand : Qcow2Cmdlet, IQcow2FileLayout
             _dataFiles.Add(DestinationFile.KeyOf(made)); // The next image would take the data of this one away.
         }
 
-        Qcow2ImageInfo image = Qcow2ImageInfo.Read(path);
+        Qcow2ImageInfo image = format.ReadInformation(path);
         if ((size ?? ImageCreation.SizeOfBacking(image)) is long asked && asked != image.Size)
         {
             WriteVerbose(DisplayText.RoundedSize(path, asked, image.Size));
@@ -272,19 +327,31 @@ public sealed class NewQcow2ImageCommand : Qcow2Cmdlet, IQcow2FileLayout
         WriteObject(image);
     }
 
-    private Qcow2CreateOptions Options() => Qcow2Layout.Of(this, Unseal(Passphrase)) with
+    /// <summary>The format that the name stands for: a name that stands for none is that of an image as the cmdlet's own name has it.</summary>
+    private DiskFormat FormatOf(string path)
+        => BackingFile is not null || System.IO.Path.GetExtension(path).Length == 0 ? DiskImageFormat.Qcow2.Known() : DiskFormats.OfNewFile(path) ?? DiskImageFormat.Qcow2.Known();
+
+    private DiskCreateOptions OptionsFor(DiskFormat format, string path)
     {
-        CheckBackingFile = !NoBackingFileCheck,
-        DataFile = DataFile,
-        DataFileRaw = DataFileRaw,
-    };
+        if (format != DiskImageFormat.Qcow2.Known())
+        {
+            return DiskLayout.Of(path, format, this, MyInvocation.BoundParameters.ContainsKey(nameof(ClusterSizeBytes)));
+        }
+
+        return Qcow2Layout.Of(this, Unseal(Passphrase)) with { CheckBackingFile = !NoBackingFileCheck, DataFile = DataFile, DataFileRaw = DataFileRaw };
+    }
 
     /// <inheritdoc/>
     /// <remarks>All of them are about the new image, and no error of what it is layered on.</remarks>
     private protected override string? ParameterFor(string usual, string? path) => null;
 
-    private string Description(long? size)
+    private string Description(DiskFormat format, long? size)
     {
+        if (format != DiskImageFormat.Qcow2.Known())
+        {
+            return $"Create {format.Description} ({DisplayText.Size(size)})";
+        }
+
         string kind = Encryption == EncryptionMethod.None ? "" : "encrypted ";
         string what = BackingFile is null ? $"Create {(kind.Length == 0 ? "a" : "an")} {kind}qcow2 image" : $"Create an {kind}overlay of '{DisplayText.Printable(BackingFile)}'";
         return size is null ? what : $"{what} ({DisplayText.Size(size)})";

@@ -7,19 +7,49 @@ using Qcow2.PowerShell.Operations;
 
 namespace Qcow2.PowerShell.Infrastructure;
 
-/// <content>How a new qcow2 image is laid out.</content>
-public abstract partial class ConversionCmdlet : IQcow2FileLayout
+/// <content>How a new file is laid out.</content>
+public abstract partial class ConversionCmdlet : IQcow2FileLayout, IDiskLayout
 {
-    private static readonly string[] LayoutParameters = [.. Qcow2Layout.FileNames, nameof(DestinationDataFile), nameof(DestinationDataFileRaw)];
+    private static readonly string[] Qcow2Parameters = [.. Qcow2Layout.FileNames, nameof(DestinationDataFile), nameof(DestinationDataFileRaw)];
+
+    private static readonly string[] LayoutParameters = [.. Qcow2Parameters.Union(DiskLayout.Names)];
 
     /// <summary>
-    /// Bytes in a cluster of a new qcow2 image: a power of two, 512 bytes to 2 MiB. With <c>-ExtendedL2</c>, 16 KiB or more.
+    /// How a new VHD, VHDX, VMDK or VDI image keeps its disk: <c>Dynamic</c>, which is the default, or <c>Fixed</c>; of VMDK also <c>StreamOptimized</c>,
+    /// for OVA packages and vSphere, and <c>Vmfs</c>, for a datastore of ESXi. <c>MonolithicSparse</c> and <c>MonolithicFlat</c> are VMware's
+    /// words for dynamic and fixed.
+    /// </summary>
+    /// <value>Dynamic</value>
+    [Parameter]
+    [Alias("VHDType")]
+    public DiskImageType? DestinationType { get; set; }
+
+    /// <summary>
+    /// Bytes in a cluster of a new qcow2 image: a power of two, 512 bytes to 2 MiB. With <c>-ExtendedL2</c>, 16 KiB or more. Or bytes in a
+    /// block of a new VHDX image, 1 to 256 MiB (32 MiB by default), or of a dynamic VHD, 512 KiB or 2 MiB (2 MiB by default).
     /// </summary>
     [Parameter]
     [Alias("BlockSizeBytes", "ClusterSize")]
     [ByteSize]
     [ArgumentCompleter(typeof(ClusterSizeCompleter))]
     public int ClusterSizeBytes { get; set; } = Qcow2CreateOptions.Default.ClusterSize;
+
+    /// <summary>Bytes in a sector of a new VHDX image's disk, as a guest sees it: 512 or 4096.</summary>
+    [Parameter]
+    [ValidateSet("512", "4096")]
+    public int LogicalSectorSizeBytes { get; set; } = 512;
+
+    /// <summary>Bytes in a sector of the device that a new VHDX image claims to be: 4096, as Windows has it, or 512.</summary>
+    [Parameter]
+    [ValidateSet("512", "4096")]
+    public int PhysicalSectorSizeBytes { get; set; } = 4096;
+
+    /// <summary>
+    /// Makes a VHD that Azure takes: fixed, its disk rounded up to a whole number of MiB. What Azure refuses all the same, a disk that is too
+    /// small or too large, is an error.
+    /// </summary>
+    [Parameter]
+    public SwitchParameter AzureReady { get; set; }
 
     /// <summary>What a new qcow2 image allocates in advance. Not with <c>-BackingFile</c>.</summary>
     [Parameter]
@@ -91,18 +121,12 @@ public abstract partial class ConversionCmdlet : IQcow2FileLayout
     /// <summary>The layout of a new file, out of the parameters that are about its format.</summary>
     private DiskCreateOptions LayoutOf(DiskFormat format, string path)
     {
-        if (format == DiskFormats.Raw)
-        {
-            string? unfit = LayoutParameters.FirstOrDefault(MyInvocation.BoundParameters.ContainsKey);
-            return unfit is null && !Compress
-                ? RawCreateOptions.Default
-                : throw ImageCmdletException.Contradiction(
-                    $"{path}: a raw disk has no {(unfit is null ? "compression" : "layout")}, so -{unfit ?? nameof(Compress)} says nothing of it. Give the destination a name that ends in .qcow2, or say -DestinationFormat Qcow2.");
-        }
-
+        DiskLayout.RequireFitting(path, format, LayoutParameters.Where(MyInvocation.BoundParameters.ContainsKey), Qcow2Parameters);
         if (format != DiskImageFormat.Qcow2.Known())
         {
-            throw ImageCmdletException.NotPossible($"{path}: {format.Description} can only be read here, not made; write a qcow2 image or a raw disk.");
+            DiskCreateOptions other = DiskLayout.Of(path, format, this, MyInvocation.BoundParameters.ContainsKey(nameof(ClusterSizeBytes)));
+            return !Compress ? other
+                : throw ImageCmdletException.Contradiction($"{path}: {format.Description} has no compression, so -{nameof(Compress)} says nothing of it. Give the destination a name that ends in .qcow2, or say -DestinationFormat Qcow2.");
         }
 
         EnsureDataFileUsable(path);

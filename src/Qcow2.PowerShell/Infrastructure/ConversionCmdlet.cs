@@ -20,9 +20,9 @@ public abstract partial class ConversionCmdlet : DiskReadingCmdlet
     public string DestinationPath { get; set; } = "";
 
     /// <summary>
-    /// The format to write. By default it follows from the name of the destination: <c>Qcow2</c> for names that end in
-    /// <c>.qcow2</c> or <c>.qcow</c>, and <c>Raw</c> for all others, except those of other formats of disk images, such as <c>.vhdx</c> or <c>.vmdk</c>,
-    /// which are an error.
+    /// The format to write. By default it follows from the name of the destination: <c>Qcow2</c> for names that end in <c>.qcow2</c> or
+    /// <c>.qcow</c>, <c>Vhdx</c>, <c>Vhd</c>, <c>Vmdk</c> and <c>Vdi</c> for those that end so, and <c>Raw</c> for all others, except those of formats
+    /// that are not written here, which are an error.
     /// </summary>
     /// <value>By the destination's name</value>
     [Parameter]
@@ -183,9 +183,9 @@ public abstract partial class ConversionCmdlet : DiskReadingCmdlet
             WriteWarning($"{sources[0].Path}: the bitmap '{DisplayText.Printable(bitmap)}' was never saved, says nothing any more and was not copied.");
         }
 
-        if (destination is NewDisk { Layout: Qcow2CreateOptions } && DiskSize.RoundUp(size) != size)
+        if (destination is NewDisk { Layout: DiskCreateOptions layout } && layout.DiskSizeFor(size) is long rounded && rounded != size)
         {
-            WriteVerbose(DisplayText.RoundedSize(destination.Path, size, DiskSize.RoundUp(size)));
+            WriteVerbose(DisplayText.RoundedSize(destination.Path, size, rounded));
         }
 
         if (PassThru)

@@ -11,16 +11,16 @@ public enum DiskImageFormat
     /// <summary>QEMU's copy-on-write format.</summary>
     Qcow2,
 
-    /// <summary>The format of Virtual PC, Hyper-V and Azure. It is only read.</summary>
+    /// <summary>The format of Virtual PC, Hyper-V and Azure.</summary>
     Vhd,
 
-    /// <summary>The format of Hyper-V since Windows 8. It is only read.</summary>
+    /// <summary>The format of Hyper-V since Windows 8.</summary>
     Vhdx,
 
-    /// <summary>The format of VMware. It is only read.</summary>
+    /// <summary>The format of VMware.</summary>
     Vmdk,
 
-    /// <summary>The format of VirtualBox. It is only read.</summary>
+    /// <summary>The format of VirtualBox.</summary>
     Vdi,
 }
 

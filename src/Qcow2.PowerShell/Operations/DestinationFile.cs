@@ -107,9 +107,9 @@ internal static class DestinationFile
         string extension = System.IO.Path.GetExtension(path);
         return extension.ToUpperInvariant() switch
         {
-            ".VHD" or ".VHDX" or ".AVHD" or ".AVHDX" or ".VMDK" or ".VDI" or ".HDD" or ".QED" or ".DMG" => throw new ImageCmdletException(
+            ".VHD" or ".VHDX" or ".AVHD" or ".AVHDX" or ".VMDK" or ".VDI" or ".HDD" or ".HDS" or ".QED" or ".DMG" => throw new ImageCmdletException(
                 "DestinationFormatUnsupported", ErrorCategory.InvalidArgument,
-                $"{path}: '{extension}' is the name of a format that is not written here; qcow2 and raw are. Give the file a name that ends in .qcow2 or .raw, or say "
+                $"{path}: '{extension}' is the name of a format that is not written here; {Writable} are. Give the file a name that ends in the name of one of these, or say "
                 + "-DestinationFormat Raw if it is to be a raw file of that name."),
             _ => DiskFormats.Raw,
         };
@@ -130,6 +130,15 @@ internal static class DestinationFile
 
     internal static Qcow2Exception IsSource(string path, string source) => new(Qcow2ErrorCode.DestinationIsSource,
         $"{path}: {source} is read from this very file, directly or through its backing chain, so that it cannot be the destination.");
+
+    private static string Writable
+    {
+        get
+        {
+            string[] names = [.. DiskFormats.All.Where(format => format.CanCreate).Select(format => format.Name)];
+            return string.Join(", ", names.Take(names.Length - 1)) + " and " + names[names.Length - 1];
+        }
+    }
 
     private const string ConvertUsage = "Convert-Qcow2Image -DestinationPath";
 

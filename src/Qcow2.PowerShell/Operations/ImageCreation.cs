@@ -6,7 +6,7 @@ using Qcow2.PowerShell.Infrastructure;
 namespace Qcow2.PowerShell.Operations;
 
 /// <summary>One new image, with its progress where space is preallocated.</summary>
-internal sealed class ImageCreation(string path, long? size, Qcow2CreateOptions options, bool overwrite)
+internal sealed class ImageCreation(string path, long? size, DiskCreateOptions layout, bool overwrite)
 {
     private readonly TrackedOperation _operation = new($"Creating {DisplayText.Printable(System.IO.Path.GetFileName(path))}")
     {
@@ -68,12 +68,16 @@ internal sealed class ImageCreation(string path, long? size, Qcow2CreateOptions 
 
     private void Create(CancellationToken cancellationToken)
     {
-        EnsureKeepsBackingFile();
-        Qcow2Image.CreateFile(path, size, options, overwrite, _operation, cancellationToken);
+        if (layout is Qcow2CreateOptions options)
+        {
+            EnsureKeepsBackingFile(options);
+        }
+
+        layout.Create(path, size, overwrite, _operation, cancellationToken);
     }
 
     /// <summary>What would be replaced must not be what the new image is to be layered on.</summary>
-    private void EnsureKeepsBackingFile()
+    private void EnsureKeepsBackingFile(Qcow2CreateOptions options)
     {
         if (!overwrite || options.BackingFile is null || Beside(path, options.BackingFile) is not string backing || !File.Exists(backing))
         {

@@ -11,6 +11,7 @@ namespace Qcow2.PowerShell.Operations;
 internal sealed record SpaceNeed(string Path, long Most, Func<CancellationToken, long>? Measure = null)
 {
     private const long FixedTables = 1 << 20;
+    private const long MostBlockTables = 8 << 20;
 
     /// <summary>Refuses what a file system cannot hold in one file.</summary>
     /// <param name="limit">The longest file that it holds; null if there is none.</param>
@@ -48,6 +49,11 @@ internal sealed record SpaceNeed(string Path, long Most, Func<CancellationToken,
                 bool isWhole = layout.Preallocation is Preallocation.Falloc or Preallocation.Full;
                 return ImageCreation.Beside(image.Path, layout.DataFile) is not string data ? null
                     : new SpaceNeed(data, size, isWhole || writesHoles ? null : token => sources.Sum(source => DataBytes(source, 0, long.MaxValue, token)));
+            case NewDisk { Layout: BlockCreateOptions layout } image when !IsWindows:
+                // Blocks of which only a part is data, and those of a fixed disk that are zeros, are holes.
+                long whole = ImageMeasure.Of(size, layout).FullyAllocatedBytes;
+                return new SpaceNeed(
+                    image.Path, whole, writesHoles ? null : token => sources.Sum(source => DataBytes(source, 0, long.MaxValue, token)) + Math.Min(whole - size, MostBlockTables));
             case NewDisk { Layout: not Qcow2CreateOptions { BackingFile: not null } } image:
                 long most = ImageMeasure.Of(size, image.Layout).FullyAllocatedBytes;
                 return new SpaceNeed(image.Path, most, writesHoles ? null : token => sources.Sum(source => RequiredBytes(source, image.Layout, token)));
@@ -57,9 +63,14 @@ internal sealed record SpaceNeed(string Path, long Most, Func<CancellationToken,
     }
 
     /// <summary>What a new image takes at once.</summary>
-    internal static SpaceNeed? Of(string path, long? size, Qcow2CreateOptions options)
+    internal static SpaceNeed? Of(string path, long? size, DiskCreateOptions layout)
     {
-        if (size is not long known || options.Preallocation is not (Preallocation.Falloc or Preallocation.Full))
+        if (size is long bytes && layout is BlockCreateOptions && IsWindows)
+        {
+            return new SpaceNeed(path, ImageMeasure.Of(bytes, layout).RequiredBytes); // Of a fixed one all: it has no holes there.
+        }
+
+        if (layout is not Qcow2CreateOptions options || size is not long known || options.Preallocation is not (Preallocation.Falloc or Preallocation.Full))
         {
             return null;
         }
@@ -68,6 +79,8 @@ internal sealed record SpaceNeed(string Path, long Most, Func<CancellationToken,
             : ImageCreation.Beside(path, options.DataFile) is string data ? new SpaceNeed(data, known)
             : null;
     }
+
+    private static bool IsWindows => System.IO.Path.DirectorySeparatorChar == '\\';
 
     /// <summary>Bytes of data in a range of a disk.</summary>
     internal static long DataBytes(DiskSource source, long offset, long length, CancellationToken cancellationToken)

@@ -23,6 +23,22 @@ public abstract record DiskCreateOptions
     /// <summary>Whether what is written is compressed, whatever is asked for: so a level can be given by itself.</summary>
     internal virtual bool IsCompressed => false;
 
+    /// <summary>
+    /// Makes a file with an empty disk. It is written under another name and moved into place when it is complete, so a failure leaves what was there before.
+    /// </summary>
+    /// <param name="path">The file; a relative path is taken from the process's current directory.</param>
+    /// <param name="size">Size of the disk, in bytes (<see cref="DiskSizeFor"/>); null to take it from what the disk is layered on, where it can be.</param>
+    /// <param name="overwrite">Whether files that exist are replaced.</param>
+    /// <param name="progress">Told of the bytes that have been allocated in advance, if any are; null for nobody.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    /// <exception cref="ArgumentException">The options contradict each other or the format, or there is no size.</exception>
+    /// <exception cref="Qcow2Exception">The file exists and may not be replaced, or the disk is larger than the format allows.</exception>
+    /// <exception cref="IOException">The host could not write.</exception>
+    /// <exception cref="OperationCanceledException">The caller stopped it.</exception>
+    public void Create(
+        string path, long? size = null, bool overwrite = false, IProgress<long>? progress = null, CancellationToken cancellationToken = default)
+        => CreateFile(path, size, overwrite, progress, cancellationToken);
+
     /// <summary>Begins a file that a disk is copied into. The source is not read from any of the files that are made.</summary>
     /// <param name="source">The disk.</param>
     /// <param name="path">Full path of the file.</param>
@@ -31,12 +47,7 @@ public abstract record DiskCreateOptions
     /// <param name="cancellationToken">Stops it.</param>
     internal abstract NewDiskFile Begin(VirtualDisk source, string path, bool overwrite, ConversionOptions options, CancellationToken cancellationToken);
 
-    /// <summary>Makes a file with an empty disk.</summary>
-    /// <param name="path">The file; a relative path is taken from the process's current directory.</param>
-    /// <param name="size">Size of the disk, in bytes; null to take it from what the disk is layered on.</param>
-    /// <param name="overwrite">Whether files that exist are replaced.</param>
-    /// <param name="progress">Told of the bytes that have been allocated in advance.</param>
-    /// <param name="cancellationToken">Stops it.</param>
+    /// <summary>Does what <see cref="Create"/> says.</summary>
     internal abstract void CreateFile(string path, long? size, bool overwrite, IProgress<long>? progress, CancellationToken cancellationToken);
 
     /// <summary>Says how much space the file would take.</summary>
