@@ -9,7 +9,8 @@ usage: build/test-windows.sh [quick | long | PART ...]
 
 quick      what an hour's work wants to know: storage, paths and sharing, the module in PowerShell for Windows. The default.
 long       every part
-PART       setup      Wine, Mono and the programs, without running anything
+PART       root       the Debian folder with Wine and Mono alone, which downloads most and builds nothing
+           setup      Wine, Mono and the programs, without running anything
            storage    the engine's tests of files, paths, references and sharing, on Wine
            engine     all of the engine's tests, on Wine
            cmdlets    the cmdlets' tests, on Wine
@@ -215,6 +216,7 @@ main() {
     [ "$(id -u)" = 0 ] || fail 'This needs root: it makes a Debian folder, and mounts and chroot need that.'
     mkdir -p "$logs" "$programs"
     make_root
+    [ "$parts" != root ] || exit 0
     echo 'Building ...'
     set_up
 
