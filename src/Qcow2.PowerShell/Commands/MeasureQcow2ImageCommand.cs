@@ -68,6 +68,9 @@ public sealed class MeasureQcow2ImageCommand : DiskCmdlet, IQcow2Layout, IDiskLa
 
     private static readonly string[] LayoutParameters = [.. Qcow2Parameters.Union(DiskLayout.Names)];
 
+    /// <summary>A size that every format can have, by which options that contradict each other are found before any source is looked at.</summary>
+    private const long AnySize = 1 << 20;
+
     private DiskCreateOptions _layout = RawCreateOptions.Default;
 
     /// <summary>
@@ -122,7 +125,7 @@ public sealed class MeasureQcow2ImageCommand : DiskCmdlet, IQcow2Layout, IDiskLa
     [ValidateSet("512", "4096")]
     public int PhysicalSectorSizeBytes { get; set; } = 4096;
 
-    /// <summary>Measures a VHD that Azure takes: fixed, its disk rounded up to a whole number of MiB.</summary>
+    /// <summary>Measures a VHD that Azure takes: fixed, its disk rounded up to a whole number of MiB, and to 20 MiB at least.</summary>
     [Parameter]
     public SwitchParameter AzureReady { get; set; }
 
@@ -167,7 +170,7 @@ public sealed class MeasureQcow2ImageCommand : DiskCmdlet, IQcow2Layout, IDiskLa
             _layout = format == DiskImageFormat.Qcow2.Known()
                 ? Qcow2Layout.Of(this) with { Preallocation = Preallocation }
                 : DiskLayout.Of("The image to be", format, this, MyInvocation.BoundParameters.ContainsKey(nameof(ClusterSizeBytes)));
-            ImageMeasure.Of(0, _layout);
+            ImageMeasure.Of(AnySize, _layout);
         }
         catch (ImageCmdletException e)
         {

@@ -188,7 +188,7 @@ public sealed class NewQcow2ImageCommand : Qcow2Cmdlet, IQcow2FileLayout, IDiskL
     [ValidateSet("512", "4096")]
     public int PhysicalSectorSizeBytes { get; set; } = 4096;
 
-    /// <summary>Makes a VHD that Azure takes: fixed, its disk rounded up to a whole number of MiB.</summary>
+    /// <summary>Makes a VHD that Azure takes: fixed, its disk rounded up to a whole number of MiB, and to 20 MiB at least.</summary>
     [Parameter]
     public SwitchParameter AzureReady { get; set; }
 

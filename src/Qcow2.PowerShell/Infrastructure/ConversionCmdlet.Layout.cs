@@ -45,8 +45,8 @@ public abstract partial class ConversionCmdlet : IQcow2FileLayout, IDiskLayout
     public int PhysicalSectorSizeBytes { get; set; } = 4096;
 
     /// <summary>
-    /// Makes a VHD that Azure takes: fixed, its disk rounded up to a whole number of MiB. What Azure refuses all the same, a disk that is too
-    /// small or too large, is an error.
+    /// Makes a VHD that Azure takes: fixed, its disk rounded up to a whole number of MiB, and to 20 MiB at least. More than 32 TiB, and another format
+    /// than VHD, Azure refuses: these are errors.
     /// </summary>
     [Parameter]
     public SwitchParameter AzureReady { get; set; }

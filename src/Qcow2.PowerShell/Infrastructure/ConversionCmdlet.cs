@@ -188,6 +188,11 @@ public abstract partial class ConversionCmdlet : DiskReadingCmdlet
             WriteVerbose(DisplayText.RoundedSize(destination.Path, size, rounded));
         }
 
+        if (destination is NewDisk { Layout: VhdCreateOptions } && size > VhdCreateOptions.MaxCommonSize)
+        {
+            WriteWarning($"{destination.Path}: a VHD of more than {DisplayText.Size(VhdCreateOptions.MaxCommonSize)} is taken by Azure only, not by Windows; for Hyper-V write a VHDX.");
+        }
+
         if (PassThru)
         {
             WriteObject(destination.Format.ReadInformation(destination.Path));

@@ -72,7 +72,7 @@ internal static class DiskLayout
         string[] others = [.. DiskFormats.All.Select(DiskImageFormats.Of).Where(other => Fits(unfit, other, qcow2Names)).Select(other => other.ToString())];
         throw ImageCmdletException.Contradiction(
             $"{path}: this is to be {format.Description}, of which -{unfit} says nothing; it is about {string.Join(", ", others)}."
-            + (named == DiskImageFormat.Raw ? " Give the destination a name that ends in .qcow2, or say which format it is to have." : ""));
+            + (unfit == Azure ? " Azure takes a fixed VHD and nothing else: give the file a name that ends in .vhd." : named == DiskImageFormat.Raw ? " Give the destination a name that ends in .qcow2, or say which format it is to have." : ""));
     }
 
     /// <summary>The layout of a file that is not qcow2, out of what was said of it.</summary>
@@ -88,10 +88,25 @@ internal static class DiskLayout
             throw ImageCmdletException.Contradiction($"{path}: {format.Description} is {string.Join(" or ", types)}, not {type}.");
         }
 
+        bool isFixed = said.DestinationType == DiskImageType.Fixed;
+        int? blockSize = hasBlockSize ? said.ClusterSizeBytes : null;
+        if (said.AzureReady && said.DestinationType == DiskImageType.Dynamic)
+        {
+            throw ImageCmdletException.Contradiction($"{path}: Azure takes fixed disks only, so that -{Azure} does not go with a dynamic one.");
+        }
+
         return named switch
         {
             DiskImageFormat.Raw => RawCreateOptions.Default,
-            DiskImageFormat.Vdi => new VdiCreateOptions { IsFixed = said.DestinationType == DiskImageType.Fixed },
+            DiskImageFormat.Vhd => new VhdCreateOptions { IsFixed = isFixed, BlockSize = blockSize, AzureReady = said.AzureReady },
+            DiskImageFormat.Vhdx => new VhdxCreateOptions
+            {
+                IsFixed = isFixed,
+                BlockSize = blockSize,
+                LogicalSectorSize = said.LogicalSectorSizeBytes,
+                PhysicalSectorSize = said.PhysicalSectorSizeBytes,
+            },
+            DiskImageFormat.Vdi => new VdiCreateOptions { IsFixed = isFixed },
             _ => throw ImageCmdletException.NotPossible($"{path}: {format.Description} can only be read here, not made."),
         };
     }

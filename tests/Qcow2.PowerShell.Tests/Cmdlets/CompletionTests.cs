@@ -14,6 +14,11 @@ public sealed class CompletionTests(ModuleSession session) : IClassFixture<Modul
     [InlineData("Get-Qcow2Snapshot s*.qcow2 -Name f", "first")]
     [InlineData("Compare-Qcow2Image nowhere.qcow2 snapshots.qcow2 -DifferenceSnapshotName f", "first")]
     [InlineData("Convert-Qcow2Image x -BackingFormat ", "qcow2", "raw", "vdi", "vhd", "vhdx", "vmdk", "vpc")]
+    [InlineData("Convert-Qcow2Image x y.vhd -BlockSizeBytes ", "512KB", "2MB")]
+    [InlineData("Convert-Qcow2Image x y -DestinationFormat Vhdx -BlockSizeBytes 3", "32MB")]
+    [InlineData("Convert-Qcow2Image x.vhdx y.qcow2 -ClusterSizeBytes 6", "64KB")]
+    [InlineData("New-Qcow2Image y.vhdx -BlockSizeBytes 25", "256MB")]
+    [InlineData("Convert-Qcow2Image x -DestinationType ", "Dynamic", "Fixed", "MonolithicFlat", "MonolithicSparse", "StreamOptimized", "Vmfs")]
     [InlineData("Convert-Qcow2Image x -ReferencePolicy ", "Confine", "Follow", "Forbid")]
     public void Offers(string line, params string[] expected)
     {

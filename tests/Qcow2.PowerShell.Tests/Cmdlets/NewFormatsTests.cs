@@ -47,7 +47,7 @@ public sealed class NewFormatsTests : IDisposable
     {
         if (layout.Contains("Azure", StringComparison.Ordinal))
         {
-            File.WriteAllBytes(_session.File("disk.raw"), [.. _content, .. new byte[16 << 20]]);
+            File.WriteAllBytes(_session.File("disk.raw"), [.. _content, .. new byte[15 << 20]]); // Azure's smallest.
         }
 
         SessionResult result = _session.Run($"""
@@ -87,9 +87,8 @@ public sealed class NewFormatsTests : IDisposable
         Qcow2ImageInfo info = Assert.IsType<Qcow2ImageInfo>(result.Output[0].BaseObject);
         Assert.Equal((format, size), (info.Format, info.Size));
         Assert.True(result.Output[1].BaseObject is long required && required >= info.FileSize, result.Output[1].ToString());
-        byte[] read = Assert.Single(_session.Run($"Read-Qcow2Image new.{format} -Offset 0 -Count {size}").Of<byte[]>());
-        Assert.Equal(size, read.Length);
-        Assert.DoesNotContain(read, value => value != 0);
+        _session.Folder.Write("zeros.raw", new byte[size]);
+        Assert.Equal(true, Assert.Single(_session.Run($"Compare-Qcow2Image new.{format} zeros.raw -Quiet").Output).BaseObject);
     }
 
     [Theory]
@@ -101,15 +100,15 @@ public sealed class NewFormatsTests : IDisposable
     [InlineData("Convert-Qcow2Image disk.raw new.qcow2 -DestinationType Fixed", "OptionsContradict", "about Vhd, Vhdx, Vmdk, Vdi")]
     [InlineData("Convert-Qcow2Image disk.raw new.raw -DestinationType Fixed", "OptionsContradict", "ends in .qcow2")]
     [InlineData("Convert-Qcow2Image disk.raw new.vhd -AzureReady -DestinationType Dynamic", "OptionsContradict", "fixed")]
-    [InlineData("Convert-Qcow2Image disk.raw new.vhd -AzureReady", "LimitExceeded", "20 MiB")]
-    [InlineData("New-Qcow2Image new.vhd 4MB -AzureReady", "LimitExceeded", "20 MiB")]
-    [InlineData("New-Qcow2Image new.vhd 4TB", "LimitExceeded", "Vhdx")]
+    [InlineData("Convert-Qcow2Image disk.raw new.vhdx -AzureReady", "OptionsContradict", "ends in .vhd")]
+    [InlineData("New-Qcow2Image new.vhd 33TB -AzureReady", "LimitExceeded", "32 TiB")]
+    [InlineData("New-Qcow2Image new.vhd 4TB", "LimitExceeded", "VHDX")]
     [InlineData("New-Qcow2Image new.vhdx 65TB", "LimitExceeded", "64")]
     [InlineData("New-Qcow2Image new.vdi 4MB -ExtendedL2", "OptionsContradict", "about Qcow2")]
     [InlineData("New-Qcow2Image new.qcow2 4MB -Type Fixed", "OptionsContradict", "about Vhd")]
     [InlineData("New-Qcow2Image new.vdi -BackingFile disk.raw -BackingFormat raw -Format Vdi", "OptionsContradict", "about Qcow2")]
     [InlineData("Measure-Qcow2Image disk.raw -DestinationFormat Vdi -RefcountBits 8", "OptionsContradict", "about Qcow2")]
-    [InlineData("Convert-Qcow2Image disk.raw new.vhdx -BlockSizeBytes 64KB", "OptionsContradict", "1 MiB")]
+    [InlineData("Convert-Qcow2Image disk.raw new.vhdx -BlockSizeBytes 64KB", "OptionsContradict", "1 to 256 MiB")]
     public void What_contradicts_the_format_is_said_and_nothing_is_made(string command, string id, string words)
     {
         SessionResult result = _session.Run(command);

@@ -82,9 +82,6 @@ public sealed class VhdTests : IDisposable
     [InlineData("Repair-Qcow2Image base.vhd -Mode All -Confirm:$false", "NotQcow2", "Convert-Qcow2Image -Salvage")]
     [InlineData("Write-Qcow2Image base.vhd -Offset 0 -Value 1 -Confirm:$false", "NotQcow2", "convert it")]
     [InlineData("Convert-Qcow2Image disk.raw base.vhd -NoCreate", "UnsupportedFeature", "only be read")]
-    [InlineData("Convert-Qcow2Image disk.raw out.qcow2 -DestinationFormat Vhd", "OperationNotSupported", "only be read")]
-    [InlineData("Convert-Qcow2Image disk.raw out.vhd", "DestinationFormatUnsupported", "not written here")]
-    [InlineData("Measure-Qcow2Image disk.raw -DestinationFormat Vhd", "OperationNotSupported", "only be read")]
     [InlineData("Convert-Qcow2Image base.vhd out.qcow2 -SnapshotName a", "OperationNotSupported", "no snapshots")]
     public void What_cannot_be_done_is_said(string command, string id, string words)
     {
