@@ -32,13 +32,6 @@ public sealed class NewFormatsTests : IDisposable
         { "vhdx", "", "Dynamic", "vhdx" },
         { "vhdx", "-DestinationType Fixed -BlockSizeBytes 1MB", "Fixed", "vhdx" },
         { "vhdx", "-BlockSizeBytes 1MB -PhysicalSectorSizeBytes 512", "Dynamic", "vhdx" },
-        { "vmdk", "", "monolithicSparse", "vmdk" },
-        { "vmdk", "-DestinationType Fixed", "monolithicFlat", "vmdk" },
-        { "vmdk", "-DestinationType MonolithicSparse", "monolithicSparse", "vmdk" },
-        { "vmdk", "-DestinationType MonolithicFlat", "monolithicFlat", "vmdk" },
-        { "vmdk", "-DestinationType Vmfs", "vmfs", "vmdk" },
-        { "vmdk", "-DestinationType StreamOptimized", "streamOptimized", "vmdk" },
-        { "vmdk", "-Compress", "streamOptimized", "vmdk" },
     };
 
     [QemuTheory]
@@ -73,8 +66,6 @@ public sealed class NewFormatsTests : IDisposable
     [InlineData("vhd", "-AzureReady", 0x2000000)]
     [InlineData("vhdx", "-LogicalSectorSizeBytes 4096", 12345344)]
     [InlineData("vhdx", "-Type Fixed", 12345344)]
-    [InlineData("vmdk", "", 12345344)]
-    [InlineData("vmdk", "-Type Vmfs", 12345344)]
     [InlineData("raw", "", 12345344)]
     public void An_empty_disk_is_made_by_its_name(string format, string layout, long size)
     {
