@@ -9,7 +9,8 @@ internal static class DeflateAlphabet
     /// <summary>Literals, the end of a block and lengths.</summary>
     internal const int LiteralCount = 286;
 
-    /// <summary>Distances up to 4096 need 24 of these.</summary>
+    internal const int MaxDistance = 1 << DeflateEncoder.MaxWindowBits;
+
     internal const int DistanceCount = 30;
 
     internal const int EndOfBlock = 256;
@@ -20,7 +21,7 @@ internal static class DeflateAlphabet
     private static readonly byte[] LengthSymbols = new byte[MaxMatch + 1];
     private static readonly byte[] LengthExtraBits = new byte[LiteralCount - FirstLength];
     private static readonly ushort[] LengthBases = new ushort[LiteralCount - FirstLength];
-    private static readonly byte[] DistanceSymbols = new byte[DeflateEncoder.WindowSize + 1];
+    private static readonly byte[] DistanceSymbols = new byte[MaxDistance + 1];
     private static readonly byte[] DistanceExtraBits = new byte[DistanceCount];
     private static readonly ushort[] DistanceBases = new ushort[DistanceCount];
 
@@ -47,10 +48,7 @@ internal static class DeflateAlphabet
             DistanceBases[symbol] = (ushort)distance;
             for (int i = 0; i < 1 << DistanceExtraBits[symbol]; i++, distance++)
             {
-                if (distance < DistanceSymbols.Length)
-                {
-                    DistanceSymbols[distance] = (byte)symbol;
-                }
+                DistanceSymbols[distance] = (byte)symbol;
             }
         }
     }
@@ -64,7 +62,7 @@ internal static class DeflateAlphabet
     /// <summary>Bits that follow a symbol of the first alphabet.</summary>
     internal static int ExtraBits(int symbol) => symbol < FirstLength ? 0 : LengthExtraBits[symbol - FirstLength];
 
-    /// <summary>The symbol of a distance of 1 to 4096 bytes.</summary>
+    /// <summary>The symbol of a distance of 1 to 32768 bytes.</summary>
     internal static int DistanceSymbol(int distance) => DistanceSymbols[distance];
 
     /// <summary>What a distance is beyond its symbol, in <see cref="DistanceBits"/> bits.</summary>

@@ -4,23 +4,26 @@ namespace Qcow2.Engine.Codecs;
 internal static class DeflateEncoder
 {
     /// <summary>
-    /// Distances are at most 4096 bytes, as in what QEMU writes. Its readers take clusters in one piece and accept any distance;
+    /// Distances in QCOW2 images are at most 4096 bytes, as in what QEMU writes. Its readers take clusters in one piece and accept any distance;
     /// readers that inflate piece by piece with a window of QEMU's size don't.
     /// </summary>
     internal const int WindowBits = 12;
 
-    internal const int WindowSize = 1 << WindowBits;
+    /// <summary>The largest window there is: what zlib streams have.</summary>
+    internal const int MaxWindowBits = 15;
 
     /// <summary>The fastest encoder for a level of 1 to 9.</summary>
-    internal static ClusterEncoder Create(int level)
+    /// <param name="level">How hard it tries.</param>
+    /// <param name="windowBits">How far back a match may be: this power of two, in bytes.</param>
+    internal static ClusterEncoder Create(int level, int windowBits = WindowBits)
     {
 #if NET
         if (level <= HighestNativeLevel && NativeZlib.IsAvailable)
         {
-            return new NativeDeflateEncoder(level);
+            return new NativeDeflateEncoder(level, windowBits);
         }
 #endif
-        return new ManagedDeflateEncoder(level);
+        return new ManagedDeflateEncoder(level, windowBits);
     }
 
 #if NET

@@ -9,10 +9,10 @@ internal sealed class ManagedDeflateEncoder : ClusterEncoder
     private readonly DeflateBlockWriter _blocks = new();
     private byte[] _data = [];
 
-    internal ManagedDeflateEncoder(int level)
+    internal ManagedDeflateEncoder(int level, int windowBits = DeflateEncoder.WindowBits)
     {
         _effort = MatchEffort.Of(level);
-        _finder = new MatchFinder(_effort);
+        _finder = new MatchFinder(_effort, 1 << windowBits);
     }
 
     internal override bool TryEncode(ReadOnlySpan<byte> cluster, Span<byte> compressed, out int length)

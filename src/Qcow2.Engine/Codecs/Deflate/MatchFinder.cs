@@ -6,14 +6,16 @@ namespace Qcow2.Engine.Codecs;
 /// Finds earlier places, at most a window back, that hold the same bytes. Places whose first three bytes have the same hash are
 /// chained, the latest first.
 /// </summary>
-internal sealed unsafe class MatchFinder(MatchEffort effort)
+/// <param name="effort">How long they are looked for.</param>
+/// <param name="window">How far back they are looked for, in bytes; a power of two.</param>
+internal sealed unsafe class MatchFinder(MatchEffort effort, int window)
 {
     private const int HashBits = 14;
-    private const int Window = DeflateEncoder.WindowSize;
     private const int Nowhere = -1;
 
+    private readonly int _mask = window - 1;
     private readonly int[] _latest = new int[1 << HashBits];
-    private readonly int[] _earlier = new int[Window];
+    private readonly int[] _earlier = new int[window];
 
     /// <summary>Forgets everything. What <c>_earlier</c> holds is only reached from places that were added since.</summary>
     internal void Reset() => _latest.AsSpan().Fill(Nowhere);
@@ -24,7 +26,7 @@ internal sealed unsafe class MatchFinder(MatchEffort effort)
     internal void Add(byte[] data, int position)
     {
         ref int latest = ref _latest[Hash(data, position)];
-        _earlier[position & (Window - 1)] = latest;
+        _earlier[position & _mask] = latest;
         latest = position;
     }
 
@@ -39,7 +41,7 @@ internal sealed unsafe class MatchFinder(MatchEffort effort)
     {
         ref int latest = ref _latest[Hash(data, position)];
         int candidate = latest;
-        _earlier[position & (Window - 1)] = candidate;
+        _earlier[position & _mask] = candidate;
         latest = position;
 
         distance = 0;
@@ -47,7 +49,7 @@ internal sealed unsafe class MatchFinder(MatchEffort effort)
         int limit = Math.Min(end - position, DeflateAlphabet.MaxMatch);
         int enough = Math.Min(limit, effort.NiceLength);
         int chain = toBeat >= effort.GoodLength ? effort.Chain / 4 : effort.Chain;
-        int oldest = Math.Max(0, position - Window);
+        int oldest = Math.Max(0, position - _mask - 1);
         if (longest >= limit)
         {
             return 0;
@@ -79,7 +81,7 @@ internal sealed unsafe class MatchFinder(MatchEffort effort)
                     }
                 }
 
-                int next = earlier[candidate & (Window - 1)];
+                int next = earlier[candidate & _mask];
                 if (next >= candidate)
                 {
                     break; // Its place in the ring was taken by a later one.

@@ -4,7 +4,7 @@ namespace Qcow2.Engine.Codecs;
 /// <summary>
 /// Raw deflate by .NET's zlib. Holds nothing between two clusters, because .NET 8 to 10 export no way to start a stream again.
 /// </summary>
-internal sealed unsafe class NativeDeflateEncoder(int level) : ClusterEncoder
+internal sealed unsafe class NativeDeflateEncoder(int level, int windowBits = DeflateEncoder.WindowBits) : ClusterEncoder
 {
     // As QEMU has it: 2^15 symbols a block.
     private const int MemoryLevel = 9;
@@ -16,7 +16,7 @@ internal sealed unsafe class NativeDeflateEncoder(int level) : ClusterEncoder
         NativeZlib.Stream stream = default;
         try
         {
-            if (NativeZlib.DeflateInit(&stream, level, -DeflateEncoder.WindowBits, MemoryLevel) != NativeZlib.Ok)
+            if (NativeZlib.DeflateInit(&stream, level, -windowBits, MemoryLevel) != NativeZlib.Ok)
             {
                 throw new InsufficientMemoryException("There is no memory for a deflate encoder.");
             }

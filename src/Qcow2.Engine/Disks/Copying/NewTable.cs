@@ -15,7 +15,7 @@ internal sealed class NewTable(BlockStorage file, long offset, long length, byte
 {
     private const int PageLength = 64 * 1024;
 
-    private readonly byte[] _page = new byte[PageLength];
+    private byte[]? _page;
     private long _pageStart = -1;
 
     /// <summary>Sets an entry of four bytes.</summary>
@@ -41,7 +41,11 @@ internal sealed class NewTable(BlockStorage file, long offset, long length, byte
     internal void SetUInt64(long index, ulong value) => BinaryPrimitives.WriteUInt64LittleEndian(EntryAt(index * sizeof(ulong)), value);
 
     /// <summary>Writes what is left of the table.</summary>
-    internal void Complete() => MoveTo(length + PageLength - 1 - ((length + PageLength - 1) % PageLength));
+    internal void Complete()
+    {
+        MoveTo(length + PageLength - 1 - ((length + PageLength - 1) % PageLength));
+        _page = null;
+    }
 
     private Span<byte> EntryAt(long position)
     {
@@ -68,6 +72,7 @@ internal sealed class NewTable(BlockStorage file, long offset, long length, byte
             next = _pageStart + PageLength;
         }
 
+        _page ??= new byte[PageLength];
         _page.AsSpan().Fill(filler);
         for (_pageStart = next; _pageStart < start; _pageStart += PageLength)
         {

@@ -18,7 +18,7 @@ internal sealed class VmdkFormat() : DiskFormat("vmdk", "a VMDK image", ".vmdk")
     public override bool CanWrite => false;
 
     /// <inheritdoc/>
-    public override bool CanCreate => false;
+    public override bool CanCreate => true;
 
     /// <inheritdoc/>
     internal override bool IsMarked(FileContent content)
