@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Qcow2.Engine.Formats.Vhd;
 using Qcow2.Engine.Storage;
 using Qcow2.Engine.Tests.Formats.Qcow2.Writing;
@@ -9,22 +8,6 @@ namespace Qcow2.Engine.Tests.Formats.Vhd;
 /// <summary>Beside other readers: qemu-img, where it is right; libvhdi (Debian's package python3-libvhdi) and 7-Zip (7zip), which honour bitmaps and parents.</summary>
 public sealed class VhdByOthersTests : IDisposable
 {
-    private const string ReadAll = """
-        import pyvhdi, sys
-        f = pyvhdi.file()
-        f.open(sys.argv[1])
-        if len(sys.argv) > 3:
-            p = pyvhdi.file()
-            p.open(sys.argv[3])
-            f.set_parent(p)
-        done, size = 0, f.get_media_size()
-        with open(sys.argv[2], 'wb') as out:
-            while done < size:
-                data = f.read_buffer_at_offset(min(4096, size - done), done)
-                out.write(data)
-                done += len(data)
-        """;
-
     private readonly TempFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
@@ -75,9 +58,7 @@ public sealed class VhdByOthersTests : IDisposable
             compared++;
             string raw = _folder.File($"{i}.raw");
             (string child, string parent) = Write(model);
-            string[] arguments = ["-c", ReadAll, child, raw, .. model.IsDifferencing ? (string[])[parent] : []];
-            (int code, string output) = LibvhdiFactAttribute.Start(LibvhdiFactAttribute.Python, arguments);
-            Assert.True(code == 0, $"QCOW2_TEST_SEED={seed + i}: {output}");
+            Libvhdi.ReadAll($"QCOW2_TEST_SEED={seed + i}", child, raw, model.IsDifferencing ? parent : null, chunk: 4096);
             AssertSame(model, raw, seed + i);
         }
     }
@@ -118,29 +99,5 @@ public sealed class VhdByOthersTests : IDisposable
         Assert.True(
             model.Content.AsSpan().SequenceEqual(theirs),
             $"QCOW2_TEST_SEED={seed}: {theirs.Length} of {model.Content.Length} bytes, which differ at {model.Content.AsSpan().CommonPrefixLength(theirs)}.");
-    }
-
-    /// <summary>Needs the system's Python with libvhdi's module, and is skipped elsewhere.</summary>
-    [AttributeUsage(AttributeTargets.Method)]
-    private sealed class LibvhdiFactAttribute : FactAttribute
-    {
-        internal const string Python = "/usr/bin/python3";
-
-        public LibvhdiFactAttribute()
-        {
-            if (!File.Exists(Python) || Start(Python, ["-c", "import pyvhdi"]).ExitCode != 0)
-            {
-                Skip = $"{Python} has no pyvhdi (package python3-libvhdi).";
-            }
-        }
-
-        internal static (int ExitCode, string Output) Start(string program, string[] arguments)
-        {
-            using Process process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
-            Task<string> error = process.StandardError.ReadToEndAsync();
-            string output = process.StandardOutput.ReadToEnd();
-            process.WaitForExit();
-            return (process.ExitCode, output + error.GetAwaiter().GetResult());
-        }
     }
 }

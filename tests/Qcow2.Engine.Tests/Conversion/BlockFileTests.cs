@@ -1,0 +1,229 @@
+using Qcow2.Engine.Conversion;
+using Qcow2.Engine.Tests.Formats.Qcow2.Writing;
+using Qcow2.Tests;
+
+namespace Qcow2.Engine.Tests.Conversion;
+
+/// <summary>What every new file of blocks must do: show its disk to everybody, be as long as was said, and not depend on threads.</summary>
+public sealed class BlockFileTests : IDisposable
+{
+    private readonly TempFolder _folder = new();
+
+    public static TheoryData<string> Names => [.. BlockLayouts.All.Keys];
+
+    public static TheoryData<int> Numbers => [.. Enumerable.Range(0, TestRounds.Times(20))];
+
+    public void Dispose() => _folder.Dispose();
+
+    [Theory, MemberData(nameof(Numbers))]
+    public void Shows_a_random_disk_to_every_reader(int number)
+    {
+        int seed = TestRounds.Seed("block files") + number;
+        var random = new Random(seed);
+        (string name, BlockCreateOptions layout) = BlockLayouts.All.ElementAt(number % BlockLayouts.All.Count);
+        int[] edges = [1, 511, 512, 513, (1 << 20) - 512, 1 << 20, (1 << 20) + 512, (2 << 20) - 512, 4 << 20];
+        int size = random.Next(3) == 0 ? edges[random.Next(edges.Length)] : random.Next(1, 11 << 20);
+        byte[] content = BlockLayouts.RandomContent(random, size);
+        var options = new ConversionOptions
+        {
+            ThrottleLimit = random.Next(1, 4),
+            SparseSize = random.Next(6) == 0 ? 0 : 512 << random.Next(13),
+        };
+        string label = $"QCOW2_TEST_SEED={seed}, {name}, {content.Length} bytes, {options}";
+        string path = _folder.File("disk");
+        using (RawDisk source = RawDisk.Open(new MemoryStorage(content)))
+        {
+            DiskConverter.Convert(source, path, layout, options: options);
+        }
+
+        byte[] whole = [.. content, .. new byte[layout.DiskSizeFor(size) - size]];
+        OtherReaders.AssertShow(label, path, layout, whole, _folder);
+        Assert.Equal(new FileInfo(path).Length, SizeOf(layout, size, content, options.SparseSize));
+
+        string back = _folder.File("back.qcow2");
+        using (VirtualDisk disk = DiskFormats.Get(layout.FormatName).Open(path))
+        {
+            DiskConverter.ConvertToQcow2(disk, back);
+        }
+
+        ConversionJudge.AssertImage(label, whole, back, asksQemu: false);
+    }
+
+    [Theory, MemberData(nameof(Names))]
+    public void Does_not_depend_on_the_number_of_threads(string name)
+    {
+        byte[] content = BlockLayouts.RandomContent(new Random(TestRounds.Seed(name)), (9 << 20) + 12_288);
+        byte[]? first = null;
+        foreach (int threads in (int[])[1, 2, 8])
+        {
+            string path = _folder.File("disk");
+            using RawDisk source = RawDisk.Open(new MemoryStorage([.. content]));
+
+            DiskConverter.Convert(
+                source, path, BlockLayouts.Foreseeable(BlockLayouts.All[name]), overwrite: true, new ConversionOptions { ThrottleLimit = threads });
+
+            byte[] made = File.ReadAllBytes(path);
+            first ??= made;
+            ConversionJudge.AssertSame($"{threads} threads", first, made);
+        }
+    }
+
+    [Theory, MemberData(nameof(Names))]
+    public void Is_empty_and_as_long_as_was_said(string name)
+    {
+        BlockCreateOptions layout = BlockLayouts.All[name];
+        foreach (long size in (long[])[512, 5 << 20, (33 << 20) + 512])
+        {
+            string path = _folder.File("disk");
+
+            layout.CreateFile(path, size, overwrite: true, null, default);
+
+            OtherReaders.AssertShow($"{name}, {size}", path, layout, new byte[layout.DiskSizeFor(size)], _folder);
+            Assert.Equal(ImageMeasure.Of(size, layout).RequiredBytes, new FileInfo(path).Length);
+        }
+    }
+
+    [Theory, MemberData(nameof(Names))]
+    public void Is_as_long_as_was_said_of_a_disk(string name)
+    {
+        BlockCreateOptions layout = BlockLayouts.All[name];
+        byte[] content = BlockLayouts.RandomContent(new Random(TestRounds.Seed(name)), (9 << 20) + 512);
+        string source = _folder.File("source.qcow2");
+        using (RawDisk raw = RawDisk.Open(new MemoryStorage(content)))
+        {
+            // Clusters of sectors: what the map calls data is data, in each of them.
+            DiskConverter.ConvertToQcow2(raw, source, new Qcow2CreateOptions { ClusterSize = 512 }, options: new ConversionOptions { SparseSize = 512 });
+        }
+
+        using VirtualDisk disk = DiskFormats.Get("qcow2").Open(source);
+        Qcow2MeasureResult said = ImageMeasure.Of(disk, layout);
+        string path = _folder.File("disk");
+        DiskConverter.Convert(disk, path, layout);
+        Assert.Equal(said.RequiredBytes, new FileInfo(path).Length);
+
+        DiskConverter.Convert(disk, path, layout, overwrite: true, new ConversionOptions { SparseSize = 0 });
+        Assert.Equal(said.FullyAllocatedBytes, new FileInfo(path).Length);
+    }
+
+    /// <summary>On a host without holes, what is skipped must be filled by it up to the next write: a second write there would cost that again.</summary>
+    [Theory, MemberData(nameof(Names))]
+    public void Writes_the_blocks_in_the_order_of_the_file(string name)
+    {
+        byte[] content = BlockLayouts.RandomContent(new Random(TestRounds.Seed(name)), 12 << 20);
+        var writes = new List<long>();
+        BlockCreateOptions layout = BlockLayouts.All[name] with
+        {
+            Through = file => new WatchedStorage(file, (offset, _) =>
+            {
+                lock (writes)
+                {
+                    writes.Add(offset);
+                }
+            }),
+        };
+        using (RawDisk source = RawDisk.Open(new MemoryStorage(content)))
+        {
+            DiskConverter.Convert(source, _folder.File("disk"), layout, options: new ConversionOptions { ThrottleLimit = 3 });
+        }
+
+        // Tables and headers, which come last, lie before the blocks, and a footer behind them.
+        long first = writes[0];
+        long[] blocks = [.. writes.Where(offset => offset >= first)];
+        Assert.True(blocks.Length > 4, $"{blocks.Length} writes");
+        Assert.Equal(blocks.Order(), blocks);
+    }
+
+    [Theory, MemberData(nameof(Names))]
+    public void Fault_at_any_write_leaves_what_was_there(string name)
+    {
+        byte[] content = BlockLayouts.RandomContent(new Random(TestRounds.Seed(name)), 3 << 20);
+        string path = _folder.Write("disk", "old"u8);
+        int failures = 0;
+        for (int at = 1; ; at += 1 + (at / 8))
+        {
+            int writes = 0;
+            int failing = at;
+            BlockCreateOptions layout = BlockLayouts.All[name] with
+            {
+                Through = file => new WatchedStorage(file, (_, _) => _ = Interlocked.Increment(ref writes) >= failing ? throw new IOException("No space left on device") : 0),
+            };
+            using RawDisk source = RawDisk.Open(new MemoryStorage([.. content]));
+
+            Exception? error = Record.Exception(
+                () => DiskConverter.Convert(source, path, layout, overwrite: true, new ConversionOptions { ThrottleLimit = 1 + (at % 3) }));
+
+            if (error is null)
+            {
+                break;
+            }
+
+            Assert.Equal("No space left on device", Assert.IsType<IOException>(error).Message);
+            Assert.Equal("old", File.ReadAllText(path));
+            Assert.Single(Directory.GetFileSystemEntries(_folder.Path));
+            failures++;
+        }
+
+        Assert.True(failures > 1, $"{failures} writes failed.");
+    }
+
+    [Theory, MemberData(nameof(Names))]
+    public void Cancelled_conversion_leaves_nothing(string name)
+    {
+        byte[] content = BlockLayouts.RandomContent(new Random(TestRounds.Seed(name)), 7 << 20);
+        for (int after = 0; after < 4; after++)
+        {
+            using var stop = new CancellationTokenSource();
+            int reads = 0;
+            int last = after;
+            var storage = new MemoryStorage([.. content]);
+            storage.BeforeRead = (_, _) =>
+            {
+                if (Interlocked.Increment(ref reads) > last)
+                {
+                    stop.Cancel();
+                }
+            };
+            using RawDisk source = RawDisk.Open(storage);
+
+            Exception? error = Record.Exception(() => DiskConverter.Convert(
+                source, _folder.File("disk"), BlockLayouts.All[name], options: new ConversionOptions { ThrottleLimit = 2 }, cancellationToken: stop.Token));
+
+            Assert.IsType<OperationCanceledException>(error, exactMatch: false);
+            Assert.Empty(Directory.GetFileSystemEntries(_folder.Path));
+        }
+    }
+
+    [Theory, MemberData(nameof(Names))]
+    public void Has_no_bitmaps_and_is_not_compressed(string name)
+    {
+        using RawDisk source = RawDisk.Open(new MemoryStorage(new byte[1 << 20]));
+        foreach (ConversionOptions options in (ConversionOptions[])[new() { Compress = true }, new() { CopyBitmaps = true }])
+        {
+            Assert.Throws<ArgumentException>(() => DiskConverter.Convert(source, _folder.File("disk"), BlockLayouts.All[name], options: options));
+        }
+
+        Assert.Empty(Directory.GetFileSystemEntries(_folder.Path));
+    }
+
+    /// <summary>What a file's length must be, counted from the disk itself.</summary>
+    private static long SizeOf(BlockCreateOptions layout, long size, byte[] content, int sparseSize)
+    {
+        Qcow2MeasureResult empty = ImageMeasure.Of(size, layout);
+        long blockSize = layout switch
+        {
+            VhdCreateOptions vhd => vhd.BlockSize ?? 2 << 20,
+            VhdxCreateOptions vhdx => vhdx.BlockSize ?? 32 << 20,
+            _ => 1 << 20,
+        };
+        long blocks = (layout.DiskSizeFor(size) + blockSize - 1) / blockSize;
+        long perBlock = (empty.FullyAllocatedBytes - empty.RequiredBytes) / blocks;
+        int used = 0;
+        for (long start = 0; start < content.Length; start += blockSize)
+        {
+            ReadOnlySpan<byte> block = content.AsSpan((int)start, (int)Math.Min(blockSize, content.Length - start));
+            used += sparseSize == 0 || block.ContainsAnyExcept((byte)0) ? 1 : 0;
+        }
+
+        return empty.RequiredBytes + (perBlock * used);
+    }
+}

@@ -1,0 +1,54 @@
+using Qcow2.Tests;
+
+namespace Qcow2.Engine.Tests.Conversion;
+
+/// <summary>A huge disk with a sector of data here and there, each of which is another.</summary>
+internal static class SparseSource
+{
+    /// <summary>Makes a raw file.</summary>
+    internal static void Make(string path, long size, long[] places)
+    {
+        using FileStream file = File.Create(path);
+        file.SetLength(size);
+        foreach (long place in places)
+        {
+            file.Position = place;
+            file.Write(SectorAt(place));
+        }
+    }
+
+    /// <summary>Looks at each place in a copy, by our own reader and by libvhdi, and that nothing else is there.</summary>
+    internal static void AssertCopied(string path, string format, long size, long[] places)
+    {
+        using (VirtualDisk disk = DiskFormats.Get(format).Open(path))
+        {
+            Assert.Equal(size, disk.Length);
+            foreach (long place in places)
+            {
+                byte[] sector = new byte[512];
+                Assert.Equal(512, disk.Read(place, sector));
+                Assert.Equal(SectorAt(place), sector);
+            }
+
+            foreach (DiskExtent extent in disk.GetExtents().Where(extent => extent.Kind == ExtentKind.Data))
+            {
+                Assert.Contains(places, place => place >= extent.Offset && place < extent.Offset + extent.Length);
+            }
+        }
+
+        if (Libvhdi.IsAvailable)
+        {
+            (long theirs, byte[][] sectors) = Libvhdi.Look(path, places);
+            Assert.Equal(size, theirs);
+            Assert.Equal(places.Select(SectorAt), sectors);
+        }
+    }
+
+    /// <summary>What lies at a place.</summary>
+    internal static byte[] SectorAt(long place)
+    {
+        byte[] sector = new byte[512];
+        new Random(place.GetHashCode()).NextBytes(sector);
+        return sector;
+    }
+}
