@@ -13,7 +13,7 @@ namespace Qcow2.PowerShell.Commands;
 /// first 1,000 are kept, all are counted. Nothing is changed; <c>Repair-Qcow2Image</c> does that.
 /// </para>
 /// <para>
-/// VHD images are checked, too, each by its own rules: check sums, copies of headers that differ, tables, blocks that
+/// VHD and VDI images are checked, too, each by its own rules: check sums, copies of headers that differ, tables, blocks that
 /// overlap, lie on something else or past the end of the file, space that nothing refers to. The numbers count blocks where those of
 /// QCOW2 count clusters. Of a differencing disk the parent is opened, as far as <c>-ReferencePolicy</c> and <c>-ConfineTo</c> let it
 /// be, to see whether it is the one that the disk was made over.

@@ -9,7 +9,7 @@ internal sealed class VdiDisk : VirtualDisk
     private const uint Free = uint.MaxValue;
 
     /// <summary>What the map says of a block that is zeros, whatever the parent has.</summary>
-    private const uint Zero = uint.MaxValue - 1;
+    internal const uint Zero = uint.MaxValue - 1;
 
     private readonly BlockStorage _file;
     private readonly TablePages _map;

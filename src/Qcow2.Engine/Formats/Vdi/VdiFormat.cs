@@ -1,6 +1,8 @@
 using Qcow2.Engine.Disks;
+using Qcow2.Engine.Disks.Checking;
 using Qcow2.Engine.Disks.Recognition;
 using Qcow2.Engine.Disks.References;
+using Qcow2.Engine.Formats.Vdi.Checking;
 using Qcow2.Engine.Storage;
 
 namespace Qcow2.Engine.Formats.Vdi;
@@ -15,6 +17,9 @@ internal sealed class VdiFormat() : DiskFormat("vdi", "a VDI image", ".vdi")
     public override bool CanCreate => true;
 
     /// <inheritdoc/>
+    public override bool CanCheck => true;
+
+    /// <inheritdoc/>
     internal override bool IsMarked(FileContent content) => content.Has(VdiHeader.SignatureOffset, VdiHeader.Mark);
 
     /// <inheritdoc/>
@@ -25,6 +30,9 @@ internal sealed class VdiFormat() : DiskFormat("vdi", "a VDI image", ".vdi")
                 Qcow2ErrorCode.BackingFileUnavailable,
                 $"This is a differencing disk over the one with the id {header.ParentId}. A VDI file does not say where that is, only VirtualBox's list of disks does: "
                 + "have VirtualBox make a whole disk of it (VBoxManage clonemedium disk), and take that."));
+
+    /// <inheritdoc/>
+    internal override Qcow2CheckResult Check(FileCheck check) => VdiChecker.Run(check);
 
     /// <inheritdoc/>
     internal override Qcow2ImageInfo Describe(LocalFile file)

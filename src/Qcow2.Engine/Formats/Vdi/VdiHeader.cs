@@ -62,6 +62,16 @@ internal sealed record VdiHeader(
     /// <exception cref="Qcow2Exception">It is no VDI file, of a version that is not known, or its fields are not possible.</exception>
     internal static VdiHeader Load(BlockStorage file)
     {
+        VdiHeader header = Parse(file, out IReadOnlyList<Qcow2Exception> faults);
+        return faults.Count == 0 ? header : throw faults[0];
+    }
+
+    /// <summary>Reads the header of a file, and says what its fields cannot be.</summary>
+    /// <param name="file">The file.</param>
+    /// <param name="faults">What is not possible; with any of it the header is of no use.</param>
+    /// <exception cref="Qcow2Exception">It is no VDI file, or of a version that is not known.</exception>
+    internal static VdiHeader Parse(BlockStorage file, out IReadOnlyList<Qcow2Exception> faults)
+    {
         byte[] bytes = new byte[Length];
         file.ReadZeroPadded(0, bytes);
         if (U32(bytes, SignatureOffset) != Signature)
@@ -84,7 +94,7 @@ internal sealed record VdiHeader(
         var header = new VdiHeader(
             (VdiType)type, U32(bytes, 340), U32(bytes, 344), Checked(BinaryPrimitives.ReadUInt64LittleEndian(bytes.AsSpan(368))), U32(bytes, 376), U32(bytes, 380), U32(bytes, 384), U32(bytes, 388),
             IdAt(bytes, 392), IdAt(bytes, 408), IdAt(bytes, 424), IdAt(bytes, 440));
-        header.Check(file.Length, U32(bytes, 360));
+        faults = [.. header.Faults(file.Length, U32(bytes, 360))];
         return header;
     }
 
@@ -95,42 +105,43 @@ internal sealed record VdiHeader(
     private static long Checked(ulong size)
         => size <= MaxDiskSize ? (long)size : throw Qcow2Errors.Limit("The size of the VDI file's disk", size, MaxDiskSize, "bytes");
 
-    private void Check(long fileLength, uint sectorSize)
+    private IEnumerable<Qcow2Exception> Faults(long fileLength, uint sectorSize)
     {
         if (sectorSize is not (0 or SectorSize))
         {
-            throw Qcow2Errors.Unsupported($"The VDI file has sectors of {sectorSize} bytes; {SectorSize} are known.");
+            yield return Qcow2Errors.Unsupported($"The VDI file has sectors of {sectorSize} bytes; {SectorSize} are known.");
         }
 
         if (Type == VdiType.Undo)
         {
-            throw Qcow2Errors.Unsupported("The VDI file holds changes that VirtualBox gives up when a machine ends (type 3, undo): that is no disk of its own.");
+            yield return Qcow2Errors.Unsupported("The VDI file holds changes that VirtualBox gives up when a machine ends (type 3, undo): that is no disk of its own.");
         }
 
         if (BlockSize is < MinBlockSize or > MaxBlockSize || (BlockSize & (BlockSize - 1)) != 0)
         {
-            throw Qcow2Errors.Corrupt($"The VDI file has blocks of {BlockSize} bytes; they have {MinBlockSize} to {MaxBlockSize}, in a power of two. VirtualBox makes them of 1048576.");
+            yield return Qcow2Errors.Corrupt($"The VDI file has blocks of {BlockSize} bytes; they have {MinBlockSize} to {MaxBlockSize}, in a power of two. VirtualBox makes them of 1048576.");
+            yield break;
         }
 
         if (ExtraSize > BlockSize || ExtraSize % SectorSize != 0)
         {
-            throw Qcow2Errors.Corrupt($"The VDI file has {ExtraSize} bytes before each block of {BlockSize}: that is more than the block, or no number of sectors.");
+            yield return Qcow2Errors.Corrupt($"The VDI file has {ExtraSize} bytes before each block of {BlockSize}: that is more than the block, or no number of sectors.");
         }
 
         long needed = (DiskSize / BlockSize) + (DiskSize % BlockSize != 0 ? 1 : 0);
         if (BlockCount < needed || BlockCount > MaxBlocks)
         {
-            throw Qcow2Errors.Corrupt($"The map of the VDI file has {BlockCount} blocks, and the disk of {DiskSize} bytes needs {needed}.");
+            yield return Qcow2Errors.Corrupt($"The map of the VDI file has {BlockCount} blocks, and the disk of {DiskSize} bytes needs {needed}.");
         }
 
         if (MapOffset < Length || MapOffset % sizeof(uint) != 0 || MapOffset > fileLength - (needed * sizeof(uint)))
         {
-            throw Qcow2Errors.PastEnd("The block map of the VDI file", (ulong)MapOffset, (ulong)(needed * sizeof(uint)), fileLength);
+            yield return Qcow2Errors.PastEnd("The block map of the VDI file", (ulong)MapOffset, (ulong)(needed * sizeof(uint)), fileLength);
         }
 
         if (DataOffset < MapOffset + (needed * sizeof(uint)))
         {
-            throw Qcow2Errors.Corrupt($"The blocks of the VDI file are said to begin at 0x{DataOffset:x}, in the block map at 0x{MapOffset:x} or before it.");
+            yield return Qcow2Errors.Corrupt($"The blocks of the VDI file are said to begin at 0x{DataOffset:x}, in the block map at 0x{MapOffset:x} or before it.");
         }
     }
 }

@@ -195,7 +195,7 @@ public sealed class VdiDiskTests
     }
 
     /// <summary>A file with its map at 1 MiB and its blocks, of a MiB, from 2 MiB on; and its disk, free blocks as zeros.</summary>
-    private static (byte[] File, byte[] Disk) Build(Random random, uint[] map, int type, int extra, long size)
+    internal static (byte[] File, byte[] Disk) Build(Random random, uint[] map, int type, int extra, long size)
     {
         int allocated = map.Count(entry => entry < Zero);
         byte[] file = new byte[(2 * MiB) + (allocated * (MiB + extra))];
