@@ -13,7 +13,7 @@ namespace Qcow2.PowerShell.Commands;
 /// first 1,000 are kept, all are counted. Nothing is changed; <c>Repair-Qcow2Image</c> does that.
 /// </para>
 /// <para>
-/// VHD and VDI images are checked, too, each by its own rules: check sums, copies of headers that differ, tables, blocks that
+/// VHD, VHDX and VDI images are checked, too, each by its own rules: check sums, copies of headers that differ, tables, blocks that
 /// overlap, lie on something else or past the end of the file, space that nothing refers to. The numbers count blocks where those of
 /// QCOW2 count clusters. Of a differencing disk the parent is opened, as far as <c>-ReferencePolicy</c> and <c>-ConfineTo</c> let it
 /// be, to see whether it is the one that the disk was made over.
@@ -23,8 +23,8 @@ namespace Qcow2.PowerShell.Commands;
 /// is no image of a format that is known, cannot be read, or is being written by another program is an error. A raw disk has nothing to check.
 /// </para>
 /// <para>
-/// <c>IsHealthy</c> is true if nothing was found but information. An image that was not closed well is information: its refcounts are
-/// repaired when it is opened for writing. So is what else it takes to read the image: the files that it names, a passphrase.
+/// <c>IsHealthy</c> is true if nothing was found but information. An image that was not closed well is information: the refcounts of a
+/// QCOW2 image are repaired when it is opened for writing, and the log of a VHDX image is part of the image, which is checked as it is with it. So is what else it takes to read the image: the files that it names, a passphrase.
 /// </para>
 /// <para>
 /// A file that ends inside the last thing that lies in it may be a download that was cut short, though QEMU and this module read what lacks

@@ -85,7 +85,7 @@ internal sealed class FileCheck
     /// <param name="block">Bytes that a block takes.</param>
     internal void AddUnused(Qcow2CheckSeverity severity, long offset, long length, long block)
     {
-        LeakedBytes += length;
+        LeakedBytes += severity == Qcow2CheckSeverity.Leak ? length : 0;
         Add(severity, Qcow2CheckFindingKind.SpaceUnused, offset, "File", () => $"Nothing refers to the {length} bytes at 0x{offset:x} of the file.", weight: length / block);
     }
 

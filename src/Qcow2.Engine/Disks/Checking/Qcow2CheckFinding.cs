@@ -166,8 +166,11 @@ public enum Qcow2CheckFindingKind
     /// <summary>The disk of a fixed image, which its guest writes, begins as an image of some format does. Of an image that is not trusted this is a warning.</summary>
     FormatPlanted,
 
-    /// <summary>The log of an image that was not closed cannot be replayed.</summary>
+    /// <summary>The log of an image that was not closed cannot be replayed; or, as information, its last entry was not written whole, as a crash leaves it.</summary>
     LogDamaged,
+
+    /// <summary>A structure without which the image cannot be read is not marked so: programs that do not know it may open the image.</summary>
+    NotMarkedRequired,
 
     /// <summary>A count that the header keeps is wrong.</summary>
     CountWrong,

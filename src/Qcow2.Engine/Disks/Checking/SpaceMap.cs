@@ -41,6 +41,22 @@ internal sealed class SpaceMap
         return isFree;
     }
 
+    /// <summary>Takes what another map of the same size has taken.</summary>
+    internal void Add(SpaceMap other)
+    {
+        for (int i = 0; i < _pages.Length; i++)
+        {
+            if (other._pages[i] is ulong[] page)
+            {
+                ulong[] own = _pages[i] ??= new ulong[page.Length];
+                for (int word = 0; word < page.Length; word++)
+                {
+                    own[word] |= page[word];
+                }
+            }
+        }
+    }
+
     /// <summary>Runs of units that nobody took, in order.</summary>
     internal IEnumerable<(long First, long Count)> Free()
     {

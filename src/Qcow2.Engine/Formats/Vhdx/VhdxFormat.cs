@@ -1,6 +1,8 @@
 using Qcow2.Engine.Disks;
+using Qcow2.Engine.Disks.Checking;
 using Qcow2.Engine.Disks.Recognition;
 using Qcow2.Engine.Disks.References;
+using Qcow2.Engine.Formats.Vhdx.Checking;
 using Qcow2.Engine.Storage;
 
 namespace Qcow2.Engine.Formats.Vhdx;
@@ -15,10 +17,16 @@ internal sealed class VhdxFormat() : DiskFormat("vhdx", "a VHDX image", ".vhdx",
     public override bool CanCreate => true;
 
     /// <inheritdoc/>
+    public override bool CanCheck => true;
+
+    /// <inheritdoc/>
     internal override bool IsMarked(FileContent content) => content.Has(0, "vhdxfile"u8);
 
     /// <inheritdoc/>
     internal override VirtualDisk Open(BlockStorage storage, ChainContext chain) => OpenVhdx(storage, chain);
+
+    /// <inheritdoc/>
+    internal override Qcow2CheckResult Check(FileCheck check) => VhdxChecker.Run(check);
 
     /// <inheritdoc/>
     internal override Qcow2ImageInfo Describe(LocalFile file)
@@ -87,7 +95,7 @@ internal sealed class VhdxFormat() : DiskFormat("vhdx", "a VHDX image", ".vhdx",
         }
     }
 
-    private static LocalFile FindParent(VhdxParentLocator locator, string childPath, ReferencePolicy policy, Func<string, LocalFile> open, ChainContext? chain)
+    internal static LocalFile FindParent(VhdxParentLocator locator, string childPath, ReferencePolicy policy, Func<string, LocalFile> open, ChainContext? chain)
         => new ParentSearch(childPath, policy, open, chain).Find(
             locator.Names,
             file => VhdxParentCheck.Check(locator, file.Path, VhdxHeader.Load(file, []).DataWriteGuid),

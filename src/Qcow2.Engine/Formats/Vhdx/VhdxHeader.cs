@@ -68,7 +68,8 @@ internal sealed record VhdxHeader(ulong Sequence, Guid FileWriteGuid, Guid DataW
         return bytes;
     }
 
-    private static byte[] Read(BlockStorage storage, long offset)
+    /// <summary>The bytes of a header.</summary>
+    internal static byte[] Read(BlockStorage storage, long offset)
     {
         byte[] bytes = new byte[Length];
         storage.ReadZeroPadded(offset, bytes);
@@ -76,7 +77,7 @@ internal sealed record VhdxHeader(ulong Sequence, Guid FileWriteGuid, Guid DataW
     }
 
     /// <summary>What is wrong with a header, as the end of a sentence; null if nothing is.</summary>
-    private static string? ProblemOf(ReadOnlySpan<byte> bytes)
+    internal static string? ProblemOf(ReadOnlySpan<byte> bytes)
     {
         if (BinaryPrimitives.ReadUInt32LittleEndian(bytes) != Signature)
         {
@@ -94,7 +95,9 @@ internal sealed record VhdxHeader(ulong Sequence, Guid FileWriteGuid, Guid DataW
         return version == Version ? null : $"has version {version}, where {Version} is known";
     }
 
-    private static VhdxHeader Parse(ReadOnlySpan<byte> bytes)
+    /// <summary>Gives the bytes of a valid header their meaning.</summary>
+    /// <exception cref="Qcow2Exception">Its log is of a kind that is not known.</exception>
+    internal static VhdxHeader Parse(ReadOnlySpan<byte> bytes)
     {
         var header = new VhdxHeader(
             BinaryPrimitives.ReadUInt64LittleEndian(bytes.Slice(8)),

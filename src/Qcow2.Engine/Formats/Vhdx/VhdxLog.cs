@@ -14,14 +14,7 @@ internal static class VhdxLog
     /// <exception cref="Qcow2Exception">The log does not lie in the file, has nothing valid, or the file was cut off after it was written.</exception>
     internal static VhdxReplayedStorage Replay(BlockStorage storage, VhdxHeader header)
     {
-        VhdxLogRing ring = Locate(storage, header);
-        List<VhdxLogEntry> entries = ActiveSequence(ring, header.LogGuid);
-        if (entries.Count == 0)
-        {
-            throw Qcow2Errors.Corrupt(
-                $"The header of the VHDX file says that its log, at 0x{header.LogOffset:x}, is to be replayed, and no entry of the log is valid. No crash leaves a file so: part of it was lost or overwritten.");
-        }
-
+        (VhdxLogRing ring, List<VhdxLogEntry> entries) = FindEntries(storage, header);
         VhdxLogEntry last = entries[entries.Count - 1];
         if (last.FlushedFileOffset > (ulong)storage.Length)
         {
@@ -34,6 +27,18 @@ internal static class VhdxLog
         }
 
         return new VhdxReplayedStorage(storage, ring, Patches(entries, ring, header), (long)last.LastFileOffset);
+    }
+
+    /// <summary>Finds the entries that are to be replayed, at least one.</summary>
+    /// <exception cref="Qcow2Exception">The log does not lie in the file, or has nothing valid.</exception>
+    internal static (VhdxLogRing Ring, List<VhdxLogEntry> Entries) FindEntries(BlockStorage storage, VhdxHeader header)
+    {
+        VhdxLogRing ring = Locate(storage, header);
+        List<VhdxLogEntry> entries = ActiveSequence(ring, header.LogGuid);
+        return entries.Count > 0
+            ? (ring, entries)
+            : throw Qcow2Errors.Corrupt(
+                $"The header of the VHDX file says that its log, at 0x{header.LogOffset:x}, is to be replayed, and no entry of the log is valid. No crash leaves a file so: part of it was lost or overwritten.");
     }
 
     private static VhdxLogRing Locate(BlockStorage storage, VhdxHeader header)

@@ -22,6 +22,9 @@ internal sealed record VhdxLogEntry(
     /// <summary>Bytes of header and descriptors, whole sectors.</summary>
     internal long DescriptorsLength => RoundUp(HeaderLength + ((long)DescriptorCount * VhdxLogDescriptor.Length));
 
+    /// <summary>Whether bytes begin as an entry does.</summary>
+    internal static bool HasSignature(ReadOnlySpan<byte> header) => BinaryPrimitives.ReadUInt32LittleEndian(header) == Signature;
+
     /// <summary>Reads the entry at a position.</summary>
     /// <param name="ring">The log.</param>
     /// <param name="position">Where it should start.</param>
@@ -33,7 +36,7 @@ internal sealed record VhdxLogEntry(
     {
         byte[] header = new byte[HeaderLength];
         ring.Read(position, header);
-        if (BinaryPrimitives.ReadUInt32LittleEndian(header) != Signature || LittleEndian.ReadGuid(header.AsSpan(32)) != logId)
+        if (!HasSignature(header) || LittleEndian.ReadGuid(header.AsSpan(32)) != logId)
         {
             return null;
         }

@@ -39,9 +39,28 @@ internal sealed record VhdxMetadata(
 
     /// <summary>Reads the metadata.</summary>
     /// <exception cref="Qcow2Exception">Something is missing, not possible, or needs what is not known.</exception>
-    internal static VhdxMetadata Load(BlockStorage storage, VhdxRegion region)
+    internal static VhdxMetadata Load(BlockStorage storage, VhdxRegion region) => Load(ReadItems(storage, region, null), null);
+
+    /// <summary>Reads the metadata as far as it can be used.</summary>
+    /// <param name="storage">The file, with what its log holds.</param>
+    /// <param name="region">Where the metadata lie.</param>
+    /// <param name="faults">Told all that is wrong.</param>
+    /// <returns>Null if something is missing or not possible without which there is no disk.</returns>
+    internal static VhdxMetadata? TryLoad(BlockStorage storage, VhdxRegion region, ICollection<Qcow2Exception> faults)
     {
-        Dictionary<Guid, byte[]> items = ReadItems(storage, region);
+        try
+        {
+            return Load(ReadItems(storage, region, faults), faults);
+        }
+        catch (Qcow2Exception e)
+        {
+            faults.Add(e);
+            return null;
+        }
+    }
+
+    private static VhdxMetadata Load(Dictionary<Guid, byte[]> items, ICollection<Qcow2Exception>? faults)
+    {
         if (items.ContainsKey(IncompleteFileId))
         {
             throw Qcow2Errors.Corrupt("The VHDX file says that it is not complete: whatever made it was interrupted.");
@@ -72,7 +91,20 @@ internal sealed record VhdxMetadata(
             (long)size, (int)blockSize, (flags & 1) != 0, hasParent, logical,
             SectorSize(items, PhysicalSectorId, "physical sector size"),
             LittleEndian.ReadGuid(Item(items, DiskIdId, "virtual disk id", 16)),
-            hasParent ? VhdxParentLocator.Parse(Item(items, ParentLocatorId, "parent locator", VhdxParentLocator.MinLength)) : null);
+            hasParent ? Locator(items, faults) : null);
+    }
+
+    private static VhdxParentLocator? Locator(Dictionary<Guid, byte[]> items, ICollection<Qcow2Exception>? faults)
+    {
+        try
+        {
+            return VhdxParentLocator.Parse(Item(items, ParentLocatorId, "parent locator", VhdxParentLocator.MinLength));
+        }
+        catch (Qcow2Exception e) when (faults is not null)
+        {
+            faults.Add(e);
+            return null;
+        }
     }
 
     /// <summary>The bytes of metadata that say this of a disk without a parent: the table, and the items behind it in the order of Windows.</summary>
@@ -118,7 +150,7 @@ internal sealed record VhdxMetadata(
         return region;
     }
 
-    private static Dictionary<Guid, byte[]> ReadItems(BlockStorage storage, VhdxRegion region)
+    private static Dictionary<Guid, byte[]> ReadItems(BlockStorage storage, VhdxRegion region, ICollection<Qcow2Exception>? faults)
     {
         byte[] table = new byte[TableLength];
         storage.ReadZeroPadded(region.Offset, table);
@@ -131,49 +163,60 @@ internal sealed record VhdxMetadata(
         var items = new Dictionary<Guid, byte[]>();
         for (int i = 0; i < count; i++)
         {
-            ReadOnlySpan<byte> entry = table.AsSpan((i + 1) * EntryLength, EntryLength);
-            Guid id = LittleEndian.ReadGuid(entry);
-            uint offset = BinaryPrimitives.ReadUInt32LittleEndian(entry.Slice(16));
-            uint length = BinaryPrimitives.ReadUInt32LittleEndian(entry.Slice(20));
-            var flags = (ItemFlags)BinaryPrimitives.ReadUInt32LittleEndian(entry.Slice(24));
-            bool isRequired = (flags & ItemFlags.Required) != 0;
-            if ((flags & ItemFlags.User) != 0)
+            try
             {
-                if (isRequired)
-                {
-                    throw Qcow2Errors.Unsupported($"The VHDX file needs a user's metadata ({id}), which nobody else knows.");
-                }
-
-                continue;
+                ReadItem(storage, region, table.AsSpan((i + 1) * EntryLength, EntryLength), items);
             }
-
-            if (!IsKnown(id))
+            catch (Qcow2Exception e) when (faults is not null)
             {
-                if (isRequired)
-                {
-                    throw Qcow2Errors.Unsupported($"The VHDX file needs the metadata {id}, which this version does not know.");
-                }
-
-                continue;
+                faults.Add(e);
             }
-
-            if (length > MaxItemLength || (length > 0 && (offset < TableLength || offset > region.Length - length)))
-            {
-                throw Qcow2Errors.Corrupt(
-                    $"The metadata {id} is said to lie {offset} bytes into the metadata region, {length} bytes long; the region has {region.Length} bytes, and a table in front.");
-            }
-
-            if (items.ContainsKey(id))
-            {
-                throw Qcow2Errors.Corrupt($"The metadata {id} is there twice.");
-            }
-
-            byte[] item = new byte[length];
-            storage.ReadZeroPadded(region.Offset + offset, item);
-            items.Add(id, item);
         }
 
         return items;
+    }
+
+    private static void ReadItem(BlockStorage storage, VhdxRegion region, ReadOnlySpan<byte> entry, Dictionary<Guid, byte[]> items)
+    {
+        Guid id = LittleEndian.ReadGuid(entry);
+        uint offset = BinaryPrimitives.ReadUInt32LittleEndian(entry.Slice(16));
+        uint length = BinaryPrimitives.ReadUInt32LittleEndian(entry.Slice(20));
+        var flags = (ItemFlags)BinaryPrimitives.ReadUInt32LittleEndian(entry.Slice(24));
+        bool isRequired = (flags & ItemFlags.Required) != 0;
+        if ((flags & ItemFlags.User) != 0)
+        {
+            if (isRequired)
+            {
+                throw Qcow2Errors.Unsupported($"The VHDX file needs a user's metadata ({id}), which nobody else knows.");
+            }
+
+            return;
+        }
+
+        if (!IsKnown(id))
+        {
+            if (isRequired)
+            {
+                throw Qcow2Errors.Unsupported($"The VHDX file needs the metadata {id}, which this version does not know.");
+            }
+
+            return;
+        }
+
+        if (length > MaxItemLength || (length > 0 && (offset < TableLength || offset > region.Length - length)))
+        {
+            throw Qcow2Errors.Corrupt(
+                $"The metadata {id} is said to lie {offset} bytes into the metadata region, {length} bytes long; the region has {region.Length} bytes, and a table in front.");
+        }
+
+        if (items.ContainsKey(id))
+        {
+            throw Qcow2Errors.Corrupt($"The metadata {id} is there twice.");
+        }
+
+        byte[] item = new byte[length];
+        storage.ReadZeroPadded(region.Offset + offset, item);
+        items.Add(id, item);
     }
 
     private static bool IsKnown(Guid id)

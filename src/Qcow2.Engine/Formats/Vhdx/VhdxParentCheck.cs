@@ -8,7 +8,8 @@ internal static class VhdxParentCheck
     {
         if (!locator.Linkages.Contains(dataWriteId))
         {
-            throw Qcow2Errors.Corrupt(
+            throw new Qcow2Exception(
+                Qcow2ErrorCode.BackingFileMismatch,
                 $"The parent '{parentPath}' was changed after this differencing disk was made from it, or is another disk: its data write id is {dataWriteId}, "
                 + $"and {string.Join(" or ", locator.Linkages)} is expected. What the two show together is no disk that ever was.");
         }

@@ -18,16 +18,16 @@ internal readonly record struct VhdxRegion(string Name, long Offset, long Length
 /// <summary>Where block table and metadata lie ([MS-VHDX] 2.2.3).</summary>
 internal sealed record VhdxRegions(VhdxRegion BlockTable, VhdxRegion Metadata)
 {
-    private const int TableLength = 64 << 10;
+    internal const int TableLength = 64 << 10;
     private const uint Signature = 0x6967_6572; // "regi"
     private const int CheckSumOffset = 4;
-    private const int CountOffset = 8;
-    private const int EntriesOffset = 16;
-    private const int EntryLength = 32;
+    internal const int CountOffset = 8;
+    internal const int EntriesOffset = 16;
+    internal const int EntryLength = 32;
     private const int MaxEntries = 2047;
 
-    private static readonly Guid BlockTableId = new("2dc27766-f623-4200-9d64-115e9bfd4a08");
-    private static readonly Guid MetadataId = new("8b7ca206-4790-4b9a-b8fe-575f050f886e");
+    internal static readonly Guid BlockTableId = new("2dc27766-f623-4200-9d64-115e9bfd4a08");
+    internal static readonly Guid MetadataId = new("8b7ca206-4790-4b9a-b8fe-575f050f886e");
 
     /// <summary>Reads the table, from its copy where the first is damaged.</summary>
     /// <param name="storage">The file, with what its log holds.</param>
@@ -73,7 +73,8 @@ internal sealed record VhdxRegions(VhdxRegion BlockTable, VhdxRegion Metadata)
         }
     }
 
-    private static string? ProblemOf(ReadOnlySpan<byte> table)
+    /// <summary>What is wrong with a table, as the end of a sentence; null if nothing is.</summary>
+    internal static string? ProblemOf(ReadOnlySpan<byte> table)
     {
         if (BinaryPrimitives.ReadUInt32LittleEndian(table) != Signature)
         {
@@ -131,7 +132,9 @@ internal sealed record VhdxRegions(VhdxRegion BlockTable, VhdxRegion Metadata)
     private static VhdxRegion TakeOnce(VhdxRegion? before, VhdxRegion region)
         => before is null ? region : throw Qcow2Errors.Corrupt($"The region table of the VHDX file names {region.Name} twice.");
 
-    private static VhdxRegion Region(ReadOnlySpan<byte> entry, string name)
+    /// <summary>The place that an entry says.</summary>
+    /// <exception cref="Qcow2Exception">No region can lie there.</exception>
+    internal static VhdxRegion Region(ReadOnlySpan<byte> entry, string name)
     {
         ulong offset = BinaryPrimitives.ReadUInt64LittleEndian(entry.Slice(16));
         uint length = BinaryPrimitives.ReadUInt32LittleEndian(entry.Slice(24));
@@ -163,5 +166,5 @@ internal sealed record VhdxRegions(VhdxRegion BlockTable, VhdxRegion Metadata)
         }
     }
 
-    private static string Capital(string text) => char.ToUpperInvariant(text[0]) + text.Substring(1);
+    internal static string Capital(string text) => char.ToUpperInvariant(text[0]) + text.Substring(1);
 }

@@ -9,7 +9,7 @@ public sealed class VhdxHostileTests
     private const int MiB = 1 << 20;
 
     /// <summary>Each case: what is wrong, a change, and what the error says.</summary>
-    private static readonly (string Name, Action<VhdxBuilder> Change, string Message)[] Cases =
+    internal static readonly (string Name, Action<VhdxBuilder> Change, string Message)[] Cases =
     [
         ("signature", b => b.At(0)[0] = 0, "vhdxfile"),
         ("both headers", b => { b.At(64 << 10)[8] ^= 1; b.At(128 << 10)[8] ^= 1; }, "Neither header"),
@@ -177,16 +177,16 @@ public sealed class VhdxHostileTests
         Assert.InRange(opened, rounds / 10, rounds);
     }
 
-    private static void Region(VhdxBuilder builder, int at, long value)
+    internal static void Region(VhdxBuilder builder, int at, long value)
     {
         BinaryPrimitives.WriteUInt32LittleEndian(builder.At((192 << 10) + at), (uint)value);
         BinaryPrimitives.WriteUInt32LittleEndian(builder.At((256 << 10) + at), (uint)value);
         builder.SealRegionTables();
     }
 
-    private static void Metadata(VhdxBuilder builder, int entry, int at, uint value)
+    internal static void Metadata(VhdxBuilder builder, int entry, int at, uint value)
         => BinaryPrimitives.WriteUInt32LittleEndian(builder.At((2 * MiB) + (entry * 32) + at), value);
 
-    private static void Value(VhdxBuilder builder, int at, int value)
+    internal static void Value(VhdxBuilder builder, int at, int value)
         => BinaryPrimitives.WriteInt32LittleEndian(builder.At((2 * MiB) + (64 << 10) + at), value);
 }
