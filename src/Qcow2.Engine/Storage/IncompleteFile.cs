@@ -36,10 +36,11 @@ internal sealed class IncompleteFile : IDisposable
     /// <param name="isPrivate">Whether only its owner may use it for now, because it is to get the rights of another one.</param>
     /// <param name="canHaveNoName">Whether a file without a name is tried.</param>
     /// <param name="prepare">Gives a file of this sort what it must have; called with an empty file.</param>
-    internal static IncompleteFile Create(string target, string shownPath, bool isPrivate, bool canHaveNoName, Action<LocalFile, string?> prepare)
+    /// <param name="isOrdinary">Whether it must have no holes on Windows and be neither compressed nor encrypted there.</param>
+    internal static IncompleteFile Create(string target, string shownPath, bool isPrivate, bool canHaveNoName, Action<LocalFile, string?> prepare, bool isOrdinary = false)
     {
         string folder = Path.GetDirectoryName(target) ?? throw new IOException($"{target}: this is not a file's path.");
-        IncompleteFile? file = canHaveNoName ? TryWithoutName(folder, target, shownPath, isPrivate, prepare) : null;
+        IncompleteFile? file = canHaveNoName ? TryWithoutName(folder, target, shownPath, isPrivate, isOrdinary, prepare) : null;
         if (file is not null)
         {
             return file;
@@ -52,7 +53,7 @@ internal sealed class IncompleteFile : IDisposable
 
         for (int attempt = 1; ; attempt++)
         {
-            file = WithName(folder, target, shownPath, isPrivate);
+            file = WithName(folder, target, shownPath, isPrivate, isOrdinary);
             try
             {
                 if (attempt == Attempts || file.TryOwn())
@@ -277,10 +278,10 @@ internal sealed class IncompleteFile : IDisposable
     private IOException Failed(string what, int error)
         => new($"{File.Path}: the new file is complete, but could not {what} ({new System.ComponentModel.Win32Exception(error).Message}). What was there is left as it was.", error);
 
-    private static IncompleteFile? TryWithoutName(string folder, string target, string shownPath, bool isPrivate, Action<LocalFile, string?> prepare)
+    private static IncompleteFile? TryWithoutName(string folder, string target, string shownPath, bool isPrivate, bool isOrdinary, Action<LocalFile, string?> prepare)
     {
         // The first one shows that such a file can get a name here: where it cannot, that must not be found after hours.
-        using (LocalFile? trial = OpenWithoutName(folder, shownPath, OwnerOnly))
+        using (LocalFile? trial = OpenWithoutName(folder, shownPath, isOrdinary, OwnerOnly))
         {
             if (trial is null)
             {
@@ -304,7 +305,7 @@ internal sealed class IncompleteFile : IDisposable
             }
         }
 
-        LocalFile? file = OpenWithoutName(folder, shownPath, isPrivate ? OwnerOnly : AsNewFile);
+        LocalFile? file = OpenWithoutName(folder, shownPath, isOrdinary, isPrivate ? OwnerOnly : AsNewFile);
         if (file is null)
         {
             return null;
@@ -323,7 +324,7 @@ internal sealed class IncompleteFile : IDisposable
         }
     }
 
-    private static unsafe LocalFile? OpenWithoutName(string folder, string shownPath, uint mode)
+    private static unsafe LocalFile? OpenWithoutName(string folder, string shownPath, bool isOrdinary, uint mode)
     {
         if (!LibC.IsLinux || !Environment.Is64BitProcess || !PositionalFile.CanOwn)
         {
@@ -333,17 +334,17 @@ internal sealed class IncompleteFile : IDisposable
         fixed (byte* path = Encoding.UTF8.GetBytes(folder + "\0"))
         {
             int descriptor = LibC.OpenOrCreate(path, LibC.OpenWithoutName, mode);
-            return descriptor < 0 ? null : LocalFile.Own(shownPath, new SafeFileHandle((IntPtr)descriptor, ownsHandle: true));
+            return descriptor < 0 ? null : LocalFile.Own(shownPath, new SafeFileHandle((IntPtr)descriptor, ownsHandle: true), isOrdinary);
         }
     }
 
-    private static IncompleteFile WithName(string folder, string target, string shownPath, bool isPrivate)
+    private static IncompleteFile WithName(string folder, string target, string shownPath, bool isPrivate, bool isOrdinary)
     {
         string name = Path.Combine(folder, IncompleteName.For(Path.GetFileName(target)));
         IncompleteFiles.Add(name);
         try
         {
-            return new IncompleteFile(LocalFile.CreateNew(name, shownPath, isPrivate), target, name);
+            return new IncompleteFile(LocalFile.CreateNew(name, shownPath, isPrivate, isOrdinary), target, name);
         }
         catch (UnauthorizedAccessException e)
         {

@@ -14,7 +14,7 @@ public sealed class LocalFile : BlockStorage
 
     private readonly string? _hostPath;
 
-    private LocalFile(string path, string? hostPath, PositionalFile file, FileIdentity identity, FileKind kind)
+    private LocalFile(string path, string? hostPath, PositionalFile file, FileIdentity identity, FileKind kind, bool isOrdinary)
     {
         Path = path;
         _hostPath = hostPath;
@@ -22,6 +22,7 @@ public sealed class LocalFile : BlockStorage
         _handle = file.Handle;
         Identity = identity;
         _kind = kind;
+        IsOrdinary = isOrdinary;
         _flush = new PageCacheFlush(path);
     }
 
@@ -46,6 +47,9 @@ public sealed class LocalFile : BlockStorage
 
     /// <summary>Whether locks are to be released before the file is closed.</summary>
     internal bool HoldsLocks { get; set; }
+
+    /// <summary>Whether it must have no holes on Windows and be neither compressed nor encrypted there; see <see cref="WindowsOrdinaryFile"/>.</summary>
+    internal bool IsOrdinary { get; }
 
     /// <summary>The open file, for locks.</summary>
     internal SafeFileHandle Handle => _handle;
@@ -74,22 +78,32 @@ public sealed class LocalFile : BlockStorage
     /// <param name="path">Full path of the file.</param>
     /// <param name="shownPath">The path that errors name, of a file that is renamed by its handle when it is complete; null for the same.</param>
     /// <param name="isPrivate">Whether nobody but its owner may open it, from the first moment on. On Windows the folder decides.</param>
-    internal static LocalFile CreateNew(string path, string? shownPath, bool isPrivate)
+    /// <param name="isOrdinary">Whether it must have no holes on Windows and be neither compressed nor encrypted there.</param>
+    internal static LocalFile CreateNew(string path, string? shownPath, bool isPrivate, bool isOrdinary = false)
     {
         PositionalFile file = OperatingSystemInfo.IsWindows && shownPath is not null
             ? PositionalFile.Own(WindowsFile.Open(path, WindowsFile.GenericRead | WindowsFile.GenericWrite | WindowsFile.MayBeDeleted, ImageSharing.All, WindowsFile.CreateNew))
             : isPrivate && !OperatingSystemInfo.IsWindows
             ? PositionalFile.CreatePrivate(path)
             : PositionalFile.Open(path, FileMode.CreateNew, FileAccess.ReadWrite, ImageSharing.All);
-        WindowsSparseFile.TryMakeSparse(file.Handle);
-        return Finish(shownPath ?? path, path, file, FileStatus.OfPath(path));
+        if (isOrdinary)
+        {
+            file = WindowsOrdinaryFile.Make(path, file);
+        }
+        else
+        {
+            WindowsSparseFile.TryMakeSparse(file.Handle);
+        }
+
+        return Finish(shownPath ?? path, path, file, FileStatus.OfPath(path), isOrdinary);
     }
 
     /// <summary>Takes over a file that is open for reading and writing and has no path, on Linux.</summary>
     /// <param name="shownPath">The path that errors name.</param>
     /// <param name="handle">The open file.</param>
-    internal static LocalFile Own(string shownPath, SafeFileHandle handle)
-        => Finish(shownPath, null, PositionalFile.Own(handle), FileStatus.OfDescriptorOn(handle));
+    /// <param name="isOrdinary">Whether it must be one on Windows, which here changes nothing.</param>
+    internal static LocalFile Own(string shownPath, SafeFileHandle handle, bool isOrdinary)
+        => Finish(shownPath, null, PositionalFile.Own(handle), FileStatus.OfDescriptorOn(handle), isOrdinary);
 
     /// <summary>Opens a file that exists.</summary>
     /// <param name="path">The file; a relative path is taken from the process's current directory.</param>
@@ -215,7 +229,7 @@ public sealed class LocalFile : BlockStorage
     {
         if (_kind != FileKind.BlockDevice)
         {
-            if (OperatingSystemInfo.IsWindows && length - _file.Length >= MuchBytes)
+            if (OperatingSystemInfo.IsWindows && !IsOrdinary && length - _file.Length >= MuchBytes)
             {
                 WindowsSparseFile.TryMakeSparse(_handle); // Or the next write behind it waits until Windows has written zeros up to there.
             }
@@ -315,14 +329,14 @@ public sealed class LocalFile : BlockStorage
         }
     }
 
-    private static LocalFile Finish(string path, string? hostPath, PositionalFile file, FileStatus? status)
+    private static LocalFile Finish(string path, string? hostPath, PositionalFile file, FileStatus? status, bool isOrdinary = false)
     {
         try
         {
             FileStatus known = status ?? (OperatingSystemInfo.IsWindows
                 ? FileStatus.OfHandle(file.Handle)
                 : throw new IOException($"{path}: the host does not say which file this is."));
-            return new LocalFile(path, hostPath, file, known.Identity, known.Kind);
+            return new LocalFile(path, hostPath, file, known.Identity, known.Kind, isOrdinary);
         }
         catch
         {

@@ -45,13 +45,18 @@ public sealed class ReplacementFile : IDisposable
     /// <param name="path">The destination.</param>
     /// <param name="overwrite">Whether a destination that exists is replaced.</param>
     /// <param name="canHaveNoName">Whether the host is asked for a file without a name; tests do without, as some file systems.</param>
-    internal static ReplacementFile Create(string path, bool overwrite, bool canHaveNoName) => Create(path, overwrite, canHaveNoName, null);
+    internal static ReplacementFile Create(string path, bool overwrite, bool canHaveNoName) => Create(path, overwrite, canHaveNoName, isOrdinary: false, null);
+
+    /// <summary>Begins a file that has no holes on Windows and is neither compressed nor encrypted there, as far as the file system lets it.</summary>
+    /// <param name="path">The destination.</param>
+    /// <param name="overwrite">Whether a destination that exists is replaced.</param>
+    internal static ReplacementFile CreateOrdinary(string path, bool overwrite) => Create(path, overwrite, canHaveNoName: true, isOrdinary: true, null);
 
     /// <summary>Begins a file that is made from the one that it is to replace, and takes the place of no other.</summary>
     /// <param name="source">That file, which stays the caller's and is held until this is disposed of.</param>
-    internal static ReplacementFile Create(HeldFile source) => Create(source.Path, overwrite: true, canHaveNoName: true, source);
+    internal static ReplacementFile Create(HeldFile source) => Create(source.Path, overwrite: true, canHaveNoName: true, isOrdinary: false, source);
 
-    private static ReplacementFile Create(string path, bool overwrite, bool canHaveNoName, HeldFile? source)
+    private static ReplacementFile Create(string path, bool overwrite, bool canHaveNoName, bool isOrdinary, HeldFile? source)
     {
         Destination destination = Destination.At(path);
         destination.EnsureReplaceable(overwrite);
@@ -61,7 +66,7 @@ public sealed class ReplacementFile : IDisposable
             IncompleteFiles.Sweep(destination.Folder);
             FileTraits? traits = TraitsOf(destination, source ?? replaced);
             IncompleteFile file = IncompleteFile.Create(
-                destination.Target, destination.Path, traits is not null, canHaveNoName, (created, name) => traits?.GiveTo(created, name, destination.Path));
+                destination.Target, destination.Path, traits is not null, canHaveNoName, (created, name) => traits?.GiveTo(created, name, destination.Path), isOrdinary);
             return new ReplacementFile(destination, overwrite, source, replaced, traits, file);
         }
         catch

@@ -54,9 +54,9 @@ internal sealed class WindowsFileTraits : FileTraits
             throw CannotKeep("the encryption (EFS)", replaced); // The host encrypts only files that nobody has open.
         }
 
-        if (HasLost(FileAttributes.Compressed, now))
+        if (HasLost(FileAttributes.Compressed, now) && !file.IsOrdinary)
         {
-            WindowsSparseFile.TryCompress(file.Handle); // Without that it would be larger, and all the same.
+            WindowsSparseFile.TryCompress(file.Handle, isCompressed: true); // Without that it would be larger, and all the same.
         }
 
         foreach ((string name, _) in _streams)

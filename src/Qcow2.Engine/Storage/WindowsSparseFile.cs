@@ -20,10 +20,10 @@ internal static unsafe class WindowsSparseFile
         }
     }
 
-    /// <summary>Has the file system compress what is written, where it can.</summary>
-    internal static void TryCompress(SafeFileHandle handle)
+    /// <summary>Has the file system compress what is written, or not, where it can.</summary>
+    internal static void TryCompress(SafeFileHandle handle, bool isCompressed)
     {
-        ushort format = 1; // COMPRESSION_FORMAT_DEFAULT
+        ushort format = (ushort)(isCompressed ? 1 : 0); // COMPRESSION_FORMAT_DEFAULT, COMPRESSION_FORMAT_NONE
         _ = DeviceIoControl(handle, SetCompression, &format, sizeof(ushort), null, 0, out _, IntPtr.Zero);
     }
 

@@ -47,6 +47,11 @@ internal static class OtherReaders
 
         ConversionJudge.AssertSame(label, expected, File.ReadAllBytes(raw));
         Assert.Empty(DiskFormats.Get(format).ReadInformation(path).Problems);
+        if (DiskFormats.Get(format).CanCheck)
+        {
+            Assert.Empty(DiskFormats.Get(format).Check(path).Findings);
+        }
+
         Assert.Equal(format, DiskFormats.Recognize(path).Format?.Name);
     }
 

@@ -29,6 +29,9 @@ public abstract record BlockCreateOptions : DiskCreateOptions
     /// <summary>Whether every block has a place from the start.</summary>
     private protected abstract bool IsWhole { get; }
 
+    /// <summary>Whether a file on Windows must be one without holes, neither compressed nor encrypted.</summary>
+    private protected virtual bool IsOrdinaryFile => false;
+
     /// <summary>Begins to fill a file.</summary>
     /// <param name="file">The file, which is empty.</param>
     /// <param name="diskSize">Size of the disk, in bytes.</param>
@@ -88,7 +91,7 @@ public abstract record BlockCreateOptions : DiskCreateOptions
     /// <param name="newTarget">Begins to fill it.</param>
     private protected NewDiskFile BeginFile(string path, bool overwrite, Func<BlockStorage, CopyTarget> newTarget)
     {
-        ReplacementFile file = ReplacementFile.Create(path, overwrite);
+        ReplacementFile file = IsOrdinaryFile ? ReplacementFile.CreateOrdinary(path, overwrite) : ReplacementFile.Create(path, overwrite);
         try
         {
             return new NewBlockFile(file, newTarget(Through(file.Storage)));
@@ -116,5 +119,4 @@ public abstract record BlockCreateOptions : DiskCreateOptions
 
         return count;
     }
-
 }

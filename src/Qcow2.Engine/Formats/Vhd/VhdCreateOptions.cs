@@ -40,6 +40,8 @@ public sealed record VhdCreateOptions : BlockCreateOptions
 
     private protected override string Subject => "A VHD image";
 
+    private protected override bool IsOrdinaryFile => true;
+
     private protected override bool IsWhole => IsFixed || AzureReady;
 
     private int DynamicBlockSize => BlockSize ?? VhdNewLayout.LargeBlock;

@@ -34,6 +34,8 @@ public sealed record VhdxCreateOptions : BlockCreateOptions
 
     private protected override string Subject => "A VHDX image";
 
+    private protected override bool IsOrdinaryFile => true;
+
     private protected override bool IsWhole => IsFixed;
 
     /// <inheritdoc/>
