@@ -37,8 +37,8 @@ Describe 'Completion' {
     }
 
     It 'offers closed sets' {
-        Get-Completion 'Convert-Qcow2Image x -BackingFormat ' | Should -Be 'qcow2', 'raw', 'vdi', 'vhd', 'vhdx', 'vmdk', 'vpc'
+        Get-Completion 'Convert-Qcow2Image x -BackingFormat ' | Should -Be 'parallels', 'qcow', 'qcow2', 'qed', 'raw', 'vdi', 'vhd', 'vhdx', 'vmdk', 'vpc'
         Get-Completion 'Convert-Qcow2Image x -ReferencePolicy ' | Should -Be 'Confine', 'Follow', 'Forbid'
-        Get-Completion 'Convert-Qcow2Image x -DestinationFormat ' | Should -Be 'Qcow2', 'Raw', 'Vdi', 'Vhd', 'Vhdx', 'Vmdk'
+        Get-Completion 'Convert-Qcow2Image x -DestinationFormat ' | Should -Be 'Parallels', 'Qcow', 'Qcow2', 'Qed', 'Raw', 'Vdi', 'Vhd', 'Vhdx', 'Vmdk'
     }
 }

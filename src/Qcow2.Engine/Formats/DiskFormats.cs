@@ -1,5 +1,8 @@
 using Qcow2.Engine.Disks.Recognition;
+using Qcow2.Engine.Formats.Parallels;
+using Qcow2.Engine.Formats.Qcow1;
 using Qcow2.Engine.Formats.Qcow2;
+using Qcow2.Engine.Formats.Qed;
 using Qcow2.Engine.Formats.Raw;
 using Qcow2.Engine.Formats.Vdi;
 using Qcow2.Engine.Formats.Vhd;
@@ -22,9 +25,12 @@ public static class DiskFormats
     public static IReadOnlyList<DiskFormat> All { get; } =
     [
         new VhdFormat(),
+        new Qcow1Format(),
         new Qcow2Format(),
         new VhdxFormat(),
         new VmdkFormat(),
+        new QedFormat(),
+        new ParallelsFormat(),
         new VdiFormat(),
         new RawFormat(),
     ];

@@ -13,7 +13,7 @@ public sealed class Qcow2ImageInfo : Qcow2ImageObject
     /// <summary>Full path of the file.</summary>
     public override string Path { get; set; } = "";
 
-    /// <summary>The name of a format (<see cref="DiskFormats"/>): <c>qcow2</c>, <c>raw</c>, <c>vhd</c>, <c>vhdx</c>, <c>vmdk</c>, <c>vdi</c>.</summary>
+    /// <summary>The name of a format (<see cref="DiskFormats"/>): <c>qcow2</c>, <c>raw</c>, <c>vhd</c>, <c>vhdx</c>, <c>vmdk</c>, <c>vdi</c>, <c>qcow</c>, <c>qed</c>, <c>parallels</c>.</summary>
     public string Format { get; set; } = "qcow2";
 
     /// <summary>How the format keeps the disk, where it has several ways: <c>Fixed</c>, <c>Dynamic</c>, <c>Differencing</c>; of a VMDK file in VMware's words: <c>streamOptimized</c>; null where it has one.</summary>
@@ -94,7 +94,7 @@ public sealed class Qcow2ImageInfo : Qcow2ImageObject
     /// <summary>Whether refcount updates may be postponed.</summary>
     public bool HasLazyRefcounts { get; set; }
 
-    /// <summary>Whether refcounts may be wrong because the image was not closed. Data is not affected.</summary>
+    /// <summary>Whether the image was not closed. Of QCOW2 refcounts may be wrong, and data is not affected; of QED and Parallels what was written last may be missing.</summary>
     public bool IsDirty { get; set; }
 
     /// <summary>Whether the image was marked corrupt. It can be read, but must be repaired before it is written.</summary>

@@ -26,9 +26,9 @@ namespace Qcow2.PowerShell.Commands;
 /// its file, and that of the other does not, or that clusters have another size.
 /// </para>
 /// <para>
-/// Either disk may be a VHD, VHDX, VMDK, VDI or raw one. A file without the marks of these formats and QCOW2 is taken for a raw disk only if its name ends in <c>.raw</c>, <c>.img</c>,
+/// Either disk may be a raw one, or an image in VHD, VHDX, VMDK, VDI, QCOW (version 1), QED or Parallels. A file without the marks of these formats and QCOW2 is taken for a raw disk only if its name ends in <c>.raw</c>, <c>.img</c>,
 /// <c>.iso</c>, <c>.dd</c> or <c>.bin</c>; for any other say <c>-SourceFormat</c> or <c>-DifferenceFormat</c>. What is plainly
-/// something else, an archive or a QED image, is refused whatever its name. Both disks are only read. An
+/// something else, an archive or a DMG image, is refused whatever its name. Both disks are only read. An
 /// image that another program has open for writing is refused, unless <c>-ForceShare</c> is given.
 /// </para>
 /// </remarks>
@@ -93,7 +93,7 @@ public sealed class CompareQcow2ImageCommand : DiskReadingCmdlet
     public string? DifferenceSnapshotId { get; set; }
 
     /// <summary>
-    /// The format of the disks of <c>-Path</c>. By default the file says whether it is QCOW2, VHD, VHDX, VMDK or VDI, and its name whether it is raw. Where the two
+    /// The format of the disks of <c>-Path</c>. By default the file says whether it is QCOW2, VHD, VHDX, VMDK, VDI, QCOW (version 1), QED or Parallels, and its name whether it is raw. Where the two
     /// contradict each other it has to be given, because a guest that writes a raw disk could make it look like an image.
     /// </summary>
     /// <value>By the file's content and name</value>

@@ -37,10 +37,12 @@ namespace Qcow2.PowerShell.Commands;
 /// <para>
 /// VHDX (Hyper-V), VMDK (VMware) and VDI (VirtualBox) as the source are recognised by their first bytes. What the log of a VHDX that was not closed holds is part of its disk.
 /// Of a VMDK disk of several files name the descriptor; its extents lie beside it. Parents of VHDX and VMDK are found where the child says, and must be as the child left them.
+/// QCOW images of version 1, QED images (QEMU) and expanding disks of Parallels (<c>.hds</c>) are recognised the same way. The first two can have a backing file; its format is not recorded, so say it with
+/// <c>-BackingFormat</c>.
 /// </para>
 /// <para>
 /// A raw disk as the source is recognised by its name: <c>.raw</c>, <c>.img</c>, <c>.iso</c>, <c>.dd</c> or <c>.bin</c>. Any other needs
-/// <c>-SourceFormat Raw</c>. A file with such a name that is plainly something else (compressed, an archive, a QED image, a web page in
+/// <c>-SourceFormat Raw</c>. A file with such a name that is plainly something else (compressed, an archive, a DMG image, a web page in
 /// place of a download) is refused, and the error says what it is. Say <c>-SourceFormat Raw</c> of every raw disk that a guest you do not trust has written, too: it could have made it look like a
 /// qcow2 image that names a file of this machine.
 /// </para>
@@ -108,7 +110,7 @@ public sealed class ConvertQcow2ImageCommand : ConversionCmdlet
     private readonly List<DiskSource> _joined = [];
 
     /// <summary>
-    /// What the source is: <c>Qcow2</c>, <c>Raw</c>, <c>Vhd</c>, <c>Vhdx</c>, <c>Vmdk</c> or <c>Vdi</c>. By default a file that begins as one of these formats does, or ends as a VHD does, is one, and others are raw if their
+    /// What the source is: <c>Qcow2</c>, <c>Raw</c>, <c>Vhd</c>, <c>Vhdx</c>, <c>Vmdk</c>, <c>Vdi</c>, <c>Qcow</c>, <c>Qed</c> or <c>Parallels</c>. By default a file that begins as one of these formats does, or ends as a VHD does, is one, and others are raw if their
     /// name says so: <c>.raw</c>, <c>.img</c>, <c>.iso</c>, <c>.dd</c> or <c>.bin</c>, and their content is not plainly something else.
     /// </summary>
     /// <value>By the file</value>

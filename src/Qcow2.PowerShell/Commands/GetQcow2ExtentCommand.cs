@@ -16,7 +16,7 @@ namespace Qcow2.PowerShell.Commands;
 /// holds the stretch, <c>HostOffset</c> where in it.
 /// </para>
 /// <para>
-/// The image may be a VHD, VHDX, VMDK or VDI one, too. Of a VHD what a sector bitmap of a dynamic one leaves out is <c>Zero</c>, and a block that is not in the file <c>Unallocated</c>.
+/// The image may be a VHD, VHDX, VMDK, VDI, QCOW (version 1), QED or Parallels one, too. Of a VHD what a sector bitmap of a dynamic one leaves out is <c>Zero</c>, and a block that is not in the file <c>Unallocated</c>.
 /// </para>
 /// <para>
 /// Only the image's tables are read, so an encrypted image needs no passphrase. The image is opened without locks: the map

@@ -20,7 +20,7 @@ namespace Qcow2.PowerShell.Commands;
 /// <para>
 /// A VHD (Virtual PC, Hyper-V, Azure) is described, too: <c>Subformat</c>, which is also called <c>VhdType</c>, says whether it is <c>Fixed</c>, <c>Dynamic</c> or
 /// <c>Differencing</c>, <c>DiskIdentifier</c> and <c>ParentIdentifier</c> are the unique ids, and <c>Vhd</c> has what else its headers say.
-/// VHDX, VMDK and VDI images are described the same way, with what only they have in <c>Vhdx</c> and <c>Vmdk</c>: whether a log is to be replayed, what extents there are.
+/// VHDX, VMDK, VDI, QCOW (version 1), QED and Parallels images are described the same way, with what only they have in <c>Vhdx</c> and <c>Vmdk</c>: whether a log is to be replayed, what extents there are.
 /// </para>
 /// <para>
 /// Where the table of snapshots, a snapshot, the list of bitmaps or a header extension is damaged, the rest is shown all the same, with a

@@ -27,9 +27,9 @@ namespace Qcow2.PowerShell.Commands;
 /// small clusters grows, its refcount table may move and leave gaps that are smaller than the table, less than a percent of the whole.
 /// </para>
 /// <para>
-/// A source is a QCOW2, VHD, VHDX, VMDK or VDI image or a raw disk. A file without the marks of these formats is taken for a raw disk only if its name ends in
+/// A source is an image in QCOW2 or another format that is read here or a raw disk. A file without the marks of these formats is taken for a raw disk only if its name ends in
 /// <c>.raw</c>, <c>.img</c>, <c>.iso</c>, <c>.dd</c> or <c>.bin</c>; for any other say <c>-SourceFormat</c>. What is plainly something
-/// else, an archive or a QED image, is refused whatever its name.
+/// else, an archive or a DMG image, is refused whatever its name.
 /// </para>
 /// </remarks>
 /// <example>
@@ -83,7 +83,7 @@ public sealed class MeasureQcow2ImageCommand : DiskCmdlet, IQcow2Layout, IDiskLa
     public long SizeBytes { get; set; }
 
     /// <summary>
-    /// The format of the source. By default the file says whether it is QCOW2, VHD, VHDX, VMDK or VDI, and its name whether it is raw. Where the two contradict
+    /// The format of the source. By default the file says whether it is QCOW2, VHD, VHDX, VMDK, VDI, QCOW (version 1), QED or Parallels, and its name whether it is raw. Where the two contradict
     /// each other it has to be given, because a guest that writes a raw disk could make it look like an image.
     /// </summary>
     /// <value>By the file's content and name</value>

@@ -135,12 +135,12 @@ public sealed class NewQcow2ImageCommand : Qcow2Cmdlet, IQcow2FileLayout, IDiskL
     public string? BackingFile { get; set; }
 
     /// <summary>
-    /// The format of the backing file: <c>qcow2</c>, <c>raw</c>, <c>vhd</c> (QEMU's <c>vpc</c>), <c>vhdx</c>, <c>vmdk</c> or <c>vdi</c>. It is recorded in the new image. It is never guessed, because
+    /// The format of the backing file: <c>qcow2</c>, <c>raw</c>, <c>vhd</c> (QEMU's <c>vpc</c>), <c>vhdx</c>, <c>vmdk</c>, <c>vdi</c>, <c>qcow</c>, <c>qed</c> or <c>parallels</c>. It is recorded in the new image. It is never guessed, because
     /// a guest that writes a raw disk could make it look like another format. <c>raw</c> for a file that begins as an image is an error,
     /// unless <c>-Force</c> is given, too.
     /// </summary>
     [Parameter(ParameterSetName = OverlaySet, Mandatory = true, ValueFromPipelineByPropertyName = true)]
-    [ValidateSet("qcow2", "raw", "vhd", "vpc", "vhdx", "vmdk", "vdi")]
+    [ValidateSet("qcow2", "raw", "vhd", "vpc", "vhdx", "vmdk", "vdi", "qcow", "qed", "parallels")]
     public string? BackingFormat { get; set; }
 
     /// <summary>

@@ -13,7 +13,7 @@ namespace Qcow2.PowerShell.Commands;
 /// decrypted. It emits one array of bytes for each image, or writes the bytes to the file of <c>-OutputFile</c>.
 /// </para>
 /// <para>
-/// The image may be a VHD, VHDX, VMDK or VDI one, too.
+/// The image may be a VHD, VHDX, VMDK, VDI, QCOW (version 1), QED or Parallels one, too.
 /// </para>
 /// <para>
 /// Where the range passes the end of the disk, what lies before the end is read. An array holds 1 GiB at most: for more, use

@@ -63,12 +63,12 @@ public sealed class SetQcow2ImageCommand : ReferenceCmdlet
     public string? BackingFile { get; set; }
 
     /// <summary>
-    /// The format of the new backing file: <c>qcow2</c>, <c>raw</c>, <c>vhd</c> (QEMU's <c>vpc</c>), <c>vhdx</c>, <c>vmdk</c> or <c>vdi</c>. It is recorded in the image. It is never guessed, because a guest
+    /// The format of the new backing file: <c>qcow2</c>, <c>raw</c>, <c>vhd</c> (QEMU's <c>vpc</c>), <c>vhdx</c>, <c>vmdk</c>, <c>vdi</c>, <c>qcow</c>, <c>qed</c> or <c>parallels</c>. It is recorded in the image. It is never guessed, because a guest
     /// that writes a raw disk could make it look like another format. With <c>-MetadataOnly</c> it is by default the one that the
     /// image records.
     /// </summary>
     [Parameter]
-    [ValidateSet("qcow2", "raw", "vhd", "vpc", "vhdx", "vmdk", "vdi")]
+    [ValidateSet("qcow2", "raw", "vhd", "vpc", "vhdx", "vmdk", "vdi", "qcow", "qed", "parallels")]
     public string? BackingFormat { get; set; }
 
     /// <summary>

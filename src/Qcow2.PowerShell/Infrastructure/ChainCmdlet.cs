@@ -7,11 +7,11 @@ namespace Qcow2.PowerShell.Infrastructure;
 public abstract class ChainCmdlet : ReferenceCmdlet
 {
     /// <summary>
-    /// The format of backing files whose format the image does not record: <c>qcow2</c>, <c>raw</c>, <c>vhd</c>, <c>vhdx</c>, <c>vmdk</c> or <c>vdi</c>. It is never guessed,
+    /// The format of backing files whose format the image does not record: <c>qcow2</c>, <c>raw</c>, <c>vhd</c>, <c>vhdx</c>, <c>vmdk</c>, <c>vdi</c>, <c>qcow</c>, <c>qed</c> or <c>parallels</c>. It is never guessed,
     /// because whoever wrote a raw disk could have made it look like another format. What an image records is not overridden.
     /// </summary>
     [Parameter]
-    [ValidateSet("qcow2", "raw", "vhd", "vpc", "vhdx", "vmdk", "vdi")]
+    [ValidateSet("qcow2", "raw", "vhd", "vpc", "vhdx", "vmdk", "vdi", "qcow", "qed", "parallels")]
     public string? BackingFormat { get; set; }
 
     /// <inheritdoc/>

@@ -22,6 +22,15 @@ public enum DiskImageFormat
 
     /// <summary>The format of VirtualBox.</summary>
     Vdi,
+
+    /// <summary>QEMU's first copy-on-write format, QCOW of version 1. It is only read.</summary>
+    Qcow,
+
+    /// <summary>QEMU's enhanced disk format. It is only read.</summary>
+    Qed,
+
+    /// <summary>The format of Parallels, of which a file (<c>.hds</c>) is read and no folder. It is only read.</summary>
+    Parallels,
 }
 
 /// <summary>What the names of formats mean to the engine.</summary>

@@ -10,7 +10,8 @@ internal sealed class ImageCmdletException(string errorId, ErrorCategory categor
     internal ErrorCategory Category { get; } = category;
 
     internal static ImageCmdletException PathIsFolder(string path)
-        => new("PathIsFolder", ErrorCategory.InvalidArgument, $"{path}: this is a folder, not a disk image.");
+        => new("PathIsFolder", ErrorCategory.InvalidArgument, $"{path}: this is a folder, not a disk image."
+            + (File.Exists(System.IO.Path.Combine(path, "DiskDescriptor.xml")) ? " It is a disk of Parallels: name the file with the data in it (.hds); DiskDescriptor.xml says which of them holds what." : ""));
 
     /// <summary>The path is none of a file.</summary>
     internal static ImageCmdletException PathInvalid(string message) => new("PathInvalid", ErrorCategory.InvalidArgument, message);

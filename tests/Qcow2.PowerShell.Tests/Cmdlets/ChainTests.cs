@@ -152,7 +152,7 @@ public sealed class ChainTests : IDisposable
             .Select(match => ((CompletionResult)match.BaseObject).CompletionText)];
         Assert.Equal([$"'{_session.File("middle.qcow2")}'", $"'{_session.File("base.qcow2")}'"], Complete("Merge-Qcow2Image top.qcow2 -DestinationPath "));
         Assert.Equal([$"'{_session.File("base.qcow2")}'"], Complete("Merge-Qcow2Image top.qcow2 -DestinationPath b"));
-        Assert.Equal(["qcow2", "raw", "vdi", "vhd", "vhdx", "vmdk", "vpc"], Complete("Set-Qcow2Image top.qcow2 x -BackingFormat "));
+        Assert.Equal(["parallels", "qcow", "qcow2", "qed", "raw", "vdi", "vhd", "vhdx", "vmdk", "vpc"], Complete("Set-Qcow2Image top.qcow2 x -BackingFormat "));
     }
 
     [Theory]

@@ -13,7 +13,7 @@ public sealed class CompletionTests(ModuleSession session) : IClassFixture<Modul
     [InlineData("Get-Qcow2Extent -InputObject $image -SnapshotName f", "first")]
     [InlineData("Get-Qcow2Snapshot s*.qcow2 -Name f", "first")]
     [InlineData("Compare-Qcow2Image nowhere.qcow2 snapshots.qcow2 -DifferenceSnapshotName f", "first")]
-    [InlineData("Convert-Qcow2Image x -BackingFormat ", "qcow2", "raw", "vdi", "vhd", "vhdx", "vmdk", "vpc")]
+    [InlineData("Convert-Qcow2Image x -BackingFormat ", "parallels", "qcow", "qcow2", "qed", "raw", "vdi", "vhd", "vhdx", "vmdk", "vpc")]
     [InlineData("Convert-Qcow2Image x y.vhd -BlockSizeBytes ", "512KB", "2MB")]
     [InlineData("Convert-Qcow2Image x y -DestinationFormat Vhdx -BlockSizeBytes 3", "32MB")]
     [InlineData("Convert-Qcow2Image x.vhdx y.qcow2 -ClusterSizeBytes 6", "64KB")]

@@ -11,7 +11,8 @@ public sealed class ForeignFileTests : IDisposable
 
     public ForeignFileTests()
     {
-        Write("qed", "QED\0", 4096);
+        Write("bochs", "Bochs Virtual HD Image\0", 4096);
+        Write("hdd", "<?xml version='1.0'?>\n<Parallels_disk_image Version=\"1.0\">\n", 0);
         Write("html", "<!DOCTYPE html><html><title>404 Not Found</title></html>", 0);
         Write("empty", "", 0);
         using (var gzip = new GZipStream(File.Create(_session.File("gzip.bytes")), CompressionLevel.Fastest))
@@ -27,7 +28,8 @@ public sealed class ForeignFileTests : IDisposable
 
     public static TheoryData<string, string, string> Kinds => new()
     {
-        { "qed", "QED", "qemu-img convert" },
+        { "bochs", "a Bochs image", "qemu-img convert" },
+        { "hdd", "the description of a Parallels disk", ".hds" },
         { "vhd", "the start of a VHD", "cut off" },
         { "gzip", "compressed with gzip", "Decompress it first" },
         { "html", "web page", "download the image again" },
@@ -75,7 +77,7 @@ public sealed class ForeignFileTests : IDisposable
     }
 
     [Theory]
-    [InlineData("qed")]
+    [InlineData("bochs")]
     [InlineData("gzip")]
     [InlineData("html")]
     public void It_is_raw_if_somebody_says_so(string kind)

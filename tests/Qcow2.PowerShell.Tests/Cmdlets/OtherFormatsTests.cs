@@ -4,7 +4,7 @@ using Qcow2.Tests;
 
 namespace Qcow2.PowerShell.Tests.Cmdlets;
 
-/// <summary>VHDX, VMDK and VDI files, as qemu-img makes them, in every cmdlet that reads a disk.</summary>
+/// <summary>VHDX, VMDK, VDI, QCOW (version 1), QED and Parallels files, as qemu-img makes them, in every cmdlet that reads a disk.</summary>
 public sealed class OtherFormatsTests : IDisposable
 {
     private const int Size = 3 << 20;
@@ -28,10 +28,13 @@ public sealed class OtherFormatsTests : IDisposable
     [InlineData("vmdk", "subformat=twoGbMaxExtentSparse", "twoGbMaxExtentSparse")]
     [InlineData("vmdk", "subformat=streamOptimized", "streamOptimized")]
     [InlineData("vdi", "static=off", "Dynamic")]
-    public void Every_cmdlet_that_reads_a_disk_takes_it(string format, string options, string subformat)
+    [InlineData("qcow", "", null)]
+    [InlineData("qed", "", null)]
+    [InlineData("parallels", "", null)]
+    public void Every_cmdlet_that_reads_a_disk_takes_it(string format, string options, string? subformat)
     {
         string name = $"disk.{format}";
-        QemuImg.Run("convert", "-f", "raw", "-O", format, "-o", options, _session.File("disk.raw"), _session.File(name));
+        QemuImg.Run(["convert", "-f", "raw", "-O", format, .. options.Length > 0 ? ["-o", options] : Array.Empty<string>(), _session.File("disk.raw"), _session.File(name)]);
         Qcow2ImageInfo info = Assert.Single(_session.Run($"Get-Qcow2Image {name}").Of<Qcow2ImageInfo>());
         Assert.Equal((format, subformat, Size), (info.Format, info.Subformat, info.Size));
         SessionResult result = _session.Run($"""
@@ -50,7 +53,7 @@ public sealed class OtherFormatsTests : IDisposable
         Assert.Equal(_content, File.ReadAllBytes(_session.File("out.raw")));
         Assert.Equal(_content[1000..4000], Assert.Single(_session.Run($"Read-Qcow2Image {name} -Offset 1000 -Count 3000").Of<byte[]>()));
         string shown = Assert.Single(_session.Run($"Get-Qcow2Image {name} | Format-List | Out-String -Width 200").Output).ToString();
-        Assert.Contains(subformat, shown, StringComparison.Ordinal);
+        Assert.Contains(subformat ?? format, shown, StringComparison.Ordinal);
         Assert.DoesNotContain("IsExtendedL2", shown, StringComparison.Ordinal); // What only QCOW2 has.
 
         // QEMU agrees on what the overlay is laid over.
@@ -61,6 +64,9 @@ public sealed class OtherFormatsTests : IDisposable
     [InlineData("vhdx")]
     [InlineData("vmdk")]
     [InlineData("vdi")]
+    [InlineData("qcow")]
+    [InlineData("qed")]
+    [InlineData("parallels")]
     public void What_cannot_be_done_is_said(string format)
     {
         QemuImg.Run("create", "-q", "-f", format, _session.File($"disk.{format}"), "1M");
@@ -71,9 +77,21 @@ public sealed class OtherFormatsTests : IDisposable
                 ($"Convert-Qcow2Image disk.raw disk.{format} -NoCreate", "UnsupportedFeature", "only be read"),
             })
         {
-            SessionResult result = _session.Run(command);
-            Assert.Equal([id], result.ErrorIds);
-            Assert.Contains(words, result.Errors[0].Exception.Message, StringComparison.Ordinal);
+            RequireRefused(command, id, words);
+        }
+    }
+
+    [Theory]
+    [InlineData("Qcow", "qcow-")]
+    [InlineData("Qed", "qed")]
+    [InlineData("Parallels", "hds")]
+    public void What_is_only_read_is_not_made(string format, string extension)
+    {
+        RequireRefused($"Convert-Qcow2Image disk.raw out.qcow2 -DestinationFormat {format}", "OperationNotSupported", "only be read");
+        RequireRefused($"New-Qcow2Image out.img 1MB -Format {format}", "OperationNotSupported", "only be read");
+        if (extension != "qcow-") // A new file of the name of QCOW is a qcow2 image.
+        {
+            RequireRefused($"Convert-Qcow2Image disk.raw out.{extension}", "DestinationFormatUnsupported", "not written here");
         }
     }
 
@@ -87,6 +105,32 @@ public sealed class OtherFormatsTests : IDisposable
         Assert.Equal(["ReferenceForbidden"], _session.Run("Convert-Qcow2Image top.vmdk out.qcow2 -ReferencePolicy Forbid").ErrorIds);
         File.Delete(_session.File("base.vmdk"));
         Assert.Equal(["BackingFileUnavailable"], _session.Run("Convert-Qcow2Image top.vmdk out.qcow2").ErrorIds);
+    }
+
+    /// <summary>Of these the format of the backing file is not recorded, but for a raw one in QED.</summary>
+    [QemuTheory]
+    [InlineData("qcow", "raw", true)]
+    [InlineData("qcow", "qcow2", true)]
+    [InlineData("qed", "raw", false)]
+    [InlineData("qed", "qcow2", true)]
+    public void Backing_file_is_what_the_image_or_the_caller_says(string format, string backing, bool mustSay)
+    {
+        QemuImg.Run("convert", "-f", "raw", "-O", backing, _session.File("disk.raw"), _session.File("base.img"));
+        QemuImg.RunIn(_session.Folder.Path, "create", "-q", "-f", format, "-b", "base.img", "-F", backing, $"top.{format}");
+        Assert.Equal("True", Text($"(Compare-Qcow2Image top.{format} disk.raw -BackingFormat {backing}).AreEqual"));
+        Assert.Equal("0 1", Text($"(Get-Qcow2Image top.{format} -BackingChain -BackingFormat {backing}).Depth -join ' '"));
+        Assert.Equal(mustSay ? ["BackingFormatMissing"] : [], _session.Run($"Convert-Qcow2Image top.{format} out.qcow2").ErrorIds);
+        Assert.Equal(["ReferenceForbidden"], _session.Run($"Convert-Qcow2Image top.{format} other.qcow2 -BackingFormat {backing} -ReferencePolicy Forbid").ErrorIds);
+    }
+
+    [Fact]
+    public void Folder_of_a_Parallels_disk_is_no_image()
+    {
+        Directory.CreateDirectory(_session.File("disk.hdd"));
+        File.WriteAllText(_session.File("disk.hdd/DiskDescriptor.xml"), "<?xml version='1.0'?>\n<Parallels_disk_image Version=\"1.0\"/>\n");
+        SessionResult result = _session.Run("Convert-Qcow2Image disk.hdd out.qcow2");
+        Assert.Equal(["PathIsFolder"], result.ErrorIds);
+        Assert.Contains(".hds", result.Errors[0].Exception.Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -110,6 +154,13 @@ public sealed class OtherFormatsTests : IDisposable
         File.WriteAllBytes(_session.File("vm/a-flat.vmdk"), new byte[4096]);
         Assert.Equal(["ReferenceForbidden"], _session.Run("Convert-Qcow2Image vm/disk.vmdk out.raw -ReferencePolicy Forbid").ErrorIds);
         Assert.Empty(_session.Run("Convert-Qcow2Image vm/disk.vmdk out.raw").Errors);
+    }
+
+    private void RequireRefused(string command, string id, string words)
+    {
+        SessionResult result = _session.Run(command);
+        Assert.Equal((command, id), (command, string.Join(' ', result.ErrorIds)));
+        Assert.Contains(words, result.Errors[0].Exception.Message, StringComparison.Ordinal);
     }
 
     private string Text(string script)

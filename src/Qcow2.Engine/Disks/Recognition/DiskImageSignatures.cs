@@ -13,11 +13,13 @@ internal static class DiskImageSignatures
 
     private const string Assemble = "It is a part of a disk: name the descriptor instead, the small text file beside it that says what belongs together.";
 
+    private const string Described = "It names the files with the data (.hds): take the one that is of the type Compressed, or one of the type Plain with -SourceFormat Raw. A disk with snapshots or in several pieces has to be merged in Parallels first.";
+
     private const string TakenAsText = "Nothing can mend it: get the image again. PowerShell's > and Out-File write text, as FTP in ASCII mode does.";
 
     internal static IReadOnlyList<FileSignature> All { get; } =
     [
-        new("qcow1", DiskImage, "a QCOW image of version 1", Convert, c => c.Has(0, [0x51, 0x46, 0x49, 0xfb, 0, 0, 0, 1])),
+        new("qcow1", DiskImage, "a QCOW image of version 1", ReadOnly, c => c.Has(0, [0x51, 0x46, 0x49, 0xfb, 0, 0, 0, 1])),
         new("qcow2-as-text", DiskImage, "a qcow2 image that some program took for text and damaged", TakenAsText, TextContent.IsMangledQcow2),
         new("vhdx", DiskImage, "a VHDX image (Hyper-V)", ReadOnly, c => c.Has(0, "vhdxfile"u8)),
         new("vhd", DiskImage, "a VHD image (Virtual PC, Hyper-V, Azure)", ReadOnly, c => c.HasAtEnd(512, "conectix"u8) || c.HasAtEnd(511, "conectix"u8)),
@@ -27,8 +29,9 @@ internal static class DiskImageSignatures
         new("vmdk-sesparse", DiskImage, "an extent of a VMDK image (VMware ESX, seSparse)", Assemble, c => c.U64(0) == 0xcafebabe),
         new("vmdk-descriptor", DiskImage, "the descriptor of a VMDK image (VMware), a text that says where the data lies", ReadOnly, TextContent.IsVmdkDescriptor),
         new("vdi", DiskImage, "a VDI image (VirtualBox)", ReadOnly, c => c.U32(64) == 0xbeda107f),
-        new("qed", DiskImage, "a QED image (QEMU)", Convert, c => c.Has(0, "QED\0"u8)),
-        new("parallels", DiskImage, "a Parallels image", Convert, c => c.Has(0, "WithoutFreeSpace"u8) || c.Has(0, "WithouFreSpacExt"u8)),
+        new("qed", DiskImage, "a QED image (QEMU)", ReadOnly, c => c.Has(0, "QED\0"u8)),
+        new("parallels", DiskImage, "a Parallels image", ReadOnly, c => c.Has(0, "WithoutFreeSpace"u8) || c.Has(0, "WithouFreSpacExt"u8)),
+        new("parallels-descriptor", DiskImage, "the description of a Parallels disk (DiskDescriptor.xml)", Described, TextContent.IsParallelsDescriptor),
         new("bochs", DiskImage, "a Bochs image", Convert, c => c.Has(0, "Bochs Virtual HD Image"u8)),
         new("cloop", DiskImage, "a compressed loop image (cloop)", Convert, c => c.Has(0, "#!/bin/sh\n#V2.0 Format\n"u8) || c.Has(0, "#!/bin/sh\n#V1.0 Format\n"u8)),
         new("dmg", DiskImage, "an Apple disk image (DMG)", Convert, c => c.HasAtEnd(512, [0x6b, 0x6f, 0x6c, 0x79, 0, 0, 0, 4, 0, 0, 2, 0])),

@@ -32,6 +32,10 @@ internal static class TextContent
             || (IsText(content) && text.IndexOf("createType"u8) >= 0 && text.IndexOf("parentCID"u8) >= 0);
     }
 
+    /// <summary>The text in the folder of a disk of Parallels that says which of the files beside it holds what.</summary>
+    internal static bool IsParallelsDescriptor(FileContent content)
+        => (Begins(content, "<?xml"u8) || Begins(content, "<parallels_disk_image"u8)) && content.Head.IndexOf("<Parallels_disk_image"u8) >= 0;
+
     internal static bool IsPlain(FileContent content) => IsText(content);
 
     /// <summary>The start of a header in UTF-16, or in UTF-8 with its fourth byte as another letter or a question mark. No image has that.</summary>

@@ -1,9 +1,10 @@
+using Qcow2.Engine.Disks;
 using Qcow2.Engine.Storage;
 
 namespace Qcow2.Engine.Formats.Vdi;
 
 /// <summary>The disk in a VDI file (VirtualBox), for reading: dynamic, fixed, or differencing over a parent that the caller names.</summary>
-internal sealed class VdiDisk : VirtualDisk
+internal sealed class VdiDisk : SparseDisk
 {
     /// <summary>What the map says of a block that the file does not have: the parent's, or zeros.</summary>
     private const uint Free = uint.MaxValue;
@@ -11,28 +12,17 @@ internal sealed class VdiDisk : VirtualDisk
     /// <summary>What the map says of a block that is zeros, whatever the parent has.</summary>
     internal const uint Zero = uint.MaxValue - 1;
 
-    private readonly BlockStorage _file;
     private readonly TablePages _map;
 
     private VdiDisk(BlockStorage file, VdiHeader header, VirtualDisk? parent)
+        : base(file, header.DiskSize, header.BlockSize, parent)
     {
-        _file = file;
         _map = new TablePages(file);
         Header = header;
-        Backing = parent;
     }
 
     /// <summary>What the file says of itself.</summary>
     internal VdiHeader Header { get; }
-
-    /// <inheritdoc/>
-    public override string Path => _file.Path;
-
-    /// <inheritdoc/>
-    public override long Length => Header.DiskSize;
-
-    /// <inheritdoc/>
-    public override VirtualDisk? Backing { get; }
 
     /// <summary>Reads a disk from storage, which the disk then owns.</summary>
     /// <param name="file">The file; on failure it is left to the caller.</param>
@@ -56,84 +46,6 @@ internal sealed class VdiDisk : VirtualDisk
         }
     }
 
-    /// <inheritdoc/>
-    protected internal override void ReadCore(long offset, Span<byte> buffer)
-    {
-        while (!buffer.IsEmpty)
-        {
-            Stretch stretch = Find(offset, buffer.Length);
-            Span<byte> part = buffer.Slice(0, (int)stretch.Length);
-            switch (stretch.Kind)
-            {
-                case ExtentKind.Data:
-                    _file.ReadZeroPadded(stretch.FileOffset, part);
-                    break;
-                case ExtentKind.Unallocated:
-                    ReadBacking(offset, part);
-                    break;
-                default:
-                    part.Clear();
-                    break;
-            }
-
-            offset += part.Length;
-            buffer = buffer.Slice(part.Length);
-        }
-    }
-
-    /// <inheritdoc/>
-    protected internal override IEnumerable<DiskExtent> EnumerateExtents(long offset, long length, int depth)
-    {
-        long end = offset + length;
-        while (offset < end)
-        {
-            Stretch stretch = Find(offset, end - offset);
-            if (stretch.Kind == ExtentKind.Unallocated)
-            {
-                foreach (DiskExtent extent in BackingExtents(offset, stretch.Length, depth))
-                {
-                    yield return extent;
-                }
-            }
-            else
-            {
-                yield return new DiskExtent(
-                    offset, stretch.Length, stretch.Kind, depth, Path, stretch.Kind == ExtentKind.Data ? stretch.FileOffset : null, IsCompressed: false);
-            }
-
-            offset += stretch.Length;
-        }
-    }
-
-    /// <inheritdoc/>
-    protected internal override long DamageEnd(long offset)
-    {
-        try
-        {
-            Stretch stretch = Find(offset, 1);
-            return stretch.Kind == ExtentKind.Unallocated && Backing is VirtualDisk parent && offset < parent.Length ? parent.DamageEnd(offset) : base.DamageEnd(offset);
-        }
-        catch (Exception e) when (e is Qcow2Exception or IOException)
-        {
-            return ((offset / Header.BlockSize) + 1) * Header.BlockSize;
-        }
-    }
-
-    /// <inheritdoc/>
-    protected internal override bool ReadsFrom(FileIdentity file) => _file.Identity.IsProvenSameAs(file) || base.ReadsFrom(file);
-
-    /// <inheritdoc/>
-    protected override void Dispose(bool disposing)
-    {
-        if (disposing)
-        {
-            _file.Dispose();
-            Backing?.Dispose();
-        }
-
-        base.Dispose(disposing);
-    }
-
     private static void CheckParent(VdiHeader header, VirtualDisk? parent)
     {
         if (parent is not VdiDisk other)
@@ -154,34 +66,18 @@ internal sealed class VdiDisk : VirtualDisk
         }
     }
 
-    /// <summary>What lies at an offset, and as far as that goes on in the file.</summary>
-    private Stretch Find(long offset, long length)
+    /// <inheritdoc/>
+    private protected override BlockPlace Locate(long block)
     {
-        long block = offset / Header.BlockSize;
-        long inBlock = offset % Header.BlockSize;
-        uint entry = Entry(block);
-        long end = Header.BlockSize - inBlock;
-        if (entry is not (Free or Zero))
+        uint entry = _map.ReadUInt32(Header.MapOffset + (block * sizeof(uint)));
+        if (entry is Free or Zero)
         {
-            long place = Header.DataOffset + (entry * (Header.BlockSize + Header.ExtraSize)) + Header.ExtraSize;
-
-            // Of the last block only what the disk has must be there.
-            long needed = Math.Min(Header.BlockSize, Length - (block * Header.BlockSize));
-            return entry < Header.BlockCount && place <= _file.Length - needed
-                ? new Stretch(ExtentKind.Data, Math.Min(length, end), place + inBlock)
-                : throw Qcow2Errors.Corrupt(
-                    $"Block {block} of the VDI file is said to be number {entry} in the file, at 0x{place:x}; the file has room for {Header.BlockCount} blocks and ends at 0x{_file.Length:x}.").At(Path);
+            return new BlockPlace(entry == Free ? ExtentKind.Unallocated : ExtentKind.Zero);
         }
 
-        while (end < length && Entry(++block) == entry)
-        {
-            end += Header.BlockSize;
-        }
-
-        return new Stretch(entry == Free ? ExtentKind.Unallocated : ExtentKind.Zero, Math.Min(length, end), 0);
+        long place = Header.DataOffset + (entry * (BlockSize + Header.ExtraSize)) + Header.ExtraSize;
+        return entry < Header.BlockCount
+            ? DataAt(block, place, Header.DataOffset)
+            : throw Qcow2Errors.Corrupt($"Block {block} of the VDI file is said to be number {entry} in the file, which has room for {Header.BlockCount} blocks.");
     }
-
-    private uint Entry(long block) => _map.ReadUInt32(Header.MapOffset + (block * sizeof(uint)));
-
-    private readonly record struct Stretch(ExtentKind Kind, long Length, long FileOffset);
 }

@@ -23,6 +23,8 @@ internal static class FileSignatureCases
         Start("qed", "51454400 00000100"),
         Start("parallels", "576974686f7574467265655370616365", "parallels, the old magic number"),
         Start("parallels", "576974686f7546726553706163457874", "parallels, the new magic number"),
+        Whole("parallels-descriptor", "<?xml version='1.0' encoding='UTF-8'?>\n<Parallels_disk_image Version=\"1.0\">\n"),
+        Whole("parallels-descriptor", "<Parallels_disk_image Version=\"1.0\">\n", "parallels-descriptor without a declaration"),
         Whole("bochs", "Bochs Virtual HD Image\0\0"),
         Whole("cloop", "#!/bin/sh\n#V2.0 Format\nmodprobe cloop\n\0"),
         Part("dmg", 4096 - 512, "6b6f6c79 00000004 00000200 00000001", 4096),

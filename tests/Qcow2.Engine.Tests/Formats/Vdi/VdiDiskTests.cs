@@ -100,7 +100,7 @@ public sealed class VdiDiskTests
         byte[] part = new byte[100];
         disk.Read(100, part);
         Assert.Equal(expected[100..200], part);
-        Assert.Contains($"number {entry}", Assert.Throws<Qcow2Exception>(() => disk.Read(MiB, part)).Message, StringComparison.Ordinal);
+        Assert.Contains("Block 1 of", Assert.Throws<Qcow2Exception>(() => disk.Read(MiB, part)).Message, StringComparison.Ordinal);
         Assert.Equal(2 * MiB, disk.DamageEnd(MiB));
     }
 

@@ -17,8 +17,8 @@ internal static class Qcow2HeaderReader
         uint version = U32(cluster, HeaderField.Version);
         if (version == 1)
         {
-            throw Qcow2Errors.Unsupported(
-                "version is 1: a QCOW image of version 1, which is another format. Turn it into a qcow2 or raw image first, with qemu-img convert.");
+            throw new Qcow2Exception(
+                Qcow2ErrorCode.NotQcow2, "This is not a QCOW2 image, but a QCOW image of version 1. This format is only read here: convert it to a qcow2 image first.");
         }
 
         if (version is not (2 or 3))

@@ -31,7 +31,7 @@ public static partial class HostileImageCases
         foreach (uint version in (uint[])[0, 1, 4, 0xffff_ffff])
         {
             yield return Refused(
-                $"version {version}", () => Plain().SetU32(HeaderOffset.Version, version), Qcow2ErrorCode.UnsupportedFeature, "version", Text(version));
+                $"version {version}", () => Plain().SetU32(HeaderOffset.Version, version), version == 1 ? Qcow2ErrorCode.NotQcow2 : Qcow2ErrorCode.UnsupportedFeature, "version", Text(version));
         }
 
         foreach (uint bits in (uint[])[0, 8, 22, 31, 32, 63, 64, 0xffff_ffff])

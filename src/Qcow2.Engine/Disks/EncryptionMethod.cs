@@ -1,6 +1,6 @@
 namespace Qcow2.Engine.Format;
 
-/// <summary>How guest data is encrypted (spec: "Header", <c>crypt_method</c>).</summary>
+/// <summary>How guest data is encrypted: the numbers of QEMU's formats (<c>crypt_method</c> in their headers).</summary>
 public enum EncryptionMethod : uint
 {
     /// <summary>Not encrypted.</summary>

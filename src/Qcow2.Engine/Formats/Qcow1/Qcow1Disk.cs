@@ -1,0 +1,129 @@
+using System.Buffers;
+using Qcow2.Engine.Codecs;
+using Qcow2.Engine.Disks;
+using Qcow2.Engine.Format;
+using Qcow2.Engine.Storage;
+
+namespace Qcow2.Engine.Formats.Qcow1;
+
+/// <summary>The disk in a QCOW image of version 1, for reading.</summary>
+internal sealed class Qcow1Disk : SparseDisk
+{
+    private const ulong CompressedFlag = 1UL << 63;
+    private const int SectorSize = 512;
+
+    private readonly Qcow1Header _header;
+    private readonly TablePages _tables;
+    private readonly ClusterDecoder _decoder = InflateDecoder.Create();
+    private readonly DecodedClusterCache _decoded;
+
+    private Qcow1Disk(BlockStorage file, Qcow1Header header, VirtualDisk? backing)
+        : base(file, header.Size, header.ClusterSize, backing)
+    {
+        _header = header;
+        _tables = new TablePages(file);
+        _decoded = new DecodedClusterCache(header.ClusterSize);
+    }
+
+    /// <summary>Reads a disk from storage, which the disk then owns.</summary>
+    /// <param name="file">The file; on failure it is left to the caller.</param>
+    /// <param name="openBacking">Opens the backing file, by its name; the disk then owns it.</param>
+    /// <exception cref="Qcow2Exception">The file is damaged, or its backing file cannot be used.</exception>
+    internal static Qcow1Disk Open(BlockStorage file, Func<string, VirtualDisk> openBacking)
+    {
+        try
+        {
+            var header = Qcow1Header.Load(file);
+            return new Qcow1Disk(file, header, header.BackingFile is string name ? openBacking(name) : null);
+        }
+        catch (Qcow2Exception e)
+        {
+            e.At(file.Path);
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    protected internal override void EnsureReadable()
+    {
+        RequirePlain();
+        base.EnsureReadable();
+    }
+
+    /// <inheritdoc/>
+    protected internal override void ReadCore(long offset, Span<byte> buffer)
+    {
+        RequirePlain();
+        base.ReadCore(offset, buffer);
+    }
+
+    /// <inheritdoc/>
+    private protected override BlockPlace Locate(long block)
+    {
+        int inTable = (int)(block & ((1 << _header.L2Bits) - 1));
+        ulong table = _tables.ReadUInt64BigEndian(_header.L1Offset + ((block >> _header.L2Bits) * sizeof(ulong)));
+        if (table == 0)
+        {
+            return new BlockPlace(ExtentKind.Unallocated, Blocks: (1 << _header.L2Bits) - inTable);
+        }
+
+        ulong tableLength = (ulong)sizeof(ulong) << _header.L2Bits;
+        if (table % sizeof(ulong) != 0)
+        {
+            throw Qcow2Errors.Misaligned($"The offset of the L2 table for guest offset 0x{block << _header.ClusterBits:x}", table, sizeof(ulong));
+        }
+
+        if (table < Qcow1Header.Length || tableLength > (ulong)File.Length || table > (ulong)File.Length - tableLength)
+        {
+            throw Qcow2Errors.PastEnd($"The L2 table for guest offset 0x{block << _header.ClusterBits:x}", table, tableLength, File.Length);
+        }
+
+        ulong entry = _tables.ReadUInt64BigEndian((long)table + ((long)inTable * sizeof(ulong)));
+        return entry switch
+        {
+            0 => new BlockPlace(ExtentKind.Unallocated),
+            >= CompressedFlag => Compressed(block, entry),
+            _ when entry % SectorSize != 0 => throw Qcow2Errors.Misaligned($"The offset of the cluster at guest offset 0x{block << _header.ClusterBits:x}", entry, SectorSize),
+            _ => DataAt(block, (long)entry, Qcow1Header.Length),
+        };
+    }
+
+    /// <inheritdoc/>
+    private protected override byte[] Decompress(long block, BlockPlace place) => _decoded.GetOrAdd(place.FileOffset, () =>
+    {
+        byte[] cluster = new byte[_header.ClusterSize];
+        byte[] compressed = ArrayPool<byte>.Shared.Rent(place.CompressedLength);
+        try
+        {
+            int count = File.Read(place.FileOffset, compressed.AsSpan(0, place.CompressedLength));
+            return _decoder.TryDecode(compressed, count, cluster)
+                ? cluster
+                : throw Qcow2Errors.Corrupt(
+                    $"The compressed cluster at guest offset 0x{block << _header.ClusterBits:x} (0x{place.FileOffset:x} in the file, {place.CompressedLength} bytes) is damaged: it is no deflate stream of a whole cluster.");
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(compressed);
+        }
+    });
+
+    /// <summary>The length of a compressed cluster lies above its offset, and both fill the entry but for the flag.</summary>
+    private BlockPlace Compressed(long block, ulong entry)
+    {
+        int offsetBits = 63 - _header.ClusterBits;
+        long offset = (long)(entry & ((1UL << offsetBits) - 1));
+        int length = (int)((entry & ~CompressedFlag) >> offsetBits);
+        return length > 0 && offset >= Qcow1Header.Length && offset <= File.Length - length
+            ? new BlockPlace(ExtentKind.Data, offset, length)
+            : throw Qcow2Errors.Corrupt(
+                $"The compressed cluster at guest offset 0x{block << _header.ClusterBits:x} is said to have {length} bytes at 0x{offset:x}; the file ends at 0x{File.Length:x}.");
+    }
+
+    private void RequirePlain()
+    {
+        if (_header.EncryptionMethod != EncryptionMethod.None)
+        {
+            throw Qcow2Errors.Unsupported("The data is encrypted (AES), which is not read of a QCOW image of version 1: turn it into a plain image first, with qemu-img convert.").At(Path);
+        }
+    }
+}
