@@ -7,6 +7,12 @@ internal static class BlockLayouts
     {
         ["vdi"] = new VdiCreateOptions(),
         ["vdi fixed"] = new VdiCreateOptions { IsFixed = true },
+        ["vmdk"] = new VmdkCreateOptions(),
+        ["vmdk flat"] = new VmdkCreateOptions { CreateType = VmdkCreateType.MonolithicFlat },
+        ["vmdk split"] = new VmdkCreateOptions { CreateType = VmdkCreateType.TwoGbMaxExtentSparse },
+        ["vmdk split flat"] = new VmdkCreateOptions { CreateType = VmdkCreateType.TwoGbMaxExtentFlat },
+        ["vmdk stream"] = new VmdkCreateOptions { CreateType = VmdkCreateType.StreamOptimized },
+        ["vmdk for ESXi"] = new VmdkCreateOptions { CreateType = VmdkCreateType.VmfsFlat },
         ["vhd"] = new VhdCreateOptions(),
         ["vhd 512k"] = new VhdCreateOptions { BlockSize = 512 << 10 },
         ["vhd fixed"] = new VhdCreateOptions { IsFixed = true },
@@ -18,6 +24,20 @@ internal static class BlockLayouts
         ["vhdx fixed"] = new VhdxCreateOptions { IsFixed = true },
         ["vhdx fixed 1m, 4k"] = new VhdxCreateOptions { IsFixed = true, BlockSize = 1 << 20, LogicalSectorSize = 4096 },
     };
+
+    /// <summary>The files that hold the disk: the one that is opened, or those that it names.</summary>
+    /// <param name="layout">What the disk was made as.</param>
+    /// <param name="path">The file that is opened, in a folder of its own but for files that begin otherwise.</param>
+    internal static string[] FilesOf(BlockCreateOptions layout, string path)
+        => layout is VmdkCreateOptions { CreateType: not (VmdkCreateType.MonolithicSparse or VmdkCreateType.StreamOptimized) }
+            ? [.. Directory.GetFiles(Path.GetDirectoryName(path)!, Path.GetFileName(path) + "-*.vmdk").Order(StringComparer.Ordinal)]
+            : [path];
+
+    /// <summary>Bytes of all files that hold the disk.</summary>
+    internal static long LengthOf(BlockCreateOptions layout, string path) => FilesOf(layout, path).Sum(file => new FileInfo(file).Length);
+
+    /// <summary>Whether the length of a file is known before it is written.</summary>
+    internal static bool IsLengthKnown(BlockCreateOptions layout) => !layout.IsCompressed;
 
     /// <summary>A layout whose files are the same bytes each time.</summary>
     internal static BlockCreateOptions Foreseeable(BlockCreateOptions layout)

@@ -4,7 +4,7 @@ using Qcow2.Tests;
 
 namespace Qcow2.Engine.Tests.Conversion;
 
-/// <summary>Says whether a new file shows its disk: to us, to qemu-img, to libvhdi and to 7-Zip, as far as they know it and are installed.</summary>
+/// <summary>Says whether a new file shows its disk: to us, to qemu-img, to libvhdi, libvmdk and to 7-Zip, as far as they know it and are installed.</summary>
 internal static class OtherReaders
 {
     /// <summary>Compares what each of them reads. 7-Zip opens no VHDX whose disk has an odd number of sectors, whoever made it (26.02).</summary>
@@ -26,6 +26,13 @@ internal static class OtherReaders
             string output = folder.File("libvhdi.raw");
             Libvhdi.ReadAll(label, path, output);
             ConversionJudge.AssertSame(label + ", by libvhdi", expected, File.ReadAllBytes(output));
+        }
+
+        if (Libvmdk.IsAvailable && layout.FormatName == "vmdk" && expected.Length > 0)
+        {
+            string output = folder.File("libvmdk.raw");
+            Libvmdk.ReadAll(label, path, output);
+            ConversionJudge.AssertSame(label + ", by libvmdk", expected, File.ReadAllBytes(output));
         }
 
         if (Shell.Has("7zz") && expected.Length > 0 && !(layout is VhdxCreateOptions vhdx && (expected.Length / vhdx.LogicalSectorSize) % 2 != 0))

@@ -17,7 +17,7 @@ internal static class SparseSource
         }
     }
 
-    /// <summary>Looks at each place in a copy, by our own reader and by libvhdi, and that nothing else is there.</summary>
+    /// <summary>Looks at each place in a copy, by our own reader and, if it knows the format, by libvhdi, and that nothing else is there.</summary>
     internal static void AssertCopied(string path, string format, long size, long[] places)
     {
         using (VirtualDisk disk = DiskFormats.Get(format).Open(path))
@@ -36,7 +36,7 @@ internal static class SparseSource
             }
         }
 
-        if (Libvhdi.IsAvailable)
+        if (Libvhdi.IsAvailable && format is "vhd" or "vhdx")
         {
             (long theirs, byte[][] sectors) = Libvhdi.Look(path, places);
             Assert.Equal(size, theirs);

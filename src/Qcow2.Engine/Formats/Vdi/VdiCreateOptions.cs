@@ -21,9 +21,12 @@ public sealed record VdiCreateOptions : BlockCreateOptions
     private protected override bool IsWhole => IsFixed;
 
     /// <inheritdoc/>
-    public override long DiskSizeFor(long size)
-        => size <= VdiNewLayout.MaxDiskSize ? DiskSize.RoundUp(size)
-            : throw Qcow2Errors.Limit("The size of a VDI image's disk", (ulong)size, VdiNewLayout.MaxDiskSize, "bytes");
+    public override long DiskSizeFor(long size) => size switch
+    {
+        0 => throw new Qcow2Exception(Qcow2ErrorCode.LimitExceeded, "A VDI image has a disk of one sector at least: VirtualBox opens none that is empty."),
+        > VdiNewLayout.MaxDiskSize => throw Qcow2Errors.Limit("The size of a VDI image's disk", (ulong)size, VdiNewLayout.MaxDiskSize, "bytes"),
+        _ => DiskSize.RoundUp(size),
+    };
 
     private protected override long BlockSizeOf(long diskSize) => VdiNewLayout.BlockSize;
 

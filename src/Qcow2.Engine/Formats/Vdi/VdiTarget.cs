@@ -73,6 +73,7 @@ internal sealed class VdiTarget(BlockStorage file, long diskSize, bool isFixed, 
         Set(388, (uint)_allocated);
         newId().ToByteArray().CopyTo(header, 392);
         newId().ToByteArray().CopyTo(header, 408);
+        Set(468, DiskSize.SectorSize); // Of the geometry that a header of this size has; VirtualBox refuses the file without.
         return header;
 
         void Set(int at, uint value) => BinaryPrimitives.WriteUInt32LittleEndian(header.AsSpan(at), value);
