@@ -13,10 +13,10 @@ namespace Qcow2.PowerShell.Commands;
 /// first 1,000 are kept, all are counted. Nothing is changed; <c>Repair-Qcow2Image</c> does that.
 /// </para>
 /// <para>
-/// VHD, VHDX and VDI images are checked, too, each by its own rules: check sums, copies of headers that differ, tables, blocks that
+/// VHD, VHDX, VMDK and VDI images are checked, too, each by its own rules: check sums, copies of headers that differ, tables, blocks that
 /// overlap, lie on something else or past the end of the file, space that nothing refers to. The numbers count blocks where those of
-/// QCOW2 count clusters. Of a differencing disk the parent is opened, as far as <c>-ReferencePolicy</c> and <c>-ConfineTo</c> let it
-/// be, to see whether it is the one that the disk was made over.
+/// QCOW2 count clusters. A VMDK descriptor is checked with the extents that it names, and of a differencing disk the parent is opened to
+/// see whether it is the one that the disk was made over: as far as <c>-ReferencePolicy</c> and <c>-ConfineTo</c> let them be opened.
 /// </para>
 /// <para>
 /// It works on images that no other cmdlet opens, whatever their bytes are: damage is a finding and not an error. Only a file that
@@ -36,7 +36,7 @@ namespace Qcow2.PowerShell.Commands;
 /// <para>
 /// With <c>-Untrusted</c> this is the first cmdlet that a service should call on an image that somebody uploaded. It opens no file but
 /// the image, whatever that names. An image that has a backing file, keeps its data in another file, uses a feature that is not
-/// known, or is damaged, is not healthy, and the findings give every reason. Neither is a differencing disk, nor a fixed VHD whose
+/// known, or is damaged, is not healthy, and the findings give every reason. Neither is a differencing disk, a VMDK descriptor that names extents, nor a fixed VHD whose
 /// disk begins as an image does, for which programs that look at the start of a file would take it.
 /// </para>
 /// </remarks>
@@ -175,6 +175,10 @@ public sealed class TestQcow2ImageCommand : ChainCmdlet
             if (its.CanCheck)
             {
                 yield return Check(below.Path, its, below.Depth);
+            }
+            else if (its != DiskFormats.Raw)
+            {
+                WriteWarning($"{below.Path}: this is {its.Description}, which is read here and not checked.");
             }
             else if (FormatWord.Contradiction(below.Path, its.Name) is string contradiction)
             {

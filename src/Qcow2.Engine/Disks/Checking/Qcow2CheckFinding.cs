@@ -175,7 +175,7 @@ public enum Qcow2CheckFindingKind
     /// <summary>A count that the header keeps is wrong.</summary>
     CountWrong,
 
-    /// <summary>The text that describes the image cannot be understood.</summary>
+    /// <summary>The text that describes the image is missing or cannot be understood.</summary>
     DescriptorDamaged,
 
     /// <summary>A file that holds a part of the disk is missing, too short, of another kind, or was not to be opened.</summary>

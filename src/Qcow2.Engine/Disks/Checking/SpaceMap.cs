@@ -22,24 +22,10 @@ internal sealed class SpaceMap
 
     /// <summary>Takes units; what lies outside of the map is left out.</summary>
     /// <returns>Whether none of them was taken before.</returns>
-    internal bool TryTake(long first, long count)
-    {
-        bool isFree = true;
-        long end = Math.Min(Units, first + count);
-        for (long unit = Math.Max(0, first); unit < end;)
-        {
-            ulong[] page = _pages[unit >> PageShift] ??= new ulong[PageUnits / WordBits];
-            int word = (int)((unit & (PageUnits - 1)) / WordBits);
-            int bit = (int)(unit % WordBits);
-            int bits = (int)Math.Min(end - unit, WordBits - bit);
-            ulong mask = (bits == WordBits ? ulong.MaxValue : (1UL << bits) - 1) << bit;
-            isFree &= (page[word] & mask) == 0;
-            page[word] |= mask;
-            unit += bits;
-        }
+    internal bool TryTake(long first, long count) => Visit(first, count, isTaking: true);
 
-        return isFree;
-    }
+    /// <summary>Whether none of some units was taken; what lies outside of the map was not.</summary>
+    internal bool IsFree(long first, long count) => Visit(first, count, isTaking: false);
 
     /// <summary>Takes what another map of the same size has taken.</summary>
     internal void Add(SpaceMap other)
@@ -93,5 +79,35 @@ internal sealed class SpaceMap
         {
             yield return (start, Units - start);
         }
+    }
+
+    private bool Visit(long first, long count, bool isTaking)
+    {
+        bool isFree = true;
+        long end = Math.Min(Units, first + count);
+        for (long unit = Math.Max(0, first); unit < end;)
+        {
+            ulong[]? page = _pages[unit >> PageShift];
+            if (page is null)
+            {
+                if (!isTaking)
+                {
+                    unit = ((unit >> PageShift) + 1) << PageShift;
+                    continue;
+                }
+
+                page = _pages[unit >> PageShift] = new ulong[PageUnits / WordBits];
+            }
+
+            int word = (int)((unit & (PageUnits - 1)) / WordBits);
+            int bit = (int)(unit % WordBits);
+            int bits = (int)Math.Min(end - unit, WordBits - bit);
+            ulong mask = (bits == WordBits ? ulong.MaxValue : (1UL << bits) - 1) << bit;
+            isFree &= (page[word] & mask) == 0;
+            page[word] |= isTaking ? mask : 0;
+            unit += bits;
+        }
+
+        return isFree;
     }
 }

@@ -185,7 +185,9 @@ internal sealed class VmdkDisk : VirtualDisk
         base.Dispose(disposing);
     }
 
-    private static byte[] ReadText(BlockStorage file, long offset, long length)
+    /// <summary>The bytes of a descriptor.</summary>
+    /// <exception cref="Qcow2Exception">It is longer than any.</exception>
+    internal static byte[] ReadText(BlockStorage file, long offset, long length)
     {
         if (length > VmdkLimits.MaxDescriptorLength)
         {
@@ -247,13 +249,7 @@ internal sealed class VmdkDisk : VirtualDisk
             }
 
             VmdkSparseLayout layout = VmdkSparseLayout.Load(file);
-            VmdkSparseKind kind = line.Type switch
-            {
-                VmdkExtentType.VmfsSparse => VmdkSparseKind.Cowd,
-                VmdkExtentType.SeSparse => VmdkSparseKind.SeSparse,
-                _ => VmdkSparseKind.Hosted,
-            };
-            return layout.Kind == kind
+            return layout.Kind == KindOf(line.Type)
                 ? new VmdkSparseExtent(file, layout, line.Sectors * VmdkLimits.SectorSize)
                 : throw Qcow2Errors.Corrupt($"'{file.Path}' is an extent of the kind {layout.Kind}, and the VMDK descriptor says {line.Type}.");
         }
@@ -264,6 +260,14 @@ internal sealed class VmdkDisk : VirtualDisk
             throw;
         }
     }
+
+    /// <summary>The kind of sparse extent that a line of the descriptor means.</summary>
+    internal static VmdkSparseKind KindOf(VmdkExtentType type) => type switch
+    {
+        VmdkExtentType.VmfsSparse => VmdkSparseKind.Cowd,
+        VmdkExtentType.SeSparse => VmdkSparseKind.SeSparse,
+        _ => VmdkSparseKind.Hosted,
+    };
 
     private static void CheckParent(VmdkDescriptor descriptor, VirtualDisk? parent)
     {

@@ -1,7 +1,9 @@
 using Qcow2.Engine.Disks;
+using Qcow2.Engine.Disks.Checking;
 using Qcow2.Engine.Disks.Recognition;
 using Qcow2.Engine.Disks.References;
 using Qcow2.Engine.Errors;
+using Qcow2.Engine.Formats.Vmdk.Checking;
 using Qcow2.Engine.Storage;
 
 namespace Qcow2.Engine.Formats.Vmdk;
@@ -21,12 +23,18 @@ internal sealed class VmdkFormat() : DiskFormat("vmdk", "a VMDK image", ".vmdk")
     public override bool CanCreate => true;
 
     /// <inheritdoc/>
+    public override bool CanCheck => true;
+
+    /// <inheritdoc/>
     internal override bool IsMarked(FileContent content)
         => VmdkSparseLayout.KindOf(content.Start) is not null
             || (content.Length <= MaxMarkedDescriptorLength && VmdkDescriptor.HasSignature(content.Start));
 
     /// <inheritdoc/>
     internal override VirtualDisk Open(BlockStorage storage, ChainContext chain) => OpenVmdk(storage, chain);
+
+    /// <inheritdoc/>
+    internal override Qcow2CheckResult Check(FileCheck check) => VmdkChecker.Run(check);
 
     /// <inheritdoc/>
     internal override Qcow2ImageInfo Describe(LocalFile file)
@@ -74,9 +82,17 @@ internal sealed class VmdkFormat() : DiskFormat("vmdk", "a VMDK image", ".vmdk")
     /// Opens an extent, which lies where its descriptor does or below. VMware writes no others but for devices; another name is that of a file of this
     /// machine that somebody wants to see as a disk.
     /// </summary>
-    private static LocalFile OpenExtent(string name, string descriptorPath, ChainContext chain)
+    internal static LocalFile OpenExtent(string name, string descriptorPath, ChainContext chain)
     {
-        string path = ImageReference.Resolve(name, descriptorPath, ExtentRole, chain.Options.References);
+        string path = ResolveExtent(name, descriptorPath, chain.Options.References);
+        return ReferencedFile.Open(path, ExtentRole, Qcow2ErrorCode.DataFileUnavailable, descriptorPath, named => ImageFile.Open(named, chain.Options));
+    }
+
+    /// <summary>The path of an extent. Nothing is opened.</summary>
+    /// <exception cref="Qcow2Exception">It may not be opened.</exception>
+    internal static string ResolveExtent(string name, string descriptorPath, ReferencePolicy policy)
+    {
+        string path = ImageReference.Resolve(name, descriptorPath, ExtentRole, policy);
         string folder = System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(descriptorPath))!;
         if (!IsBelow(System.IO.Path.GetFullPath(path), folder))
         {
@@ -86,7 +102,7 @@ internal sealed class VmdkFormat() : DiskFormat("vmdk", "a VMDK image", ".vmdk")
                 .At(descriptorPath);
         }
 
-        return ReferencedFile.Open(path, ExtentRole, Qcow2ErrorCode.DataFileUnavailable, descriptorPath, named => ImageFile.Open(named, chain.Options));
+        return path;
     }
 
     private static bool IsBelow(string path, string folder)
@@ -111,7 +127,7 @@ internal sealed class VmdkFormat() : DiskFormat("vmdk", "a VMDK image", ".vmdk")
         }
     }
 
-    private static LocalFile FindParent(VmdkDescriptor child, string childPath, ReferencePolicy policy, Func<string, LocalFile> open, ChainContext? chain)
+    internal static LocalFile FindParent(VmdkDescriptor child, string childPath, ReferencePolicy policy, Func<string, LocalFile> open, ChainContext? chain)
         => new ParentSearch(childPath, policy, open, chain).Find(
             ParentNames(child), file => VmdkParentCheck.Check(child, file.Path, VmdkDisk.LoadDescriptor(file).Descriptor), $"the CID {child.ParentContentId:x8}");
 

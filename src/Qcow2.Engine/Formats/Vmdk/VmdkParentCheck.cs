@@ -8,7 +8,8 @@ internal static class VmdkParentCheck
     {
         if (parent.ContentId != child.ParentContentId)
         {
-            throw Qcow2Errors.Corrupt(
+            throw new Qcow2Exception(
+                Qcow2ErrorCode.BackingFileMismatch,
                 $"The parent '{parentPath}' was changed after this disk was made from it, or is another disk: its CID is {parent.ContentId:x8}, and {child.ParentContentId:x8} is expected. "
                 + "What the two show together is no disk that ever was.");
         }

@@ -24,7 +24,8 @@ internal sealed record VmdkSparseLayout
     private const ulong SeSparseMagic = 0xcafe_babe;
     private const ulong SeSparseVolatileMagic = 0xcafe_cafe;
     private const int HeaderLength = 512;
-    private const ulong AtEnd = ulong.MaxValue;
+    /// <summary>What the header of a stream says of a directory that lies at its end.</summary>
+    internal const ulong AtEnd = ulong.MaxValue;
 
     /// <summary>How far from the end of the file a footer is looked for.</summary>
     private const int FooterSearchLength = 128 * 1024;
@@ -171,21 +172,33 @@ internal sealed record VmdkSparseLayout
     }
 
     /// <summary>Where the directory lies by the copy of the header at the end of a stream, which may not be quite the end.</summary>
-    private static ulong ReadFooter(BlockStorage file)
+    private static ulong ReadFooter(BlockStorage file) => FindFooter(file) is long position
+        ? DirectoryIn(file, position)
+        : throw Qcow2Errors.Corrupt(
+            "The VMDK file is a stream whose directory lies at its end, and no footer that leads to it is there: the file was cut off, as by a download that did not end.");
+
+    private static ulong DirectoryIn(BlockStorage file, long footer)
+    {
+        byte[] sector = new byte[HeaderLength];
+        file.ReadZeroPadded(footer, sector);
+        return BinaryPrimitives.ReadUInt64LittleEndian(sector.AsSpan(56));
+    }
+
+    /// <summary>Where the copy of the header at the end of a stream lies; null if there is none.</summary>
+    internal static long? FindFooter(BlockStorage file)
     {
         long last = Math.Max(HeaderLength, ((file.Length / HeaderLength) - 1) * HeaderLength);
         byte[] sector = new byte[HeaderLength];
         for (long position = last; position >= Math.Max(HeaderLength, last - FooterSearchLength); position -= HeaderLength)
         {
             file.ReadZeroPadded(position, sector);
-            if (BinaryPrimitives.ReadUInt32LittleEndian(sector) == HostedMagic && BinaryPrimitives.ReadUInt64LittleEndian(sector.AsSpan(56)) is not AtEnd and ulong directory)
+            if (BinaryPrimitives.ReadUInt32LittleEndian(sector) == HostedMagic && BinaryPrimitives.ReadUInt64LittleEndian(sector.AsSpan(56)) is not AtEnd)
             {
-                return directory;
+                return position;
             }
         }
 
-        throw Qcow2Errors.Corrupt(
-            "The VMDK file is a stream whose directory lies at its end, and no footer that leads to it is there: the file was cut off, as by a download that did not end.");
+        return null;
     }
 
     private static VmdkSparseLayout ReadCowd(ReadOnlySpan<byte> header)
