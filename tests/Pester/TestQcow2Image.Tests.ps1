@@ -70,6 +70,38 @@ Describe 'Test-Qcow2Image' {
         Test-Qcow2Image v3.qcow2 -Untrusted -ReadData -Quiet | Should -BeExactly $true
     }
 
+    It 'checks <Format> images' -ForEach @(
+        @{ Format = 'vhd'; Cut = 2MB }
+        @{ Format = 'vhdx'; Cut = 6MB }
+        @{ Format = 'vdi'; Cut = 4MB }
+    ) {
+        [IO.File]::WriteAllBytes((Join-Path $TestDrive disk.raw), [byte[]] @(0x5a) * 3MB)
+        Convert-Qcow2Image disk.raw "disk.$Format" -Force
+        $result = Test-Qcow2Image "disk.$Format" -Untrusted -ReadData
+        $result.Findings.Message | Should -BeNullOrEmpty
+        $result.IsHealthy | Should -BeTrue
+        $result.AllocatedClusters | Should -BeGreaterThan 0
+
+        # Cut off, as by a download that did not end.
+        $stream = [IO.File]::Open((Convert-Path "disk.$Format"), 'Open', 'ReadWrite')
+        $stream.SetLength($Cut)
+        $stream.Dispose()
+        $cutOff = Test-Qcow2Image "disk.$Format" -SourceFormat $Format -WarningAction Ignore
+        $cutOff.IsHealthy | Should -BeFalse
+        $cutOff.Findings.Kind | Should -Contain FileCutOff
+        $cutOff | Format-List | Out-String -Width 200 | Should -Match 'Corruption: '
+    }
+
+    It 'checks VMDK images, with their extents' -Skip:$noQemu {
+        [IO.File]::WriteAllBytes((Join-Path $TestDrive disk.raw), [byte[]] @(0x5a) * 3MB)
+        qemu-img convert -f raw -O vmdk -o subformat=twoGbMaxExtentSparse disk.raw disk.vmdk
+        (Test-Qcow2Image disk.vmdk -ReadData).IsHealthy | Should -BeTrue
+        (Test-Qcow2Image disk.vmdk -Untrusted).Findings.Kind | Should -Be ReferenceToOtherFile
+        Remove-Item disk-s001.vmdk
+        (Test-Qcow2Image disk.vmdk).Findings.Kind | Should -Contain ExtentUnavailable
+        { Repair-Qcow2Image disk.vmdk -Mode All -Confirm:$false -ErrorAction Stop } | Should -Throw -ErrorId 'NotQcow2*'
+    }
+
     It 'can be mocked' {
         Mock Test-Qcow2Image { [Qcow2.Engine.Qcow2CheckResult] @{ Path = 'x'; IsHealthy = $true } }
         (Test-Qcow2Image nowhere.qcow2).IsHealthy | Should -BeTrue

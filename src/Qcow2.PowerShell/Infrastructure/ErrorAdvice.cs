@@ -36,8 +36,23 @@ internal static class ErrorAdvice
                 : null,
             Qcow2ErrorCode.ImageCorrupt => command is "Test-Qcow2Image" or "Repair-Qcow2Image"
                 ? null
-                : "Test-Qcow2Image lists what is wrong with it, and Repair-Qcow2Image -Mode All mends what can be mended.",
+                : IsRepaired(error.Path)
+                    ? "Test-Qcow2Image lists what is wrong with it, and Repair-Qcow2Image -Mode All mends what can be mended."
+                    : "Test-Qcow2Image lists what is wrong with it, and Convert-Qcow2Image -Salvage copies what can be read.",
             _ => null,
         };
+    }
+
+    /// <summary>Whether a file is of the one format that is repaired here, or may be.</summary>
+    private static bool IsRepaired(string? path)
+    {
+        try
+        {
+            return path is null || DiskFormats.Recognize(path).Mark is not DiskFormat mark || mark == DiskImageFormat.Qcow2.Known();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        {
+            return true;
+        }
     }
 }

@@ -61,6 +61,33 @@ public sealed class OtherFormatsTests : IDisposable
     }
 
     [QemuTheory]
+    [InlineData("vhdx", "subformat=dynamic")]
+    [InlineData("vmdk", "subformat=monolithicSparse")]
+    [InlineData("vmdk", "subformat=monolithicFlat")]
+    [InlineData("vmdk", "subformat=streamOptimized")]
+    [InlineData("vdi", "static=off")]
+    public void Each_file_of_a_chain_is_checked_in_its_own_format(string format, string options)
+    {
+        string name = $"disk.{format}";
+        QemuImg.Run("convert", "-f", "raw", "-O", format, "-o", options, _session.File("disk.raw"), _session.File(name));
+        Assert.Empty(_session.Run($"$null = New-Qcow2Image over.qcow2 -BackingFile {name} -BackingFormat {format}").Errors);
+        Qcow2CheckResult[] chain = [.. _session.Run("Test-Qcow2Image over.qcow2 -BackingChain -ReadData").Of<Qcow2CheckResult>()];
+        Assert.Equal([("over.qcow2", true), (name, true)], chain.Select(one => (Path.GetFileName(one.Path), one.IsHealthy)));
+        Assert.Equal([true, true], _session.Run($"Test-Qcow2Image {name} -Quiet; Get-Qcow2Image {name} | Test-Qcow2Image -Quiet").Of<bool>());
+        Assert.Equal(options != "subformat=monolithicFlat", Assert.Single(_session.Run($"Test-Qcow2Image {name} -Quiet -Untrusted").Of<bool>()));
+        RequireRefused($"Repair-Qcow2Image {name} -Mode All -Confirm:$false", "NotQcow2", "Convert-Qcow2Image -Salvage");
+    }
+
+    [QemuFact]
+    public void What_is_read_and_not_checked_says_so()
+    {
+        QemuImg.Run("create", "-q", "-f", "qed", _session.File("disk.qed"), "1M");
+        RequireRefused("Test-Qcow2Image disk.qed", "OperationNotSupported", "read here and not checked");
+        Assert.Empty(_session.Run("$null = New-Qcow2Image over.qcow2 -BackingFile disk.qed -BackingFormat qed").Errors);
+        Assert.Contains("not checked", Assert.Single(_session.Run("Test-Qcow2Image over.qcow2 -BackingChain").Warnings), StringComparison.Ordinal);
+    }
+
+    [QemuTheory]
     [InlineData("vhdx")]
     [InlineData("vmdk")]
     [InlineData("vdi")]

@@ -108,6 +108,21 @@ public sealed class VhdTests : IDisposable
         Assert.False(Assert.Single(cut.Of<Qcow2CheckResult>()).IsHealthy);
     }
 
+    /// <summary>Only QCOW2 images are repaired.</summary>
+    [Fact]
+    public void Of_damage_the_way_on_is_said_that_there_is()
+    {
+        byte[] child = File.ReadAllBytes(_session.File("child.vhd"));
+        child[700] ^= 1;
+        _session.Folder.Write("damaged.vhd", child);
+        string message = Assert.Single(_session.Run("Convert-Qcow2Image damaged.vhd out.qcow2").Errors).Exception.Message;
+        Assert.Contains("Test-Qcow2Image", message, StringComparison.Ordinal);
+        Assert.Contains("Convert-Qcow2Image -Salvage", message, StringComparison.Ordinal);
+        Assert.DoesNotContain("Repair-Qcow2Image", message, StringComparison.Ordinal);
+        Qcow2CheckResult result = Assert.Single(_session.Run("Test-Qcow2Image damaged.vhd").Of<Qcow2CheckResult>());
+        Assert.Contains(result.Findings, finding => finding.Kind == Qcow2CheckFindingKind.ChecksumWrong);
+    }
+
     [Fact]
     public void What_has_nothing_to_check_or_a_misleading_name_is_said()
     {
