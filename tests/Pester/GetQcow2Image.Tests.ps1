@@ -216,6 +216,16 @@ Describe 'Get-Qcow2Image' {
         }
     }
 
+    It 'takes a raw disk by its name or by -SourceFormat, as Read-Qcow2Image and Get-Qcow2Extent do' {
+        [IO.File]::WriteAllBytes("$TestDrive/named.img", [byte[]]::new(64KB))
+        [IO.File]::WriteAllBytes("$TestDrive/unnamed", [byte[]]::new(64KB))
+        (Get-Qcow2Image named.img).Format | Should -Be 'raw'
+        { Get-Qcow2Image unnamed -ErrorAction Stop } | Should -Throw -ErrorId 'NotQcow2,*' -ExpectedMessage '*-SourceFormat Raw*'
+        (Get-Qcow2Image unnamed -SourceFormat Raw).Size | Should -Be 64KB
+        (Read-Qcow2Image unnamed -SourceFormat Raw -Count 4).Count | Should -Be 4
+        (Get-Qcow2Extent unnamed -SourceFormat Raw | Measure-Object Length -Sum).Sum | Should -Be 64KB
+    }
+
     It 'reads a thousand images in a pipeline, and says how fast' {
         $folder = New-Item -ItemType Directory many
         1..1000 | ForEach-Object { Copy-Item bit-dirty.qcow2 -Destination "$folder/$_.qcow2" }

@@ -16,7 +16,7 @@ namespace Qcow2.PowerShell.Commands;
 /// holds the stretch, <c>HostOffset</c> where in it.
 /// </para>
 /// <para>
-/// The image may be a VHD, VHDX, VMDK, VDI, QCOW (version 1), QED or Parallels one, too. Of a VHD what a sector bitmap of a dynamic one leaves out is <c>Zero</c>, and a block that is not in the file <c>Unallocated</c>.
+/// The image may be a VHD, VHDX, VMDK, VDI, QCOW (version 1), QED or Parallels one, too, or a raw disk, of which holes are <c>Zero</c>. Of a VHD what a sector bitmap of a dynamic one leaves out is <c>Zero</c>, and a block that is not in the file <c>Unallocated</c>.
 /// </para>
 /// <para>
 /// Only the image's tables are read, so an encrypted image needs no passphrase. The image is opened without locks: the map
@@ -50,6 +50,15 @@ namespace Qcow2.PowerShell.Commands;
 public sealed class GetQcow2ExtentCommand : DiskCmdlet
 {
     /// <summary>
+    /// What the image is. By default a file that begins as one of the formats does, or ends as a VHD does, is one, and others are raw if their name says so: <c>.raw</c>, <c>.img</c>,
+    /// <c>.iso</c>, <c>.dd</c> or <c>.bin</c>, and their content is not plainly something else. Say it of a VHD that was cut off, of a raw disk with another name, and of one that a guest wrote whom you do
+    /// not trust: it could have made it look like an image that names a file of this machine.
+    /// </summary>
+    /// <value>By the file's content and name</value>
+    [Parameter]
+    public DiskImageFormat? SourceFormat { get; set; }
+
+    /// <summary>
     /// Where on the disk to start, in bytes. Takes a number, or one with a binary unit: <c>1MB</c>, <c>"1M"</c>,
     /// <c>"1.5GiB"</c>. The default is 0, the start of the disk; from an offset past its end nothing is emitted.
     /// </summary>
@@ -67,6 +76,9 @@ public sealed class GetQcow2ExtentCommand : DiskCmdlet
     public long Length { get; set; } = long.MaxValue;
 
     /// <inheritdoc/>
+    private protected override bool TakesRaw => true;
+
+    /// <inheritdoc/>
     private protected override Qcow2OpenOptions OptionsFor(string imagePath) => base.OptionsFor(imagePath) with
     {
         ForceShare = true,
@@ -76,7 +88,7 @@ public sealed class GetQcow2ExtentCommand : DiskCmdlet
     /// <inheritdoc/>
     private protected override void ProcessImage(ImageInput image)
     {
-        DiskSource source = SourceOf(image);
+        DiskSource source = SourceOf(image, SourceFormat);
         WarnIfInUse(source);
         LongOperation.Stream(stop => Map(source, stop), WriteObject, () => { }, StopToken);
     }

@@ -21,6 +21,7 @@ namespace Qcow2.PowerShell.Commands;
 /// A VHD (Virtual PC, Hyper-V, Azure) is described, too: <c>Subformat</c>, which is also called <c>VhdType</c>, says whether it is <c>Fixed</c>, <c>Dynamic</c> or
 /// <c>Differencing</c>, <c>DiskIdentifier</c> and <c>ParentIdentifier</c> are the unique ids, and <c>Vhd</c> has what else its headers say.
 /// VHDX, VMDK, VDI, QCOW (version 1), QED and Parallels images are described the same way, with what only they have in <c>Vhdx</c> and <c>Vmdk</c>: whether a log is to be replayed, what extents there are.
+/// Of a raw disk there are its sizes; it is one by its name (<c>.raw</c>, <c>.img</c>, <c>.iso</c>, <c>.dd</c> or <c>.bin</c>) or by <c>-SourceFormat</c>.
 /// </para>
 /// <para>
 /// Where the table of snapshots, a snapshot, the list of bitmaps or a header extension is damaged, the rest is shown all the same, with a
@@ -71,13 +72,22 @@ public sealed class GetQcow2ImageCommand : ChainCmdlet
     [Parameter]
     public SwitchParameter BackingChain { get; set; }
 
+    /// <summary>
+    /// What the image is. By default a file that begins as one of the formats does, or ends as a VHD does, is one, and others are raw if their name says so: <c>.raw</c>, <c>.img</c>,
+    /// <c>.iso</c>, <c>.dd</c> or <c>.bin</c>, and their content is not plainly something else. Say it of a VHD that was cut off, of a raw disk with another name, and of one that a guest wrote whom you do
+    /// not trust: it could have made it look like an image that names a file of this machine.
+    /// </summary>
+    /// <value>By the file's content and name</value>
+    [Parameter]
+    public DiskImageFormat? SourceFormat { get; set; }
+
     /// <inheritdoc/>
     private protected override bool TakesRaw => true;
 
     /// <inheritdoc/>
     private protected override void ProcessImage(ImageInput image)
     {
-        DiskFormat format = FormatOf(image);
+        DiskFormat format = DiskSource.FormatOf(image, SourceFormat);
         if (!BackingChain || format == DiskFormats.Raw)
         {
             WriteObject(ReadInformation(image.Path, format));

@@ -13,7 +13,7 @@ namespace Qcow2.PowerShell.Commands;
 /// decrypted. It emits one array of bytes for each image, or writes the bytes to the file of <c>-OutputFile</c>.
 /// </para>
 /// <para>
-/// The image may be a VHD, VHDX, VMDK, VDI, QCOW (version 1), QED or Parallels one, too.
+/// The image may be a VHD, VHDX, VMDK, VDI, QCOW (version 1), QED or Parallels one, too, or a raw disk.
 /// </para>
 /// <para>
 /// Where the range passes the end of the disk, what lies before the end is read. An array holds 1 GiB at most: for more, use
@@ -53,6 +53,15 @@ public sealed class ReadQcow2ImageCommand : DiskReadingCmdlet
 
     private readonly HashSet<string> _written = new(DestinationFile.PathComparer);
 
+    /// <summary>
+    /// What the image is. By default a file that begins as one of the formats does, or ends as a VHD does, is one, and others are raw if their name says so: <c>.raw</c>, <c>.img</c>,
+    /// <c>.iso</c>, <c>.dd</c> or <c>.bin</c>, and their content is not plainly something else. Say it of a VHD that was cut off, of a raw disk with another name, and of one that a guest wrote whom you do
+    /// not trust: it could have made it look like an image that names a file of this machine.
+    /// </summary>
+    /// <value>By the file's content and name</value>
+    [Parameter]
+    public DiskImageFormat? SourceFormat { get; set; }
+
     /// <summary>Where on the disk to start, in bytes or with a binary unit. By default at the beginning.</summary>
     [Parameter]
     [ByteSize]
@@ -84,6 +93,9 @@ public sealed class ReadQcow2ImageCommand : DiskReadingCmdlet
     /// <summary>Replaces the output file if it exists. The old file stays as it is until the new one is complete.</summary>
     [Parameter]
     public SwitchParameter Force { get; set; }
+
+    /// <inheritdoc/>
+    private protected override bool TakesRaw => true;
 
     private bool HasCount => MyInvocation.BoundParameters.ContainsKey(nameof(Count));
 
@@ -141,7 +153,7 @@ public sealed class ReadQcow2ImageCommand : DiskReadingCmdlet
     private void Run(ImageInput input, Action<DiskTransfer, VirtualDisk, long, CancellationToken> read, string? destination = null)
     {
         var transfer = new DiskTransfer("Reading", input.Path);
-        DiskSource source = SourceOf(input);
+        DiskSource source = SourceOf(input, SourceFormat);
         transfer.Run(
             stop =>
             {
@@ -165,7 +177,7 @@ public sealed class ReadQcow2ImageCommand : DiskReadingCmdlet
 
     private SpaceNeed Need(ImageInput image, string destination)
     {
-        DiskSource source = SourceOf(image);
+        DiskSource source = SourceOf(image, SourceFormat);
         long count = HasCount ? Count : long.MaxValue;
         return new SpaceNeed(destination, Math.Min(count, Math.Max(0, source.ReadSize() - Offset)), token => SpaceNeed.DataBytes(source, Offset, count, token));
     }

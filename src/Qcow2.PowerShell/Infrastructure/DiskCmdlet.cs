@@ -26,10 +26,11 @@ public abstract class DiskCmdlet : DataFileCmdlet
     [ValidateNotNullOrEmpty]
     public string? Id { get; set; }
 
-    /// <summary>The disk to read of an image in any format whose content says plainly what it is.</summary>
+    /// <summary>The disk to read.</summary>
     /// <param name="image">The image.</param>
-    private protected DiskSource SourceOf(ImageInput image)
-        => DiskSource.Of(image, FormatOf(image), OptionsFor(image.Path), SnapshotOf(image));
+    /// <param name="format">What the user says that it is; null for nothing.</param>
+    private protected DiskSource SourceOf(ImageInput image, DiskImageFormat? format)
+        => DiskSource.Of(image, format, OptionsFor(image.Path), SnapshotOf(image));
 
     /// <summary>The snapshot to use of an image: the one asked for, or the one that the object is about; null for the active disk.</summary>
     /// <param name="image">The image.</param>

@@ -77,11 +77,6 @@ public abstract class ImageCmdlet : Qcow2Cmdlet
     /// <summary>Whether the cmdlet can do with a raw disk.</summary>
     private protected virtual bool TakesRaw => false;
 
-    /// <summary>The format that an image is read in: what an object says of it, or its content where that is plain, or else qcow2.</summary>
-    private protected static DiskFormat FormatOf(ImageInput image)
-        => (image.Object is Qcow2ImageInfo seen ? DiskFormats.Find(seen.Format) : null)
-            ?? (DiskFormats.Recognize(image.Path) is { Mark: not null, Format: DiskFormat marked } ? marked : DiskImageFormat.Qcow2.Known());
-
     /// <summary>What an object says of its image is kept: a raw disk is not looked at as anything else, for its guest may have made it look so.</summary>
     private ImageInput FromObject(Qcow2ImageObject image) => image switch
     {

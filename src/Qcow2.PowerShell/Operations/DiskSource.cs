@@ -22,22 +22,25 @@ internal sealed record DiskSource(string Path, DiskFormat Format, Qcow2OpenOptio
     internal static DiskSource Of(
         ImageInput input, DiskImageFormat? format, Qcow2OpenOptions options, SnapshotSelector? snapshot, string parameter = "-SourceFormat")
     {
-        DiskFormat? known = format?.Known() ?? input.Object switch
-        {
-            null or Qcow2CompareResult or Qcow2MeasureResult or Qcow2Extent => null, // These are said of disks of any format.
-            Qcow2ImageInfo info => DiskFormats.Find(info.Format), // None where it lost that property on its way.
-            _ => DiskImageFormat.Qcow2.Known(),
-        };
-        return Of(input, FormatOf(input.Path, known, parameter), options, snapshot);
-    }
-
-    /// <summary>The disk in a file whose format is known.</summary>
-    internal static DiskSource Of(ImageInput input, DiskFormat format, Qcow2OpenOptions options, SnapshotSelector? snapshot)
-    {
-        var source = new DiskSource(input.Path, format, options, snapshot);
+        var source = new DiskSource(input.Path, FormatOf(input, format, parameter), options, snapshot);
         return source.Format.HasSnapshots || snapshot is null
             ? source
             : throw ImageCmdletException.NotPossible($"{input.Path}: {source.Format.Description} has no snapshots.");
+    }
+
+    /// <summary>Decides what a file is, by the user's word, by the object that named it, or by what it holds and its name.</summary>
+    /// <param name="input">The file, and the object that named it.</param>
+    /// <param name="format">What the user says it is; null for nothing.</param>
+    /// <param name="parameter">The parameter that says it, with its dash.</param>
+    internal static DiskFormat FormatOf(ImageInput input, DiskImageFormat? format, string parameter = "-SourceFormat")
+    {
+        DiskFormat? known = format?.Known() ?? input.Object switch
+        {
+            null or Qcow2CompareResult or Qcow2MeasureResult or Qcow2CheckResult or Qcow2Extent => null, // These are said of disks of any format.
+            Qcow2ImageInfo info => DiskFormats.Find(info.Format), // None where it lost that property on its way.
+            _ => DiskImageFormat.Qcow2.Known(),
+        };
+        return FormatOf(input.Path, known, parameter);
     }
 
     /// <summary>Decides what a file is. A raw disk can look like any format, because its guest writes all of it.</summary>
