@@ -79,18 +79,15 @@ internal abstract class SparseDisk : VirtualDisk
         while (offset < end)
         {
             Stretch stretch = FindForExtents(offset, end - offset);
-            if (stretch.Place.Kind == ExtentKind.Unallocated)
+            IEnumerable<DiskExtent> extents = stretch.Place switch
             {
-                foreach (DiskExtent extent in BackingExtents(offset, stretch.Length, depth))
-                {
-                    yield return extent;
-                }
-            }
-            else
+                { Kind: ExtentKind.Unallocated } => BackingExtents(offset, stretch.Length, depth),
+                { Kind: ExtentKind.Data, CompressedLength: 0 } => FileExtents.Of(File, stretch.Place.FileOffset + stretch.InBlock, offset, stretch.Length, depth),
+                _ => [new DiskExtent(offset, stretch.Length, stretch.Place.Kind, depth, Path, null, stretch.Place.CompressedLength > 0)],
+            };
+            foreach (DiskExtent extent in extents)
             {
-                bool isPlain = stretch.Place is { Kind: ExtentKind.Data, CompressedLength: 0 };
-                yield return new DiskExtent(
-                    offset, stretch.Length, stretch.Place.Kind, depth, Path, isPlain ? stretch.Place.FileOffset + stretch.InBlock : null, stretch.Place.CompressedLength > 0);
+                yield return extent;
             }
 
             offset += stretch.Length;

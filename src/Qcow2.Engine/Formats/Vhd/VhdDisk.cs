@@ -133,14 +133,10 @@ internal sealed class VhdDisk : VirtualDisk
 
     /// <inheritdoc/>
     protected internal override IEnumerable<DiskExtent> EnumerateExtents(long offset, long length, int depth)
-        => _map is null ? EnumerateFixed(offset, offset + length, depth) : EnumerateBlocks(offset, offset + length, depth);
+        => _map is null ? FileExtents.Of(_storage, offset, offset, length, depth) : EnumerateBlocks(offset, offset + length, depth);
 
     /// <inheritdoc/>
     protected internal override bool ReadsFrom(FileIdentity file) => _storage.Identity.IsProvenSameAs(file) || base.ReadsFrom(file);
-
-    /// <summary>A block is taken whole with its first sector: of a file with holes much of it was never written.</summary>
-    internal override BlockStorage? PreallocatedStorage(CancellationToken cancellationToken)
-        => _map is not null && _storage.AllocatedLength < _storage.Length ? _storage : null;
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
@@ -178,36 +174,20 @@ internal sealed class VhdDisk : VirtualDisk
         }
     }
 
-    /// <summary>A fixed disk is the file's bytes, of which holes are zeros.</summary>
-    private IEnumerable<DiskExtent> EnumerateFixed(long offset, long end, int depth)
-    {
-        while (offset < end)
-        {
-            StorageRun run = _storage.RunAt(offset);
-
-            // A file that another program changes meanwhile must not make this loop stand still.
-            long next = Math.Min(end, Math.Max(run.End, offset + 1));
-            yield return new DiskExtent(offset, next - offset, run.IsData ? ExtentKind.Data : ExtentKind.Zero, depth, Path, offset, IsCompressed: false);
-            offset = next;
-        }
-    }
-
     private IEnumerable<DiskExtent> EnumerateBlocks(long offset, long end, int depth)
     {
         while (offset < end)
         {
             VhdRun run = FindForExtents(offset, end - offset);
-            if (run.State == VhdRunState.Absent)
+            IEnumerable<DiskExtent> extents = run.State switch
             {
-                foreach (DiskExtent extent in BackingExtents(offset, run.Length, depth))
-                {
-                    yield return extent;
-                }
-            }
-            else
+                VhdRunState.Absent => BackingExtents(offset, run.Length, depth),
+                VhdRunState.Data => FileExtents.Of(_storage, run.HostOffset, offset, run.Length, depth),
+                _ => [new DiskExtent(offset, run.Length, ExtentKind.Zero, depth, Path, null, IsCompressed: false)],
+            };
+            foreach (DiskExtent extent in extents)
             {
-                bool isData = run.State == VhdRunState.Data;
-                yield return new DiskExtent(offset, run.Length, isData ? ExtentKind.Data : ExtentKind.Zero, depth, Path, isData ? run.HostOffset : null, IsCompressed: false);
+                yield return extent;
             }
 
             offset += run.Length;

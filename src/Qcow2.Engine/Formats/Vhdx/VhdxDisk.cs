@@ -1,4 +1,5 @@
 using System.Buffers;
+using Qcow2.Engine.Disks;
 using Qcow2.Engine.Storage;
 
 namespace Qcow2.Engine.Formats.Vhdx;
@@ -90,18 +91,15 @@ internal sealed class VhdxDisk : VirtualDisk
         while (offset < end)
         {
             Stretch stretch = FindNamed(offset, end - offset);
-            if (stretch.Kind == StretchKind.Parent)
+            IEnumerable<DiskExtent> extents = stretch.Kind switch
             {
-                foreach (DiskExtent extent in BackingExtents(offset, stretch.Length, depth))
-                {
-                    yield return extent;
-                }
-            }
-            else
+                StretchKind.Parent => BackingExtents(offset, stretch.Length, depth),
+                StretchKind.Data => FileExtents.Of(_storage, stretch.FileOffset, offset, stretch.Length, depth),
+                _ => [new DiskExtent(offset, stretch.Length, ExtentKind.Zero, depth, Path, null, IsCompressed: false)],
+            };
+            foreach (DiskExtent extent in extents)
             {
-                yield return stretch.Kind == StretchKind.Data
-                    ? new DiskExtent(offset, stretch.Length, ExtentKind.Data, depth, Path, stretch.FileOffset, IsCompressed: false)
-                    : new DiskExtent(offset, stretch.Length, ExtentKind.Zero, depth, Path, null, IsCompressed: false);
+                yield return extent;
             }
 
             offset += stretch.Length;

@@ -1,0 +1,149 @@
+using System.IO.Compression;
+using Qcow2.Engine.Conversion;
+using Qcow2.Tests;
+
+namespace Qcow2.Engine.Tests.Conversion;
+
+/// <summary>Every fixture, and every image of another program that is at hand, through the formats that can be made and back.</summary>
+public sealed class FormatRoundTripTests : IDisposable
+{
+    private const int LayoutsEach = 3;
+
+    private static readonly (string Name, string QemuName, DiskCreateOptions Layout)[] Layouts =
+    [
+        ("VHD, dynamic", "vpc", new VhdCreateOptions()),
+        ("VHD, small blocks", "vpc", new VhdCreateOptions { BlockSize = 512 << 10 }),
+        ("VHD, fixed", "vpc", new VhdCreateOptions { IsFixed = true }),
+        ("VHDX, dynamic", "vhdx", new VhdxCreateOptions()),
+        ("VHDX, small blocks", "vhdx", new VhdxCreateOptions { BlockSize = 1 << 20, PhysicalSectorSize = 512 }),
+        ("VHDX, fixed", "vhdx", new VhdxCreateOptions { IsFixed = true }),
+        ("VDI, dynamic", "vdi", new VdiCreateOptions()),
+        ("VDI, fixed", "vdi", new VdiCreateOptions { IsFixed = true }),
+    ];
+
+    private readonly TempFolder _folder = new();
+
+    public static TheoryData<string> Names => Fixtures.WithContent;
+
+    public void Dispose() => _folder.Dispose();
+
+    [Theory, MemberData(nameof(Names))]
+    public void Fixture_stays_the_same(string name)
+    {
+        using Qcow2Image source = Fixtures.Get(name).Open();
+        GoThrough(source, Fixtures.All.Select(fixture => fixture.Name).ToList().IndexOf(name));
+    }
+
+    [SampleFact]
+    public void Image_of_another_program_stays_the_same()
+    {
+        string samples = _folder.File("samples");
+        Unpack(SampleFactAttribute.Folder!, samples);
+        int count = 0;
+        foreach (string path in Directory.EnumerateFiles(samples, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal))
+        {
+            if (TryOpen(path) is VirtualDisk source)
+            {
+                using (source)
+                {
+                    GoThrough(source, count++);
+                }
+            }
+        }
+
+        Assert.InRange(count, 25, 200); // Those that cannot be opened are judged where their format is tested.
+    }
+
+    /// <summary>Converts a disk to a few formats, each to the next one, and back.</summary>
+    private void GoThrough(VirtualDisk source, int number)
+    {
+        if (source.Length == 0)
+        {
+            return; // Not every format has an empty disk.
+        }
+
+        var steps = new List<VirtualDisk>();
+        try
+        {
+            VirtualDisk disk = source;
+            for (int i = 0; i < LayoutsEach; i++)
+            {
+                (string name, string qemuName, DiskCreateOptions layout) = Layouts[((number * LayoutsEach) + i) % Layouts.Length];
+                string label = $"{System.IO.Path.GetFileName(source.Path)} as {name}";
+                string path = _folder.File($"{number}-{i}");
+                DiskConverter.Convert(disk, path, layout, options: new ConversionOptions { ThrottleLimit = 1 + (number % 3) });
+                disk = DiskFormats.Get(layout.FormatName).Open(path);
+                steps.Add(disk);
+                Assert.True(disk.Length == layout.DiskSizeFor(source.Length), label);
+                AssertSame(label, source, disk);
+                if (i == number % LayoutsEach && QemuImg.IsAvailable)
+                {
+                    string raw = _folder.File($"{number}.raw");
+                    DiskConverter.ConvertToRaw(disk, raw);
+                    QemuImg.Run("compare", "-q", "-f", qemuName, "-F", "raw", path, raw);
+                    File.Delete(raw);
+                }
+            }
+
+            string back = _folder.File($"{number}.qcow2");
+            DiskConverter.ConvertToQcow2(disk, back);
+            using (Qcow2Image image = Qcow2Image.Open(back))
+            {
+                AssertSame($"{System.IO.Path.GetFileName(source.Path)} back", source, image);
+            }
+
+            File.Delete(back);
+        }
+        finally
+        {
+            foreach (VirtualDisk disk in steps)
+            {
+                disk.Dispose();
+                File.Delete(disk.Path);
+            }
+        }
+    }
+
+    private static void AssertSame(string label, VirtualDisk expected, VirtualDisk actual)
+    {
+        Qcow2CompareResult result = DiskComparer.Compare(expected, actual);
+        Assert.True(result.AreEqual, $"{label}: {result}");
+    }
+
+    private static VirtualDisk? TryOpen(string path)
+    {
+        try
+        {
+            return DiskFormats.Recognize(path).Format?.Open(path);
+        }
+        catch (Qcow2Exception)
+        {
+            return null;
+        }
+    }
+
+    private static void Unpack(string from, string to)
+    {
+        Directory.CreateDirectory(to);
+        foreach (string file in Directory.EnumerateFiles(from))
+        {
+            string name = System.IO.Path.GetFileName(file);
+            using FileStream packed = File.OpenRead(file);
+            if (name.EndsWith(".gz", StringComparison.Ordinal))
+            {
+                using var unpacked = new GZipStream(packed, CompressionMode.Decompress);
+                SparseFile.Write(unpacked, System.IO.Path.Combine(to, name[..^3]));
+            }
+            else
+            {
+                File.Copy(file, System.IO.Path.Combine(to, name));
+                File.SetAttributes(System.IO.Path.Combine(to, name), FileAttributes.Normal);
+            }
+        }
+
+        foreach (string folder in Directory.EnumerateDirectories(from))
+        {
+            Unpack(folder, System.IO.Path.Combine(to, System.IO.Path.GetFileName(folder)));
+        }
+    }
+}
