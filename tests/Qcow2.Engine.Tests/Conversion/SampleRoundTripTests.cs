@@ -4,35 +4,14 @@ using Qcow2.Tests;
 
 namespace Qcow2.Engine.Tests.Conversion;
 
-/// <summary>Every fixture, and every image of another program that is at hand, through the formats that can be made and back.</summary>
-public sealed class FormatRoundTripTests : IDisposable
+/// <summary>Every image of another program that is at hand, through the formats that can be made and back.</summary>
+public sealed class SampleRoundTripTests : IDisposable
 {
-    private const int LayoutsEach = 3;
-
-    private static readonly (string Name, string QemuName, DiskCreateOptions Layout)[] Layouts =
-    [
-        ("VHD, dynamic", "vpc", new VhdCreateOptions()),
-        ("VHD, small blocks", "vpc", new VhdCreateOptions { BlockSize = 512 << 10 }),
-        ("VHD, fixed", "vpc", new VhdCreateOptions { IsFixed = true }),
-        ("VHDX, dynamic", "vhdx", new VhdxCreateOptions()),
-        ("VHDX, small blocks", "vhdx", new VhdxCreateOptions { BlockSize = 1 << 20, PhysicalSectorSize = 512 }),
-        ("VHDX, fixed", "vhdx", new VhdxCreateOptions { IsFixed = true }),
-        ("VDI, dynamic", "vdi", new VdiCreateOptions()),
-        ("VDI, fixed", "vdi", new VdiCreateOptions { IsFixed = true }),
-    ];
+    private const int LayoutsEach = 2;
 
     private readonly TempFolder _folder = new();
 
-    public static TheoryData<string> Names => Fixtures.WithContent;
-
     public void Dispose() => _folder.Dispose();
-
-    [Theory, MemberData(nameof(Names))]
-    public void Fixture_stays_the_same(string name)
-    {
-        using Qcow2Image source = Fixtures.Get(name).Open();
-        GoThrough(source, Fixtures.All.Select(fixture => fixture.Name).ToList().IndexOf(name));
-    }
 
     [SampleFact]
     public void Image_of_another_program_stays_the_same()
@@ -68,7 +47,7 @@ public sealed class FormatRoundTripTests : IDisposable
             VirtualDisk disk = source;
             for (int i = 0; i < LayoutsEach; i++)
             {
-                (string name, string qemuName, DiskCreateOptions layout) = Layouts[((number * LayoutsEach) + i) % Layouts.Length];
+                (string name, BlockCreateOptions layout) = BlockLayouts.All.ElementAt(((number * LayoutsEach) + i) % BlockLayouts.All.Count);
                 string label = $"{System.IO.Path.GetFileName(source.Path)} as {name}";
                 string path = _folder.File($"{number}-{i}");
                 DiskConverter.Convert(disk, path, layout, options: new ConversionOptions { ThrottleLimit = 1 + (number % 3) });
@@ -76,13 +55,6 @@ public sealed class FormatRoundTripTests : IDisposable
                 steps.Add(disk);
                 Assert.True(disk.Length == layout.DiskSizeFor(source.Length), label);
                 AssertSame(label, source, disk);
-                if (i == number % LayoutsEach && QemuImg.IsAvailable)
-                {
-                    string raw = _folder.File($"{number}.raw");
-                    DiskConverter.ConvertToRaw(disk, raw);
-                    QemuImg.Run("compare", "-q", "-f", qemuName, "-F", "raw", path, raw);
-                    File.Delete(raw);
-                }
             }
 
             string back = _folder.File($"{number}.qcow2");
