@@ -7,12 +7,12 @@ using Qcow2.PowerShell.Operations;
 
 namespace Qcow2.PowerShell.Commands;
 
-/// <summary>Converts disk images: QCOW2 or raw ones, into QCOW2 or raw ones.</summary>
+/// <summary>Converts disk images between QCOW2, raw, VHDX, VHD, VMDK and VDI.</summary>
 /// <remarks>
 /// <para>
 /// Convert-Qcow2Image writes the disk of an image, as the guest sees it, to a new file: with the data of its whole backing chain,
 /// decompressed and decrypted, as <c>qemu-img convert</c> does. What reads as zeros takes no space in the new file, where that is possible.
-/// The format of the new file follows from its name, or from <c>-DestinationFormat</c>; a qcow2 image gets the layout that the parameters of
+/// The format of the new file follows from its name, or from <c>-DestinationFormat</c>; it gets the layout that the parameters of
 /// <c>New-Qcow2Image</c> say. Internal snapshots of the source are not copied, and bitmaps only with <c>-CopyBitmaps</c>.
 /// </para>
 /// <para>
@@ -54,6 +54,18 @@ namespace Qcow2.PowerShell.Commands;
 /// <example>
 /// <code>Convert-Qcow2Image web01.qcow2 web01.raw</code>
 /// <para>Converts an image to a raw file.</para>
+/// </example>
+/// <example>
+/// <code>Convert-Qcow2Image web01.qcow2 web01.vhdx</code>
+/// <para>Makes a dynamic disk for Hyper-V, laid out as Windows does it.</para>
+/// </example>
+/// <example>
+/// <code>Convert-Qcow2Image web01.qcow2 web01.vhd -AzureReady</code>
+/// <para>Makes a fixed VHD that can be uploaded to Azure: its disk is rounded up to a whole number of MiB.</para>
+/// </example>
+/// <example>
+/// <code>Convert-Qcow2Image web01.qcow2 web01.vmdk -DestinationType StreamOptimized</code>
+/// <para>Makes a compressed VMDK for an OVA package, or to import into vSphere. <c>-DestinationType Vmfs</c> makes one that ESXi runs.</para>
 /// </example>
 /// <example>
 /// <code>Convert-Qcow2Image debian.img debian.qcow2 -Compress -CompressionType Zstd</code>

@@ -129,6 +129,10 @@ public sealed class MeasureQcow2ImageCommand : DiskCmdlet, IQcow2Layout, IDiskLa
     [Parameter]
     public SwitchParameter AzureReady { get; set; }
 
+    /// <summary>The adapter that a VMDK image is made for: <c>LsiLogic</c>, which stands for the newer ones, too, <c>Ide</c> or <c>BusLogic</c>.</summary>
+    [Parameter]
+    public VmdkAdapterType AdapterType { get; set; }
+
     /// <summary>
     /// What is allocated in advance. With <c>Falloc</c> and <c>Full</c> the image takes all of its space from the start;
     /// <c>Metadata</c> changes nothing, because tables are counted as complete in any case.

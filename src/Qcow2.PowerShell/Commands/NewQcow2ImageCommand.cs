@@ -192,6 +192,10 @@ public sealed class NewQcow2ImageCommand : Qcow2Cmdlet, IQcow2FileLayout, IDiskL
     [Parameter]
     public SwitchParameter AzureReady { get; set; }
 
+    /// <summary>The adapter that a VMDK image is made for: <c>LsiLogic</c>, which stands for the newer ones, too, <c>Ide</c> or <c>BusLogic</c>.</summary>
+    [Parameter]
+    public VmdkAdapterType AdapterType { get; set; }
+
     /// <summary>
     /// What is allocated in advance. Anything but <c>Off</c> is not possible with a backing file, which it would hide. <c>Full</c>
     /// writes the whole disk and takes its time.

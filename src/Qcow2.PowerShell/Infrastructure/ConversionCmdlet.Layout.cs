@@ -51,6 +51,10 @@ public abstract partial class ConversionCmdlet : IQcow2FileLayout, IDiskLayout
     [Parameter]
     public SwitchParameter AzureReady { get; set; }
 
+    /// <summary>The adapter that a VMDK image is made for: <c>LsiLogic</c>, which stands for the newer ones, too, <c>Ide</c> or <c>BusLogic</c>.</summary>
+    [Parameter]
+    public VmdkAdapterType AdapterType { get; set; }
+
     /// <summary>What a new qcow2 image allocates in advance. Not with <c>-BackingFile</c>.</summary>
     [Parameter]
     public Preallocation Preallocation { get; set; }
@@ -124,9 +128,7 @@ public abstract partial class ConversionCmdlet : IQcow2FileLayout, IDiskLayout
         DiskLayout.RequireFitting(path, format, LayoutParameters.Where(MyInvocation.BoundParameters.ContainsKey), Qcow2Parameters);
         if (format != DiskImageFormat.Qcow2.Known())
         {
-            DiskCreateOptions other = DiskLayout.Of(path, format, this, MyInvocation.BoundParameters.ContainsKey(nameof(ClusterSizeBytes)));
-            return !Compress ? other
-                : throw ImageCmdletException.Contradiction($"{path}: {format.Description} has no compression, so -{nameof(Compress)} says nothing of it. Give the destination a name that ends in .qcow2, or say -DestinationFormat Qcow2.");
+            return DiskLayout.Of(path, format, this, MyInvocation.BoundParameters.ContainsKey(nameof(ClusterSizeBytes)), Compress);
         }
 
         EnsureDataFileUsable(path);

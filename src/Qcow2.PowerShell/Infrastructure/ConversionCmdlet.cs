@@ -30,7 +30,7 @@ public abstract partial class ConversionCmdlet : DiskReadingCmdlet
 
     /// <summary>
     /// Compresses each cluster of a qcow2 image that gets smaller by it. What a guest writes later is not compressed. Not with
-    /// <c>-Encryption</c> or <c>-DestinationDataFile</c>.
+    /// <c>-Encryption</c> or <c>-DestinationDataFile</c>. Of VMDK it makes a <c>StreamOptimized</c> one, which is compressed in any case.
     /// </summary>
     [Parameter]
     public SwitchParameter Compress { get; set; }

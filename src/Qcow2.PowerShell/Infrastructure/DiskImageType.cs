@@ -15,6 +15,12 @@ public enum DiskImageType
     /// <summary>VMDK of two files, the descriptor and the whole disk, for VMware Workstation, Fusion and Player; the same as <see cref="Fixed"/>.</summary>
     MonolithicFlat,
 
+    /// <summary>VMDK of a descriptor and a file that grows for each 2,047 MiB of the disk, for file systems with small files.</summary>
+    TwoGbMaxExtentSparse,
+
+    /// <summary>VMDK of a descriptor and a file for each 2,047 MiB of the disk.</summary>
+    TwoGbMaxExtentFlat,
+
     /// <summary>VMDK that is compressed and written once: what an OVA or OVF package holds, and what vSphere imports.</summary>
     StreamOptimized,
 

@@ -15,6 +15,8 @@ internal interface IDiskLayout
     int PhysicalSectorSizeBytes { get; }
 
     SwitchParameter AzureReady { get; }
+
+    VmdkAdapterType AdapterType { get; }
 }
 
 /// <summary>
@@ -31,13 +33,14 @@ internal static class DiskLayout
     private const string BlockSize = nameof(IDiskLayout.ClusterSizeBytes);
     private const string LogicalSector = nameof(IDiskLayout.LogicalSectorSizeBytes);
     private const string PhysicalSector = nameof(IDiskLayout.PhysicalSectorSizeBytes);
+    private const string Adapter = nameof(IDiskLayout.AdapterType);
     private const string Azure = nameof(IDiskLayout.AzureReady);
 
     private static readonly Dictionary<DiskImageFormat, string[]> Known = new()
     {
         [DiskImageFormat.Vhd] = [Type, ShortType, BlockSize, Azure],
         [DiskImageFormat.Vhdx] = [Type, ShortType, BlockSize, LogicalSector, PhysicalSector],
-        [DiskImageFormat.Vmdk] = [Type, ShortType],
+        [DiskImageFormat.Vmdk] = [Type, ShortType, Adapter],
         [DiskImageFormat.Vdi] = [Type, ShortType],
     };
 
@@ -47,7 +50,8 @@ internal static class DiskLayout
         [DiskImageFormat.Vhdx] = [DiskImageType.Dynamic, DiskImageType.Fixed],
         [DiskImageFormat.Vmdk] =
         [
-            DiskImageType.Dynamic, DiskImageType.Fixed, DiskImageType.MonolithicSparse, DiskImageType.MonolithicFlat, DiskImageType.StreamOptimized, DiskImageType.Vmfs,
+            DiskImageType.Dynamic, DiskImageType.Fixed, DiskImageType.MonolithicSparse, DiskImageType.MonolithicFlat, DiskImageType.TwoGbMaxExtentSparse,
+            DiskImageType.TwoGbMaxExtentFlat, DiskImageType.StreamOptimized, DiskImageType.Vmfs,
         ],
         [DiskImageFormat.Vdi] = [DiskImageType.Dynamic, DiskImageType.Fixed],
     };
@@ -80,7 +84,8 @@ internal static class DiskLayout
     /// <param name="format">Its format.</param>
     /// <param name="said">The parameters, which fit.</param>
     /// <param name="hasBlockSize">Whether the size of a block is one of them.</param>
-    internal static DiskCreateOptions Of(string path, DiskFormat format, IDiskLayout said, bool hasBlockSize)
+    /// <param name="compress">Whether the disk is to be compressed.</param>
+    internal static DiskCreateOptions Of(string path, DiskFormat format, IDiskLayout said, bool hasBlockSize, bool compress = false)
     {
         DiskImageFormat named = DiskImageFormats.Of(format);
         if (said.DestinationType is DiskImageType type && Types.TryGetValue(named, out DiskImageType[]? types) && !types.Contains(type))
@@ -95,6 +100,14 @@ internal static class DiskLayout
             throw ImageCmdletException.Contradiction($"{path}: Azure takes fixed disks only, so that -{Azure} does not go with a dynamic one.");
         }
 
+        VmdkCreateType vmdk = VmdkTypeOf(said.DestinationType, compress);
+        if (compress && (named != DiskImageFormat.Vmdk || vmdk != VmdkCreateType.StreamOptimized))
+        {
+            throw ImageCmdletException.Contradiction(
+                $"{path}: {(named == DiskImageFormat.Vmdk ? "only a VMDK of the type StreamOptimized has" : $"{format.Description} has no")} compression, so -Compress says nothing of it. "
+                + "Give the destination a name that ends in .qcow2, or say -DestinationFormat Qcow2.");
+        }
+
         return named switch
         {
             DiskImageFormat.Raw => RawCreateOptions.Default,
@@ -106,10 +119,22 @@ internal static class DiskLayout
                 LogicalSectorSize = said.LogicalSectorSizeBytes,
                 PhysicalSectorSize = said.PhysicalSectorSizeBytes,
             },
+            DiskImageFormat.Vmdk => new VmdkCreateOptions { CreateType = vmdk, AdapterType = said.AdapterType },
             DiskImageFormat.Vdi => new VdiCreateOptions { IsFixed = isFixed },
             _ => throw ImageCmdletException.NotPossible($"{path}: {format.Description} can only be read here, not made."),
         };
     }
+
+    private static VmdkCreateType VmdkTypeOf(DiskImageType? type, bool compress) => type switch
+    {
+        null when compress => VmdkCreateType.StreamOptimized,
+        DiskImageType.Fixed or DiskImageType.MonolithicFlat => VmdkCreateType.MonolithicFlat,
+        DiskImageType.TwoGbMaxExtentSparse => VmdkCreateType.TwoGbMaxExtentSparse,
+        DiskImageType.TwoGbMaxExtentFlat => VmdkCreateType.TwoGbMaxExtentFlat,
+        DiskImageType.StreamOptimized => VmdkCreateType.StreamOptimized,
+        DiskImageType.Vmfs => VmdkCreateType.VmfsFlat,
+        _ => VmdkCreateType.MonolithicSparse,
+    };
 
     private static bool Fits(string name, DiskImageFormat format, IReadOnlyList<string> qcow2Names)
         => format == DiskImageFormat.Qcow2 ? qcow2Names.Contains(name) : Known.TryGetValue(format, out string[]? names) && names.Contains(name);

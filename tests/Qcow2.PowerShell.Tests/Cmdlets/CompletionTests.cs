@@ -18,7 +18,7 @@ public sealed class CompletionTests(ModuleSession session) : IClassFixture<Modul
     [InlineData("Convert-Qcow2Image x y -DestinationFormat Vhdx -BlockSizeBytes 3", "32MB")]
     [InlineData("Convert-Qcow2Image x.vhdx y.qcow2 -ClusterSizeBytes 6", "64KB")]
     [InlineData("New-Qcow2Image y.vhdx -BlockSizeBytes 25", "256MB")]
-    [InlineData("Convert-Qcow2Image x -DestinationType ", "Dynamic", "Fixed", "MonolithicFlat", "MonolithicSparse", "StreamOptimized", "Vmfs")]
+    [InlineData("Convert-Qcow2Image x -DestinationType ", "Dynamic", "Fixed", "MonolithicFlat", "MonolithicSparse", "StreamOptimized", "TwoGbMaxExtentFlat", "TwoGbMaxExtentSparse", "Vmfs")]
     [InlineData("Convert-Qcow2Image x -ReferencePolicy ", "Confine", "Follow", "Forbid")]
     public void Offers(string line, params string[] expected)
     {

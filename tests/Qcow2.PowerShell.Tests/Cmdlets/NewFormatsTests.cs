@@ -32,6 +32,16 @@ public sealed class NewFormatsTests : IDisposable
         { "vhdx", "", "Dynamic", "vhdx" },
         { "vhdx", "-DestinationType Fixed -BlockSizeBytes 1MB", "Fixed", "vhdx" },
         { "vhdx", "-BlockSizeBytes 1MB -PhysicalSectorSizeBytes 512", "Dynamic", "vhdx" },
+        { "vmdk", "", "monolithicSparse", "vmdk" },
+        { "vmdk", "-DestinationType Fixed", "monolithicFlat", "vmdk" },
+        { "vmdk", "-DestinationType MonolithicSparse", "monolithicSparse", "vmdk" },
+        { "vmdk", "-DestinationType MonolithicFlat", "monolithicFlat", "vmdk" },
+        { "vmdk", "-DestinationType Vmfs", "vmfs", "vmdk" },
+        { "vmdk", "-DestinationType StreamOptimized", "streamOptimized", "vmdk" },
+        { "vmdk", "-Compress", "streamOptimized", "vmdk" },
+        { "vmdk", "-DestinationType StreamOptimized -CompressionLevel 1 -AdapterType Ide", "streamOptimized", "vmdk" },
+        { "vmdk", "-DestinationType TwoGbMaxExtentSparse", "twoGbMaxExtentSparse", "vmdk" },
+        { "vmdk", "-DestinationType TwoGbMaxExtentFlat", "twoGbMaxExtentFlat", "vmdk" },
     };
 
     [QemuTheory]
@@ -66,6 +76,9 @@ public sealed class NewFormatsTests : IDisposable
     [InlineData("vhd", "-AzureReady", 0x2000000)]
     [InlineData("vhdx", "-LogicalSectorSizeBytes 4096", 12345344)]
     [InlineData("vhdx", "-Type Fixed", 12345344)]
+    [InlineData("vmdk", "", 12345344)]
+    [InlineData("vmdk", "-Type Vmfs", 12345344)]
+    [InlineData("vmdk", "-Type StreamOptimized", 12345344)]
     [InlineData("raw", "", 12345344)]
     public void An_empty_disk_is_made_by_its_name(string format, string layout, long size)
     {
@@ -87,6 +100,9 @@ public sealed class NewFormatsTests : IDisposable
     [InlineData("Convert-Qcow2Image disk.raw new.vdi -AzureReady", "OptionsContradict", "it is about Vhd")]
     [InlineData("Convert-Qcow2Image disk.raw new.vdi -RefcountBits 8", "OptionsContradict", "it is about Qcow2")]
     [InlineData("Convert-Qcow2Image disk.raw new.vdi -Compress", "OptionsContradict", "no compression")]
+    [InlineData("Convert-Qcow2Image disk.raw new.vmdk -Compress -DestinationType Vmfs", "OptionsContradict", "only a VMDK of the type StreamOptimized")]
+    [InlineData("Convert-Qcow2Image disk.raw new.vmdk -BlockSizeBytes 64KB", "OptionsContradict", "about Vhd, Qcow2, Vhdx")]
+    [InlineData("New-Qcow2Image new.vmdk 3TB", "LimitExceeded", "2 TiB")]
     [InlineData("Convert-Qcow2Image disk.raw new.vdi -DestinationType StreamOptimized", "OptionsContradict", "Dynamic or Fixed")]
     [InlineData("Convert-Qcow2Image disk.raw new.qcow2 -DestinationType Fixed", "OptionsContradict", "about Vhd, Vhdx, Vmdk, Vdi")]
     [InlineData("Convert-Qcow2Image disk.raw new.raw -DestinationType Fixed", "OptionsContradict", "ends in .qcow2")]
