@@ -73,7 +73,7 @@ Describe 'Test-Qcow2Image' {
     It 'checks <Format> images' -ForEach @(
         @{ Format = 'vhd'; Cut = 2MB }
         @{ Format = 'vhdx'; Cut = 6MB }
-        @{ Format = 'vdi'; Cut = 4MB }
+        @{ Format = 'vdi'; Cut = 4.5MB }
     ) {
         [IO.File]::WriteAllBytes((Join-Path $TestDrive disk.raw), [byte[]] @(0x5a) * 3MB)
         Convert-Qcow2Image disk.raw "disk.$Format" -Force
