@@ -3,19 +3,19 @@
 # Usage: run.sh [--rounds N] [--data FOLDER] [--only PATTERN] [--results FILE] [--note TEXT] [--no-report]
 #   --rounds   runs of each program in each row, alternating (7)
 #   --data     where the images are built, 15 GB, better in memory (${TMPDIR:-/dev/shm}/qcow2-benchmarks)
-#   --only     only the rows whose name contains PATTERN, with --no-report implied; or 'main', 'writing' or 'chains', only that table
+#   --only     only the rows whose name contains PATTERN, with --no-report implied; or 'main', 'writing', 'chains' or 'formats', only that table
 #   --results  where the single runs are written, a line each (results.tsv in the data folder)
 #   --note     what else a reader of the table should know of this run
 # Needs qemu-img, mke2fs (e2fsprogs), GNU time and the .NET SDK; pwsh and a staged module (./build.ps1) for their rows.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-rounds=7 tables='main writing chains' data=${TMPDIR:-/dev/shm}/qcow2-benchmarks only='' results='' note='' report=yes
+rounds=7 tables='main writing chains formats' data=${TMPDIR:-/dev/shm}/qcow2-benchmarks only='' results='' note='' report=yes
 while (($#)); do
     case $1 in
         --rounds) rounds=$2; shift 2 ;;
         --data) data=$2; shift 2 ;;
         --only)
-            case $2 in main | writing | chains) tables=$2 ;; *) only=$2 report=no ;; esac
+            case $2 in main | writing | chains | formats) tables=$2 ;; *) only=$2 report=no ;; esac
             shift 2
             ;;
         --results) results=$2; shift 2 ;;
@@ -31,7 +31,7 @@ results=${results:-$data/results.tsv}
 
 dotnet build -nodeReuse:false --configuration Release --verbosity quiet "$here/Qcow2.Benchmarks" >&2
 ours=$here/Qcow2.Benchmarks/bin/Release/net10.0/qcow2-benchmarks
-! has main || "$here/prepare.sh" "$data" "$ours"
+! has main && ! has formats || "$here/prepare.sh" "$data" "$ours"
 
 out=$data/out
 rm -rf "$out"
@@ -284,6 +284,13 @@ if has chains && [[ -z $only ]]; then
     describe_machine > "$chains"
     "$here/chains.sh" "$rounds" "$data" "$ours" "$chains"
     [[ $report == no ]] || "$ours" report-chains "$chains" "$here/README.md"
+fi
+
+formats=${results%.tsv}-formats.tsv
+if has formats && [[ -z $only ]]; then
+    describe_machine > "$formats"
+    "$here/formats.sh" "$rounds" "$data" "$ours" "$formats"
+    [[ $report == no ]] || "$ours" report-formats "$formats" "$here/README.md"
 fi
 
 [[ $report == no ]] || ! has main || "$ours" report "$results" "$here/README.md"

@@ -22,6 +22,14 @@ internal static class ConversionCommands
         DiskConverter.ConvertToQcow2(disk, destination, layout, overwrite: true, options);
     }
 
+    /// <summary>Converts any disk into a file of a format.</summary>
+    internal static void To(string layout, string source, string destination)
+    {
+        DiskFormat format = DiskFormats.Recognize(source).Mark ?? DiskFormats.Raw;
+        using VirtualDisk disk = format.Open(source, Qcow2OpenOptions.Sequential);
+        DiskConverter.Convert(disk, destination, LayoutOf(layout), overwrite: true);
+    }
+
     /// <summary>The numbers of <c>qemu-img measure</c>, in its words.</summary>
     internal static void Measure(string path, TextWriter output)
     {
@@ -34,4 +42,16 @@ internal static class ConversionCommands
             output.WriteLine($"bitmaps size: {bitmaps}");
         }
     }
+
+    private static DiskCreateOptions LayoutOf(string name) => name switch
+    {
+        "raw" => RawCreateOptions.Default,
+        "qcow2" => Qcow2CreateOptions.Default,
+        "vhdx" => VhdxCreateOptions.Default,
+        "vhd" => VhdCreateOptions.Default,
+        "vdi" => VdiCreateOptions.Default,
+        "vmdk" => VmdkCreateOptions.Default,
+        "stream" => new VmdkCreateOptions { CreateType = VmdkCreateType.StreamOptimized },
+        _ => throw new ArgumentException($"{name} is no layout.", nameof(name)),
+    };
 }

@@ -4,6 +4,8 @@ const string Usage = """
     qcow2-benchmarks convert SOURCE DESTINATION   an image to a raw file, which is replaced
     qcow2-benchmarks convert-qcow2 SOURCE DESTINATION [deflate|zstd] [THREADS]
                                                   an image, or a raw disk, to a qcow2 image, compressed or not
+    qcow2-benchmarks convert-to LAYOUT SOURCE DESTINATION
+                                                  any disk, by its mark or else raw, to raw, qcow2, vhdx, vhd, vdi, vmdk or stream
     qcow2-benchmarks measure IMAGE                what a qcow2 image of its disk would take, as qemu-img measure prints it
     qcow2-benchmarks map IMAGE                    extents, as JSON that equals qemu-img map's
     qcow2-benchmarks check IMAGE                  checks an image, and prints the numbers that qemu-img check prints
@@ -25,6 +27,7 @@ const string Usage = """
     qcow2-benchmarks report RESULTS README        medians, into the README's table
     qcow2-benchmarks report-writing RESULTS README
     qcow2-benchmarks report-chains RESULTS README
+    qcow2-benchmarks report-formats RESULTS README
     """;
 
 switch (args)
@@ -34,6 +37,9 @@ switch (args)
         return 0;
     case ["convert-qcow2", string source, string destination, .. string[] how]:
         ConversionCommands.ToQcow2(source, destination, how);
+        return 0;
+    case ["convert-to", string layout, string source, string destination]:
+        ConversionCommands.To(layout, source, destination);
         return 0;
     case ["measure", string image]:
         ConversionCommands.Measure(image, Console.Out);
@@ -90,6 +96,9 @@ switch (args)
         return 0;
     case ["report-chains", string results, string readme]:
         Report.Write(results, readme, "chains");
+        return 0;
+    case ["report-formats", string results, string readme]:
+        Report.Write(results, readme, "formats");
         return 0;
     case ["report-writing", string results, string readme]:
         WritingReport.Write(results, readme);
