@@ -147,6 +147,12 @@ public abstract class DiskFormat
     public override string ToString() => Name;
 
     /// <summary>
+    /// Whether files of it are commonly called just a disk (<c>.img</c>), so that its mark counts there. Of all others such a mark is more likely a guest's
+    /// doing: the first and the last sector of a raw disk are its guest's.
+    /// </summary>
+    internal virtual bool IsCalledAnyDisk => false;
+
+    /// <summary>
     /// Whether a file has the format's mark. It proves nothing: a guest can write any mark that lies among its disk's bytes. So a format whose mark
     /// lies outside of them is asked first (<see cref="DiskFormats.All"/>), and looks there and nowhere else.
     /// </summary>

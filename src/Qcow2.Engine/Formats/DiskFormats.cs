@@ -64,7 +64,8 @@ public static class DiskFormats
     /// <summary>Decides what a file may be taken for, by its content and its name together.</summary>
     /// <remarks>
     /// The guest of a raw disk writes all of it, and can make it look like any format, with the name of any file of this machine in it. So a file with a
-    /// format's mark and the name of a raw disk is taken for neither, and one without a mark is a raw disk only if its name says so.
+    /// format's mark and the name of a raw disk is taken for neither, and one without a mark is a raw disk only if its name says so. A name in <c>.img</c>
+    /// says so, too; but QCOW2 images have such names, and are told by their mark.
     /// </remarks>
     /// <param name="path">The file; a relative path is taken from the process's current directory.</param>
     /// <exception cref="IOException">The file could not be read, or is none that can be looked at, such as a pipe.</exception>
@@ -81,13 +82,14 @@ public static class DiskFormats
     internal static FormatRecognition Recognize(BlockStorage file, string extension)
     {
         var content = new FileContent(file);
-        bool isCalledRaw = Raw.Extensions.Contains(extension, StringComparer.OrdinalIgnoreCase);
+        bool isCalledAnyDisk = string.Equals(extension, AnyDisk, StringComparison.OrdinalIgnoreCase);
+        bool isCalledRaw = isCalledAnyDisk || Raw.Extensions.Contains(extension, StringComparer.OrdinalIgnoreCase);
         if (MarkOf(content) is DiskFormat marked)
         {
+            isCalledRaw &= !(isCalledAnyDisk && marked.IsCalledAnyDisk);
             return new FormatRecognition(isCalledRaw ? null : marked, marked, null, isCalledRaw);
         }
 
-        isCalledRaw |= string.Equals(extension, AnyDisk, StringComparison.OrdinalIgnoreCase);
         FileSignature? signature = FileSignatures.Of(content);
         return new FormatRecognition(isCalledRaw && signature is not { ContradictsRaw: true } ? Raw : null, null, signature, isCalledRaw);
     }

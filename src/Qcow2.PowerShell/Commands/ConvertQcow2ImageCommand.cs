@@ -124,6 +124,7 @@ public sealed class ConvertQcow2ImageCommand : ConversionCmdlet
     /// <summary>
     /// What the source is: <c>Qcow2</c>, <c>Raw</c>, <c>Vhd</c>, <c>Vhdx</c>, <c>Vmdk</c>, <c>Vdi</c>, <c>Qcow</c>, <c>Qed</c> or <c>Parallels</c>. By default a file that begins as one of these formats does, or ends as a VHD does, is one, and others are raw if their
     /// name says so: <c>.raw</c>, <c>.img</c>, <c>.iso</c>, <c>.dd</c> or <c>.bin</c>, and their content is not plainly something else.
+    /// What bears the mark of an image under such a name is an error, but for QCOW2 under <c>.img</c>.
     /// </summary>
     /// <value>By the file</value>
     [Parameter]

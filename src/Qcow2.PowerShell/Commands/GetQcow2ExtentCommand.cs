@@ -51,7 +51,7 @@ public sealed class GetQcow2ExtentCommand : DiskCmdlet
 {
     /// <summary>
     /// What the image is. By default a file that begins as one of the formats does, or ends as a VHD does, is one, and others are raw if their name says so: <c>.raw</c>, <c>.img</c>,
-    /// <c>.iso</c>, <c>.dd</c> or <c>.bin</c>, and their content is not plainly something else. Say it of a VHD that was cut off, of a raw disk with another name, and of one that a guest wrote whom you do
+    /// <c>.iso</c>, <c>.dd</c> or <c>.bin</c>, and their content is not plainly something else. What bears the mark of an image under such a name is an error, but for QCOW2 under <c>.img</c>. Say it of a VHD that was cut off, of a raw disk with another name, and of one that a guest wrote whom you do
     /// not trust: it could have made it look like an image that names a file of this machine.
     /// </summary>
     /// <value>By the file's content and name</value>

@@ -58,6 +58,31 @@ public sealed class DiskFormatsTests : IDisposable
         Assert.Equal("qcow2", seen.Mark?.Name);
     }
 
+    /// <summary>The first and the last sector of a raw disk are its guest's, and only QCOW2 images are commonly called <c>.img</c>.</summary>
+    [Fact]
+    public void In_a_file_called_just_a_disk_only_the_mark_of_QCOW2_counts()
+    {
+        (string Format, int Offset, string Mark)[] marks =
+        [
+            ("vhd", 65536 - 512, "conectix"), ("vhd", 65536 - 511, "conectix"), ("qcow", 0, "QFI\u00fb\0\0\0\u0001"), ("vhdx", 0, "vhdxfile"), ("vmdk", 0, "KDMV\u0001\0\0\0"),
+            ("vmdk", 0, "# Disk DescriptorFile\n"), ("qed", 0, "QED\0"), ("parallels", 0, "WithoutFreeSpace"), ("parallels", 0, "WithouFreSpacExt"), ("vdi", 64, "\u007f\u0010\u00da\u00be"),
+            ("qcow2", 0, "QFI\u00fb\0\0\0\u0003"),
+        ];
+        Assert.Equal(DiskFormats.All.Select(format => format.Name).Except(["raw"]).Order(), marks.Select(one => one.Format).Distinct().Order());
+        foreach ((string format, int offset, string mark) in marks)
+        {
+            byte[] bytes = new byte[65536];
+            System.Text.Encoding.Latin1.GetBytes(mark).CopyTo(bytes, offset);
+            foreach (string extension in new[] { ".img", ".IMG", ".raw", ".bin", ".vm" })
+            {
+                FormatRecognition seen = DiskFormats.Recognize(new MemoryStorage(bytes), extension);
+                Assert.Equal((format, extension, format), (seen.Mark?.Name, extension, format));
+                bool counts = extension == ".vm" || (format == "qcow2" && extension.Equals(".img", StringComparison.OrdinalIgnoreCase));
+                Assert.Equal((format, extension, counts ? format : null, !counts), (format, extension, seen.Format?.Name, seen.IsCalledRaw));
+            }
+        }
+    }
+
     [Theory]
     [InlineData("disk.raw", "raw")]
     [InlineData("disk.img", "raw")]

@@ -64,6 +64,25 @@ public sealed class SourceFormatTests : IDisposable
         Assert.Equal(_content[..4], Assert.Single(_session.Run("Read-Qcow2Image disk.raw -Count 4 -SourceFormat Qcow2").Of<byte[]>()));
     }
 
+    /// <summary>Under a name in .img only QCOW2 is told by its mark: the footer of a VHD, too, is the last sector of some guest's raw disk.</summary>
+    [Theory]
+    [InlineData("vhd", true)]
+    [InlineData("vhdx", true)]
+    [InlineData("vdi", true)]
+    [InlineData("qcow2", false)]
+    public void Image_called_just_a_disk_is_one_by_word(string format, bool mustSay)
+    {
+        _session.Folder.Write("disk.raw", _content);
+        Assert.Empty(_session.Run($"Convert-Qcow2Image disk.raw disk.img -DestinationFormat {format}").Errors);
+        foreach (string command in new[] { "Convert-Qcow2Image disk.img out.qcow2 -Force", "Read-Qcow2Image disk.img -Count 4", "Measure-Qcow2Image disk.img", "Get-Qcow2Image disk.img", "Test-Qcow2Image disk.img" })
+        {
+            SessionResult result = _session.Run(command);
+            Assert.Equal(mustSay ? ["FormatAmbiguous"] : [], result.ErrorIds);
+            Assert.All(result.Errors, error => Assert.Contains($"-SourceFormat {format}", error.Exception.Message, StringComparison.OrdinalIgnoreCase));
+            Assert.Empty(_session.Run($"{command} -SourceFormat {format}").Errors);
+        }
+    }
+
     [QemuTheory]
     [MemberData(nameof(Commands))]
     public void Vhd_that_was_cut_off_is_one_by_word(string command)

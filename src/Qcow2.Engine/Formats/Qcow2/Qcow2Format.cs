@@ -22,6 +22,9 @@ internal sealed class Qcow2Format() : DiskFormat("qcow2", "a qcow2 image", ".qco
     /// <inheritdoc/>
     public override bool HasSnapshots => true;
 
+    /// <summary>Cloud images are: most of those for download are qcow2 files of such names.</summary>
+    internal override bool IsCalledAnyDisk => true;
+
     /// <summary>"QFI" and 0xfb (specification: "Header"). Version 1 has it, too, and is refused by its number when it is opened.</summary>
     internal override bool IsMarked(FileContent content) => content.Has(0, [0x51, 0x46, 0x49, 0xfb]);
 
