@@ -4,12 +4,12 @@ namespace Qcow2.Engine.Storage;
 
 /// <summary>
 /// A new file on Windows that has no holes and is neither compressed nor encrypted by the file system. Hyper-V, Mount-VHD and diskpart take no other
-/// VHD and VHDX (error 0xC03A001A), and a folder passes compression and encryption on to what is made in it.
+/// VHD and VHDX (error 0xC03A001A), and a folder passes compression, encryption and the integrity streams of ReFS on to what is made in it.
 /// </summary>
 /// <remarks>Where the file system does not give that up, the file is what it can be; <see cref="HyperVFile"/> says what is in the way then.</remarks>
 internal static class WindowsOrdinaryFile
 {
-    /// <summary>Takes compression and encryption from a file that was made just now.</summary>
+    /// <summary>Takes compression, encryption and integrity streams from a file that was made just now.</summary>
     /// <param name="path">Its full path.</param>
     /// <param name="file">The file, which is empty; it may be closed and opened again.</param>
     /// <returns>The open file.</returns>
@@ -30,9 +30,15 @@ internal static class WindowsOrdinaryFile
                     path, WindowsFile.GenericRead | WindowsFile.GenericWrite | WindowsFile.MayBeDeleted, ImageSharing.All, WindowsFile.OpenExisting));
             }
 
-            if (File.GetAttributes(path).HasFlag(FileAttributes.Compressed))
+            FileAttributes attributes = File.GetAttributes(path);
+            if (attributes.HasFlag(FileAttributes.Compressed))
             {
                 WindowsSparseFile.TryCompress(file.Handle, isCompressed: false);
+            }
+
+            if (attributes.HasFlag(FileAttributes.IntegrityStream))
+            {
+                WindowsSparseFile.TryLeaveIntegrity(file.Handle);
             }
 
             return file;

@@ -8,6 +8,7 @@ internal static unsafe class WindowsSparseFile
 {
     private const uint SetSparse = 0x000900c4; // FSCTL_SET_SPARSE
     private const uint SetCompression = 0x0009c040; // FSCTL_SET_COMPRESSION
+    private const uint SetIntegrity = 0x0009c280; // FSCTL_SET_INTEGRITY_INFORMATION
     private const uint SetZeroData = 0x000980c8; // FSCTL_SET_ZERO_DATA
     private const uint QueryAllocatedRanges = 0x000940cf; // FSCTL_QUERY_ALLOCATED_RANGES
 
@@ -25,6 +26,13 @@ internal static unsafe class WindowsSparseFile
     {
         ushort format = (ushort)(isCompressed ? 1 : 0); // COMPRESSION_FORMAT_DEFAULT, COMPRESSION_FORMAT_NONE
         _ = DeviceIoControl(handle, SetCompression, &format, sizeof(ushort), null, 0, out _, IntPtr.Zero);
+    }
+
+    /// <summary>Has ReFS keep no check sums of an empty file.</summary>
+    internal static void TryLeaveIntegrity(SafeFileHandle handle)
+    {
+        ulong none = 0; // FSCTL_SET_INTEGRITY_INFORMATION_BUFFER: CHECKSUM_TYPE_NONE and no flags
+        _ = DeviceIoControl(handle, SetIntegrity, &none, sizeof(ulong), null, 0, out _, IntPtr.Zero);
     }
 
     internal static bool TryPunchHole(SafeFileHandle handle, long offset, long length)

@@ -56,7 +56,8 @@ internal static class OtherReaders
         Assert.Empty(DiskFormats.Get(format).ReadInformation(path).Problems);
         if (DiskFormats.Get(format).CanCheck)
         {
-            Assert.Empty(DiskFormats.Get(format).Check(path).Findings);
+            // That a descriptor names other files is information.
+            Assert.DoesNotContain(DiskFormats.Get(format).Check(path).Findings, finding => finding.Severity != Qcow2CheckSeverity.Information);
         }
 
         Assert.Equal(format, DiskFormats.Recognize(path).Format?.Name);
