@@ -158,6 +158,63 @@ public sealed class BlockFileTests : IDisposable
         Assert.Equal(blocks.Order(), blocks);
     }
 
+    /// <summary>Windows fills a fixed file with zeros up to a write, all at once: it is led along, so that it can be stopped in between.</summary>
+    [Theory]
+    [InlineData("vhd fixed", true)]
+    [InlineData("vhd fixed", false)]
+    [InlineData("vhdx fixed", true)]
+    [InlineData("vhdx fixed", false)]
+    public void Fixed_file_is_filled_step_by_step_where_the_host_fills_it(string name, bool isEmpty)
+    {
+        const long Size = 270 << 20;
+        string path = _folder.File("disk");
+        string source = _folder.File("source.raw");
+        SparseSource.Make(source, Size, [0, 200 << 20]);
+        using var stop = new CancellationTokenSource();
+        long reached = 0;
+        long longest = 0;
+        int writes = 0;
+        int last = int.MaxValue;
+        BlockCreateOptions layout = BlockLayouts.Foreseeable(BlockLayouts.All[name]) with
+        {
+            FillsSkipped = true,
+            Through = file => new WatchedStorage(file, (offset, length) =>
+            {
+                longest = Math.Max(longest, offset - reached);
+                reached = Math.Max(reached, offset + length);
+                if (++writes == last)
+                {
+                    stop.Cancel();
+                }
+            }),
+        };
+        void Make(BlockCreateOptions layout, string path)
+        {
+            if (isEmpty)
+            {
+                layout.CreateFile(path, Size, overwrite: false, null, stop.Token);
+                return;
+            }
+
+            using VirtualDisk disk = DiskFormats.Raw.Open(source);
+            DiskConverter.Convert(disk, path, layout, options: new ConversionOptions { ThrottleLimit = 2 }, cancellationToken: stop.Token);
+        }
+
+        Make(layout, path);
+
+        Assert.InRange(longest, 1 << 20, 133 << 20); // With what a VHDX has before its blocks.
+        Make(BlockLayouts.Foreseeable(BlockLayouts.All[name]) with { FillsSkipped = false }, _folder.File("other"));
+        using (FileStream one = File.OpenRead(path), other = File.OpenRead(_folder.File("other")))
+        {
+            AssertSame(other, one);
+        }
+
+        (last, writes, reached) = (2, 0, 0);
+        Assert.ThrowsAny<OperationCanceledException>(() => Make(layout, _folder.File("stopped")));
+        Assert.InRange(writes, 2, 4);
+        Assert.False(File.Exists(_folder.File("stopped")));
+    }
+
     [Theory, MemberData(nameof(Names))]
     public void Fault_at_any_write_leaves_what_was_there(string name)
     {
@@ -240,6 +297,19 @@ public sealed class BlockFileTests : IDisposable
     {
         long length = BlockLayouts.LengthOf(layout, path);
         Assert.InRange(length, BlockLayouts.IsLengthKnown(layout) ? said : 0, said);
+    }
+
+    private static void AssertSame(FileStream expected, FileStream actual)
+    {
+        Assert.Equal(expected.Length, actual.Length);
+        byte[] one = new byte[1 << 20];
+        byte[] other = new byte[1 << 20];
+        for (int count = 1; count > 0;)
+        {
+            count = expected.ReadAtLeast(one, one.Length, throwOnEndOfStream: false);
+            actual.ReadExactly(other, 0, count);
+            Assert.True(one.AsSpan(0, count).SequenceEqual(other.AsSpan(0, count)), $"They differ before 0x{actual.Position:x}.");
+        }
     }
 
     /// <summary>What a file's length must be, counted from the disk itself.</summary>

@@ -17,6 +17,9 @@ public abstract record BlockCreateOptions : DiskCreateOptions
     /// <summary>What new files are written through; tests fail writes there. It leaves the file open.</summary>
     internal Func<BlockStorage, BlockStorage> Through { get; init; } = file => file;
 
+    /// <summary>Whether the host fills with zeros what is skipped in a file that must have no holes; tests say it of any host.</summary>
+    internal bool FillsSkipped { get; init; } = OperatingSystemInfo.IsWindows;
+
     /// <summary>What a file is called where it cannot have what is asked for, as a sentence begins: "A VDI image".</summary>
     private protected abstract string Subject { get; }
 

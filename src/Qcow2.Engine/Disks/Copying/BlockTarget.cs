@@ -17,8 +17,14 @@ internal abstract class BlockTarget(BlockStorage file, long blockSize, int spars
 {
     private const int ParcelBytes = 2 << 20;
 
+    /// <summary>Zeros that the host writes in a fraction of a second.</summary>
+    private const long FillStep = 128 << 20;
+
+    private static readonly byte[] OneZero = new byte[1];
+
     private long _block = -1;
     private long _place;
+    private long _filled;
 
     /// <inheritdoc/>
     internal override int Unit => (int)Math.Min(blockSize, Math.Max(DiskSize.SectorSize, sparseSize));
@@ -27,13 +33,19 @@ internal abstract class BlockTarget(BlockStorage file, long blockSize, int spars
     internal override int MaxParcelBytes => ParcelBytes;
 
     /// <inheritdoc/>
-    internal override bool WritesZeros => false;
+    internal override bool WritesZeros => FilledSize > 0;
 
     /// <summary>The new file.</summary>
     protected BlockStorage File => file;
 
     /// <summary>Bytes of a block.</summary>
     protected long BlockSize => blockSize;
+
+    /// <summary>
+    /// Bytes of the disk that lie in the file from the start, on a host that fills with zeros what was skipped, all at once with the next write behind it;
+    /// 0 where nothing is filled. Such a write could take an hour and not be stopped, so that it is led along.
+    /// </summary>
+    protected virtual long FilledSize => 0;
 
     /// <inheritdoc/>
     internal override CopyParcel NewParcel() => new BlockParcel(ParcelBytes);
@@ -54,6 +66,16 @@ internal abstract class BlockTarget(BlockStorage file, long blockSize, int spars
             }
 
             start = end;
+        }
+    }
+
+    /// <inheritdoc/>
+    internal override void FillRest(CancellationToken cancellationToken)
+    {
+        while (_filled < FilledSize)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            FillTo(Math.Min(FilledSize, _filled + FillStep));
         }
     }
 
@@ -80,6 +102,18 @@ internal abstract class BlockTarget(BlockStorage file, long blockSize, int spars
     /// <inheritdoc/>
     internal override void Finish(CopyParcel parcel)
     {
+        if (FilledSize > 0)
+        {
+            long end = parcel.Piece.Offset + parcel.Piece.Length;
+            if (!parcel.Piece.IsData)
+            {
+                FillTo(end);
+                return;
+            }
+
+            _filled = end;
+        }
+
         ReadOnlySpan<byte> data = parcel.Data;
         foreach ((int start, int length, long place, long newBlock) in ((BlockParcel)parcel).Writes)
         {
@@ -90,6 +124,13 @@ internal abstract class BlockTarget(BlockStorage file, long blockSize, int spars
 
             file.Write(place, data.Slice(start, length));
         }
+    }
+
+    /// <summary>Has the host fill the file up to a place of the disk. One byte of a zero is enough for that.</summary>
+    private void FillTo(long end)
+    {
+        file.Write(Allocate((end - 1) / blockSize) + ((end - 1) & (blockSize - 1)), OneZero);
+        _filled = end;
     }
 
     /// <summary>Gives a block its place. Each block is asked for once, in the order of the disk.</summary>

@@ -53,6 +53,11 @@ internal abstract class CopyTarget : IDisposable
     {
     }
 
+    /// <summary>Does what takes long when the disk has been copied, before the completion, which is short.</summary>
+    internal virtual void FillRest(CancellationToken cancellationToken)
+    {
+    }
+
     /// <summary>Takes back what was decided for a parcel that was not written, or not to its end.</summary>
     internal virtual void Abandon(CopyParcel parcel)
     {

@@ -13,6 +13,7 @@ internal sealed class NewBlockFile(ReplacementFile file, CopyTarget target) : Ne
     /// <inheritdoc/>
     internal override IReadOnlyList<string> Complete(CancellationToken cancellationToken)
     {
+        target.FillRest(cancellationToken);
         target.Complete();
         return [];
     }

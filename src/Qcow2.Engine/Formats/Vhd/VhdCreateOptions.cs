@@ -68,7 +68,7 @@ public sealed record VhdCreateOptions : BlockCreateOptions
     private protected override BlockTarget NewTarget(BlockStorage file, long diskSize, int sparseSize)
     {
         VhdFooter footer = FooterOf(diskSize);
-        return IsWhole ? new VhdFixedTarget(file, footer, sparseSize) : new VhdDynamicTarget(file, footer, DynamicBlockSize, sparseSize);
+        return IsWhole ? new VhdFixedTarget(file, footer, sparseSize, FillsSkipped) : new VhdDynamicTarget(file, footer, DynamicBlockSize, sparseSize);
     }
 
     private void Check()

@@ -55,7 +55,7 @@ public sealed record VhdxCreateOptions : BlockCreateOptions
     {
         VhdxNewLayout layout = Layout(diskSize);
         var metadata = new VhdxMetadata(diskSize, layout.BlockSize, IsFixed, HasParent: false, LogicalSectorSize, PhysicalSectorSize, NewId(), null);
-        return new VhdxTarget(file, layout, metadata, sparseSize, NewId);
+        return new VhdxTarget(file, layout, metadata, sparseSize, FillsSkipped, NewId);
     }
 
     private VhdxNewLayout Layout(long diskSize) => new(diskSize, BlockSize ?? (IsFixed ? VhdxNewLayout.FixedBlock : VhdxNewLayout.DynamicBlock), LogicalSectorSize);

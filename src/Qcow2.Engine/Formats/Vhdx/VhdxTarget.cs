@@ -12,14 +12,18 @@ namespace Qcow2.Engine.Formats.Vhdx;
 /// <param name="layout">Where things lie.</param>
 /// <param name="metadata">What the disk is.</param>
 /// <param name="sparseSize">Runs of zeros of this size are not written; 0 writes everything.</param>
+/// <param name="fillsSkipped">Whether the host fills what is skipped.</param>
 /// <param name="newId">Makes ids.</param>
-internal sealed class VhdxTarget(BlockStorage file, VhdxNewLayout layout, VhdxMetadata metadata, int sparseSize, Func<Guid> newId)
+internal sealed class VhdxTarget(BlockStorage file, VhdxNewLayout layout, VhdxMetadata metadata, int sparseSize, bool fillsSkipped, Func<Guid> newId)
     : BlockTarget(file, layout.BlockSize, sparseSize)
 {
     private const string Creator = "Qcow2 for PowerShell";
 
     private readonly NewTable _table = new(file, layout.BlockTable.Offset, layout.EntryCount * sizeof(ulong));
     private long _allocated;
+
+    /// <inheritdoc/>
+    protected override long FilledSize => fillsSkipped && metadata.IsFixed ? layout.DiskSize : 0;
 
     /// <inheritdoc/>
     internal override void Complete()
