@@ -15,9 +15,6 @@ internal static class FileExtents
     /// <param name="length">Bytes.</param>
     /// <param name="depth">How far down the chain the disk is.</param>
     internal static IEnumerable<DiskExtent> Of(BlockStorage file, long hostOffset, long offset, long length, int depth)
-        => length == 0 ? [] : Divide(file, hostOffset, offset, length, depth);
-
-    private static IEnumerable<DiskExtent> Divide(BlockStorage file, long hostOffset, long offset, long length, int depth)
     {
         long end = offset + length;
         while (offset < end)

@@ -67,7 +67,7 @@ public sealed class CheckpointQcow2ImageCommand : ImageCmdlet
             return;
         }
 
-        string id = SnapshotChange.Run(image.Path, (opened, token) => opened.CreateSnapshot(name, null, token).Id, StopToken);
+        string id = ImageChange.Run(image.Path, (opened, token) => opened.CreateSnapshot(name, null, token).Id, StopToken);
         if (PassThru)
         {
             WriteObject(Qcow2ImageInfo.Read(image.Path).Snapshots.Single(snapshot => snapshot.Id == id));

@@ -1,7 +1,6 @@
 using System.Management.Automation;
 using Qcow2.Engine;
 using Qcow2.PowerShell.Infrastructure;
-using Qcow2.PowerShell.Operations;
 
 namespace Qcow2.PowerShell.Commands;
 
@@ -30,47 +29,14 @@ namespace Qcow2.PowerShell.Commands;
 /// <seealso cref="RepairQcow2ImageCommand"/>
 [Cmdlet(VerbsCommon.Remove, "Qcow2Bitmap", DefaultParameterSetName = PathSet, SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.High)]
 [OutputType(typeof(Qcow2Bitmap), ParameterSetName = [PathSet, LiteralPathSet, InputObjectSet])]
-public sealed class RemoveQcow2BitmapCommand : BitmapSelectionCmdlet
+public sealed class RemoveQcow2BitmapCommand : BitmapChangeCmdlet
 {
-    /// <summary>Emits the bitmaps that were removed. By default nothing is emitted.</summary>
-    [Parameter]
-    public SwitchParameter PassThru { get; set; }
+    /// <inheritdoc/>
+    private protected override string Action => "Remove the bitmap";
 
     /// <inheritdoc/>
-    private protected override void EnsureSelected(string path, bool isSelected)
-    {
-        if (!isSelected)
-        {
-            throw new ImageCmdletException("BitmapNotSpecified", ErrorCategory.InvalidArgument,
-                $"{path}: say which bitmaps are meant: -BitmapName, or bitmaps from Get-Qcow2Bitmap in place of the image. -BitmapName * means all.");
-        }
-    }
+    private protected override void Change(Qcow2Image image, string name) => image.RemoveBitmap(name);
 
     /// <inheritdoc/>
-    private protected override void ProcessBitmaps(string path, IReadOnlyList<Qcow2Bitmap> bitmaps)
-    {
-        List<Qcow2Bitmap> chosen = [.. bitmaps.Where(bitmap => ShouldProcess(path, $"Remove the bitmap '{DisplayText.Printable(bitmap.Name)}'"))];
-        if (chosen.Count == 0)
-        {
-            return;
-        }
-
-        SnapshotChange.Run(
-            path,
-            (image, token) =>
-            {
-                foreach (Qcow2Bitmap bitmap in chosen)
-                {
-                    token.ThrowIfCancellationRequested();
-                    image.RemoveBitmap(bitmap.Name);
-                }
-
-                return true;
-            },
-            StopToken);
-        if (PassThru)
-        {
-            WriteObject(chosen, enumerateCollection: true);
-        }
-    }
+    private protected override IEnumerable<Qcow2Bitmap> Result(string path, IReadOnlyList<Qcow2Bitmap> changed) => changed;
 }

@@ -68,7 +68,7 @@ public sealed class RemoveQcow2SnapshotCommand : SnapshotSelectionCmdlet
             return;
         }
 
-        List<string> warnings = SnapshotChange.Run(
+        List<string> warnings = ImageChange.Run(
             path,
             (image, token) =>
             {

@@ -40,7 +40,7 @@ public sealed class RenameQcow2SnapshotCommand : SnapshotCmdlet
             return null;
         }
 
-        SnapshotChange.Run(snapshot.Path, (image, _) => image.RenameSnapshot(image.FindSnapshot(SnapshotSelector.Of(snapshot)), NewName), StopToken);
+        ImageChange.Run(snapshot.Path, (image, _) => image.RenameSnapshot(image.FindSnapshot(SnapshotSelector.Of(snapshot)), NewName), StopToken);
         snapshot.Name = NewName;
         return snapshot;
     }

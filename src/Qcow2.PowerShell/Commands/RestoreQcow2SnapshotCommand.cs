@@ -48,7 +48,7 @@ public sealed class RestoreQcow2SnapshotCommand : SnapshotCmdlet
             return null;
         }
 
-        SnapshotChange.Run(
+        ImageChange.Run(
             snapshot.Path,
             (image, token) =>
             {

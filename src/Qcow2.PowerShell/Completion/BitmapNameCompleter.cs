@@ -2,6 +2,8 @@ using System.Collections;
 using System.Management.Automation;
 using System.Management.Automation.Language;
 using Qcow2.Engine;
+using Qcow2.PowerShell.Commands;
+using Qcow2.PowerShell.Infrastructure;
 
 namespace Qcow2.PowerShell.Completion;
 
@@ -13,7 +15,9 @@ public sealed class BitmapNameCompleter : IArgumentCompleter
         string commandName, string parameterName, string wordToComplete, CommandAst commandAst, IDictionary fakeBoundParameters)
     {
         var pattern = WildcardPattern.Get(CompletionText.Unquote(wordToComplete) + "*", WildcardOptions.IgnoreCase);
-        foreach (Qcow2Bitmap bitmap in BoundImages.Read(fakeBoundParameters).SelectMany(image => image.Bitmaps))
+        object? source = parameterName == nameof(MergeQcow2BitmapCommand.SourceBitmapName) ? fakeBoundParameters[nameof(MergeQcow2BitmapCommand.SourcePath)] : null;
+        IDictionary images = source is null ? fakeBoundParameters : new Hashtable { [nameof(ImageCmdlet.LiteralPath)] = source };
+        foreach (Qcow2Bitmap bitmap in BoundImages.Read(images).SelectMany(image => image.Bitmaps))
         {
             if (bitmap.Name.Length > 0 && pattern.IsMatch(bitmap.Name) && DisplayText.IsPrintable(bitmap.Name))
             {

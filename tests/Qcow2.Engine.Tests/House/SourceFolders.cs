@@ -54,7 +54,8 @@ internal static class SourceFolders
             }
         }
 
-        return null;
+        // A type whose only code are iterators: that lies in types within it.
+        return types.GetTypeDefinition(handle).GetNestedTypes().Select(nested => DocumentOf(types, debug, nested)).FirstOrDefault(file => file is not null);
     }
 
     private static string Name(MetadataReader debug, DocumentHandle document) => debug.GetString(debug.GetDocument(document).Name).Replace('\\', '/');

@@ -52,6 +52,57 @@ public sealed class BitmapTests : IDisposable
         Assert.Empty(_session.Run("Optimize-Qcow2Image disk.qcow2").Errors);
     }
 
+    [Fact]
+    public void Bitmaps_are_made_frozen_cleared_and_merged()
+    {
+        Qcow2Bitmap made = Assert.Single(_session.Run("New-Qcow2Bitmap disk.qcow2 daily -Granularity 1MB").Of<Qcow2Bitmap>());
+        Assert.Equal(("daily", 1L << 20, true, false), (made.Name, made.Granularity, made.IsEnabled, made.IsInUse));
+        Assert.False(Assert.Single(_session.Run("New-Qcow2Bitmap disk.qcow2 -Name off -Disabled").Of<Qcow2Bitmap>()).IsEnabled);
+        Assert.Empty(_session.Run("New-Qcow2Bitmap disk.qcow2 other -WhatIf").Errors);
+        Assert.Equal(["good", "Lost", "lost", "daily", "off"], Names("Get-Qcow2Bitmap disk.qcow2"));
+
+        Assert.Empty(_session.Run("Write-Qcow2Image disk.qcow2 -Offset 5MB -Value 1, 2 -Confirm:$false").Errors);
+        Assert.False(Assert.Single(_session.Run("Disable-Qcow2Bitmap disk.qcow2 daily -PassThru").Of<Qcow2Bitmap>()).IsEnabled);
+        Assert.True(Assert.Single(_session.Run("Get-Qcow2Bitmap disk.qcow2 off | Enable-Qcow2Bitmap -PassThru").Of<Qcow2Bitmap>()).IsEnabled);
+        Assert.Equal([new DiskRange(5 << 20, 1 << 20)], Marks("daily"));
+        Assert.Empty(Marks("off"));
+        Assert.Empty(_session.Run("Merge-Qcow2Bitmap disk.qcow2 off daily").Errors);
+        Assert.Equal([new DiskRange(5 << 20, 1 << 20)], Marks("off"));
+
+        Assert.Empty(_session.Run("Copy-Item disk.qcow2 copy.qcow2; New-Qcow2Bitmap copy.qcow2 third | Out-Null; Merge-Qcow2Bitmap copy.qcow2 third -SourcePath disk.qcow2 -SourceBitmapName daily, off").Errors);
+        Assert.Equal([new DiskRange(5 << 20, 1 << 20)], Marks("third", "copy.qcow2"));
+        Assert.Empty(_session.Run("Get-Qcow2Bitmap disk.qcow2 daily | Clear-Qcow2Bitmap -Confirm:$false").Errors);
+        Assert.Empty(Marks("daily"));
+        Assert.True(Assert.Single(_session.Run("Test-Qcow2Image disk.qcow2 -Quiet").Of<bool>()));
+    }
+
+    [Theory]
+    [InlineData("New-Qcow2Bitmap disk.qcow2 good", "BitmapExists")]
+    [InlineData("New-Qcow2Bitmap disk.qcow2 x -Granularity 3000B", "BitmapInvalid")]
+    [InlineData("New-Qcow2Bitmap disk.qcow2 ('x' * 1024)", "BitmapInvalid")]
+    [InlineData("Clear-Qcow2Bitmap disk.qcow2 -Confirm:$false", "BitmapNotSpecified")]
+    [InlineData("Clear-Qcow2Bitmap disk.qcow2 lost -Confirm:$false", "BitmapInconsistent")]
+    [InlineData("Enable-Qcow2Bitmap disk.qcow2 none", "BitmapNotFound")]
+    [InlineData("Disable-Qcow2Bitmap disk.qcow2 lost", "BitmapInconsistent")]
+    [InlineData("Merge-Qcow2Bitmap disk.qcow2 -SourceBitmapName good", "BitmapNotSpecified")]
+    [InlineData("Merge-Qcow2Bitmap disk.qcow2 good lost", "BitmapInconsistent")]
+    [InlineData("Merge-Qcow2Bitmap disk.qcow2 good none", "BitmapNotFound")]
+    [InlineData("New-Qcow2Image small.qcow2 1MB | New-Qcow2Bitmap -Name a | Out-Null; Merge-Qcow2Bitmap disk.qcow2 good a -SourcePath small.qcow2", "BitmapInvalid")]
+    [InlineData("Merge-Qcow2Bitmap disk.qcow2 good a -SourcePath none.qcow2", "PathNotFound")]
+    public void What_cannot_be_is_said_and_nothing_changes(string command, string id)
+    {
+        byte[] before = File.ReadAllBytes(_session.File("disk.qcow2"));
+        Assert.Equal([id], _session.Run(command).ErrorIds);
+        Assert.Equal(before, File.ReadAllBytes(_session.File("disk.qcow2")));
+    }
+
+    /// <summary>What a bitmap marks.</summary>
+    private DiskRange[] Marks(string name, string image = "disk.qcow2")
+    {
+        using Qcow2Image opened = Qcow2Image.Open(_session.File(image));
+        return [.. opened.GetBitmapRanges(name)];
+    }
+
     private string[] Names(string script)
     {
         SessionResult result = _session.Run(script);

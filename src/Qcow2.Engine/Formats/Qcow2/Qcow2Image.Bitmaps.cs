@@ -1,4 +1,5 @@
 using System.Text;
+using Qcow2.Engine.Conversion;
 using Qcow2.Engine.Format;
 using Qcow2.Engine.Formats.Qcow2.Bitmaps;
 
@@ -77,6 +78,37 @@ public sealed partial class Qcow2Image
     /// <exception cref="NotSupportedException">The image is open for reading only.</exception>
     /// <exception cref="Qcow2Exception">There is no such bitmap, or one of them was never saved.</exception>
     public void MergeBitmap(string source, string target) => EditBitmaps(bitmaps => bitmaps.Merge(source, target));
+
+    /// <summary>Sets in a bitmap whatever is set in one of another image, which stays as it is. Their granularities may differ.</summary>
+    /// <param name="source">The other image, open for reading only; its disk has the size of this one's.</param>
+    /// <param name="sourceName">Its bitmap that is read.</param>
+    /// <param name="target">The bitmap of this image that gets the other's bits.</param>
+    /// <param name="cancellationToken">Stops the reading of the other bitmap; this image is not changed then.</param>
+    /// <exception cref="ArgumentException">The other image is open for writing, or the disks differ in size.</exception>
+    /// <exception cref="NotSupportedException">This image is open for reading only.</exception>
+    /// <exception cref="Qcow2Exception">There is no such bitmap, or one of them was never saved or is damaged.</exception>
+    public void MergeBitmap(Qcow2Image source, string sourceName, string target, CancellationToken cancellationToken = default)
+    {
+        BitmapDirectoryEntry entry = BitmapCopier.Find(source, sourceName);
+        BitmapCopier.RequireSameSize(source, this);
+        BitmapContent content = source.OpenBitmap(entry);
+        foreach (var _ in content.DirtyRanges(entry.GranularityBits))
+        {
+            cancellationToken.ThrowIfCancellationRequested(); // All of it can be read, or nothing is changed.
+        }
+
+        EditBitmaps(bitmaps => bitmaps.Merge(content.DirtyRanges(entry.GranularityBits), target));
+    }
+
+    /// <summary>The parts of the disk that a bitmap marks, in order and joined; each bit stands for a whole granularity, the last one may reach past the disk's end.</summary>
+    /// <param name="name">The bitmap's name. The image is open for reading only.</param>
+    /// <exception cref="ArgumentException">The image is open for writing.</exception>
+    /// <exception cref="Qcow2Exception">There is no such bitmap, or it was never saved or is damaged.</exception>
+    public IEnumerable<DiskRange> GetBitmapRanges(string name)
+    {
+        BitmapDirectoryEntry entry = BitmapCopier.Find(this, name);
+        return OpenBitmap(entry).DirtyRanges(entry.GranularityBits).Select(range => new DiskRange(range.Offset, range.Length));
+    }
 
     /// <summary>Adds copies of another image's bitmaps, all of them or none.</summary>
     internal void AddBitmaps(Qcow2Image source, IReadOnlyList<BitmapDirectoryEntry> originals, CancellationToken cancellationToken)

@@ -7,6 +7,7 @@ namespace Qcow2.Engine.Formats.Qcow2.Bitmaps;
 internal sealed class BitmapContent
 {
     private const int BitsPerByte = 8;
+    private const int PieceLength = 64 * 1024;
 
     private readonly BlockStorage _image;
     private readonly ClusterGeometry _geometry;
@@ -71,6 +72,26 @@ internal sealed class BitmapContent
             int end = (int)(valid / BitsPerByte);
             buffer[end] &= (byte)((1 << (int)(valid % BitsPerByte)) - 1);
             buffer.Slice(end + 1).Clear();
+        }
+    }
+
+    /// <summary>The parts of the disk whose bits are set, in order and joined.</summary>
+    /// <param name="granularityBits">What one bit stands for, as a power of two.</param>
+    internal IEnumerable<(long Offset, long Length)> DirtyRanges(int granularityBits) => BitRuns.Of(Pieces(), granularityBits);
+
+    private IEnumerable<(long First, long End, byte[]? Bits)> Pieces()
+    {
+        const long BitsOfPiece = PieceLength * BitsPerByte;
+        byte[] piece = new byte[PieceLength];
+        for (long first = 0; first < _bits; first += BitsOfPiece)
+        {
+            bool isZero = IsKnownZero(first / BitsPerByte, PieceLength);
+            if (!isZero)
+            {
+                Read(first / BitsPerByte, piece);
+            }
+
+            yield return (first, Math.Min(_bits, first + BitsOfPiece), isZero ? null : piece);
         }
     }
 }

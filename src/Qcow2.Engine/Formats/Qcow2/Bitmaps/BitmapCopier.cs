@@ -28,13 +28,7 @@ public static class BitmapCopier
     {
         (List<BitmapDirectoryEntry> copied, List<string> skipped) = Choose(source, skipInconsistent);
 
-        // No bit of a bitmap stands for less than a sector, so that the last one may be whole or not.
-        if (DiskSize.RoundUp(source.Length) != DiskSize.RoundUp(destination.Length))
-        {
-            throw new ArgumentException(
-                $"{destination.Path}: the disk has {destination.Length} bytes, but the bitmaps are those of a disk of {source.Length} bytes.", nameof(destination));
-        }
-
+        RequireSameSize(source, destination);
         if (copied.Count > 0)
         {
             destination.AddBitmaps(source, copied, cancellationToken);
@@ -48,37 +42,66 @@ public static class BitmapCopier
     /// <param name="skipInconsistent">Whether bitmaps that were never saved are left out.</param>
     internal static void EnsureCopyable(Qcow2Image source, bool skipInconsistent) => Choose(source, skipInconsistent);
 
-    private static (List<BitmapDirectoryEntry> Copied, List<string> Skipped) Choose(Qcow2Image source, bool skipInconsistent)
+    /// <summary>Refuses disks of different sizes. No bit of a bitmap stands for less than a sector, so that the last one may be whole or not.</summary>
+    internal static void RequireSameSize(Qcow2Image source, Qcow2Image destination)
+    {
+        if (DiskSize.RoundUp(source.Length) != DiskSize.RoundUp(destination.Length))
+        {
+            throw new ArgumentException(
+                $"{destination.Path}: the disk has {destination.Length} bytes, but the bitmaps are those of a disk of {source.Length} bytes.", nameof(destination));
+        }
+    }
+
+    /// <summary>Finds a bitmap that can be read.</summary>
+    /// <exception cref="Qcow2Exception">There is none of that name, or it was never saved or holds what is not understood.</exception>
+    internal static BitmapDirectoryEntry Find(Qcow2Image source, string name)
+    {
+        RequireReadOnly(source);
+        BitmapDirectoryEntry entry = source.Bitmaps.FirstOrDefault(bitmap => string.Equals(bitmap.Name, name, StringComparison.Ordinal))
+            ?? throw new Qcow2Exception(Qcow2ErrorCode.BitmapNotFound, $"There is no bitmap with the name '{PrintableText.Of(name)}'.").At(source.Path);
+        RequireUsable(source, entry);
+        return entry;
+    }
+
+    private static void RequireReadOnly(Qcow2Image source)
     {
         if (source.CanWrite)
         {
             throw new ArgumentException($"{source.Path}: bitmaps of an image that is open for writing are changing; open it for reading.", nameof(source));
         }
+    }
 
+    private static void RequireUsable(Qcow2Image source, BitmapDirectoryEntry bitmap)
+    {
+        string shown = PrintableText.Of(bitmap.Name);
+        if ((bitmap.Flags & BitmapFlags.InUse) != 0)
+        {
+            throw new Qcow2Exception(
+                Qcow2ErrorCode.BitmapInconsistent,
+                $"Bitmap '{shown}' was not saved when the image was last closed, so what it says is outdated. It can only be removed: Remove-Qcow2Bitmap, or Repair-Qcow2Image -Mode All.").At(source.Path);
+        }
+
+        if (!bitmap.ExtraData.IsEmpty)
+        {
+            throw Qcow2Errors.Unsupported(
+                $"Bitmap '{shown}' has {bitmap.ExtraData.Length} bytes of extra data, whose meaning is not known, so that it cannot be copied.").At(source.Path);
+        }
+    }
+
+    private static (List<BitmapDirectoryEntry> Copied, List<string> Skipped) Choose(Qcow2Image source, bool skipInconsistent)
+    {
+        RequireReadOnly(source);
         var copied = new List<BitmapDirectoryEntry>();
         var skipped = new List<string>();
         foreach (BitmapDirectoryEntry bitmap in source.Bitmaps)
         {
-            string shown = PrintableText.Of(bitmap.Name);
-            if ((bitmap.Flags & BitmapFlags.InUse) != 0)
+            if (skipInconsistent && (bitmap.Flags & BitmapFlags.InUse) != 0)
             {
-                if (!skipInconsistent)
-                {
-                    throw new Qcow2Exception(
-                        Qcow2ErrorCode.BitmapInconsistent,
-                        $"Bitmap '{shown}' was not saved when the image was last closed, so what it says is outdated. It can only be removed: Remove-Qcow2Bitmap, or Repair-Qcow2Image -Mode All.").At(source.Path);
-                }
-
                 skipped.Add(bitmap.Name);
                 continue;
             }
 
-            if (!bitmap.ExtraData.IsEmpty)
-            {
-                throw Qcow2Errors.Unsupported(
-                    $"Bitmap '{shown}' has {bitmap.ExtraData.Length} bytes of extra data, whose meaning is not known, so that it cannot be copied.").At(source.Path);
-            }
-
+            RequireUsable(source, bitmap);
             copied.Add(bitmap with { Flags = bitmap.Flags & BitmapFlags.Auto });
         }
 

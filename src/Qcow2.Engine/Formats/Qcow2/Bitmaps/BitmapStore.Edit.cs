@@ -105,14 +105,17 @@ internal sealed partial class BitmapStore
             return;
         }
 
-        Edit(to, bitmap =>
-        {
-            foreach ((long offset, long length) in (from.Bits ?? Open(from.Entry, ReadTable(from))).DirtyRanges())
-            {
-                bitmap.Bits!.Mark(offset, length);
-            }
-        });
+        Merge((from.Bits ?? Open(from.Entry, ReadTable(from))).DirtyRanges(), target);
     }
+
+    /// <summary>Sets in a bitmap every bit of parts of the disk.</summary>
+    internal void Merge(IEnumerable<(long Offset, long Length)> ranges, string target) => Edit(FindConsistent(target), bitmap =>
+    {
+        foreach ((long offset, long length) in ranges)
+        {
+            bitmap.Bits!.Mark(offset, length);
+        }
+    });
 
     private static void SetAuto(StoredBitmap bitmap, bool isSet)
         => bitmap.Entry = bitmap.Entry with { Flags = isSet ? bitmap.Entry.Flags | BitmapFlags.Auto : bitmap.Entry.Flags & ~BitmapFlags.Auto };

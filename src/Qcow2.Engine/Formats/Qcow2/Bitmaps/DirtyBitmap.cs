@@ -190,37 +190,14 @@ internal sealed class DirtyBitmap
     }
 
     /// <summary>The parts of the disk whose bits are set, in order. Pages that were not read before are not kept.</summary>
-    internal IEnumerable<(long Offset, long Length)> DirtyRanges()
+    internal IEnumerable<(long Offset, long Length)> DirtyRanges() => BitRuns.Of(Pages(), GranularityBits);
+
+    private IEnumerable<(long First, long End, byte[]? Bits)> Pages()
     {
-        long start = -1;
         for (int page = 0; page < _table.Length; page++)
         {
             long first = (long)page << _pageBits;
-            long end = Math.Min(_count, first + (1L << _pageBits));
-            byte[]? bits = Peek(page);
-            for (long bit = first; bit < end;)
-            {
-                int inPage = (int)(bit - first);
-                byte value = bits is null ? (byte)0 : bits[inPage / BitsPerByte];
-                bool isWhole = inPage % BitsPerByte == 0 && value is 0 or byte.MaxValue;
-                bool isSet = (value & (1 << (inPage % BitsPerByte))) != 0;
-                if (isSet && start < 0)
-                {
-                    start = bit;
-                }
-                else if (!isSet && start >= 0)
-                {
-                    yield return (start << GranularityBits, (bit - start) << GranularityBits);
-                    start = -1;
-                }
-
-                bit = bits is null ? end : bit + (isWhole ? BitsPerByte : 1);
-            }
-        }
-
-        if (start >= 0)
-        {
-            yield return (start << GranularityBits, (_count - start) << GranularityBits);
+            yield return (first, Math.Min(_count, first + (1L << _pageBits)), Peek(page));
         }
     }
 
