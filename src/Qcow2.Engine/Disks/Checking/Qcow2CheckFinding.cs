@@ -119,8 +119,8 @@ public enum Qcow2CheckFindingKind
     ExtensionRepeated,
 
     /// <summary>
-    /// The file ends inside the last thing that lies in it, as one does whose download or copy was cut short. Readers take what
-    /// lacks for zeros. Of an image that is not trusted this is a warning.
+    /// The file ends inside the last thing that lies in it, as one does whose download or copy was cut short. Of a qcow2 image readers take what
+    /// lacks for zeros, and if the image is not trusted this is a warning; of images in other formats it is a corruption.
     /// </summary>
     FileCutOff,
 

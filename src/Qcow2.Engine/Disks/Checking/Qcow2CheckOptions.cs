@@ -21,7 +21,8 @@ public sealed record Qcow2CheckOptions
 
     /// <summary>
     /// Also warn of all that a service does not take from people it does not trust, though it is no damage: references to other
-    /// files, and tables that make up most of the file. An image with a warning is not healthy.
+    /// files, tables that make up most of the file, and an image at the start of a fixed VHD. No file but the image is opened. An image with a
+    /// warning is not healthy.
     /// </summary>
     public bool Untrusted { get; init; }
 

@@ -213,6 +213,26 @@ public sealed class VmdkCheckTests : IDisposable
         CheckJudge.AssertFinds(CheckJudge.Check("vmdk", file, untrusted: true), TablesOversized, Warning, "8388608 bytes");
     }
 
+    /// <summary>More sectors than are looked at at once: what overlaps is found in each part, and counted once.</summary>
+    [Fact]
+    public void What_overlaps_far_from_the_start_is_found()
+    {
+        var extent = new Extent(Sound(false));
+        extent.SetTable(2, 1_200_000_000);
+        extent.SetTable(3, 1_200_000_004);
+        string path = _folder.File("large.vmdk");
+        File.WriteAllBytes(path, extent.File);
+        using (FileStream file = File.OpenWrite(path))
+        {
+            file.SetLength(1_200_000_100L * Sector);
+        }
+
+        Qcow2CheckResult result = DiskFormats.Get("vmdk").Check(path);
+        CheckJudge.AssertFinds(result, BlockOverlap, Corruption, "Grain 3 at");
+        Assert.Equal((1, 3), (result.Corruptions, result.AllocatedClusters));
+        Assert.All(result.Findings, finding => Assert.Contains(finding.Kind, new[] { BlockOverlap, SpaceUnused }));
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]

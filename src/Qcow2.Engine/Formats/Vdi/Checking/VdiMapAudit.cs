@@ -12,6 +12,10 @@ internal sealed class VdiMapAudit(FileCheck check, VdiHeader header)
 
     private readonly long _stride = header.BlockSize + header.ExtraSize;
     private readonly long _needed = (header.DiskSize / header.BlockSize) + (header.DiskSize % header.BlockSize != 0 ? 1 : 0);
+
+    /// <summary>Asked once: the host takes longer to say it than an entry takes to be looked at.</summary>
+    private readonly long _fileLength = check.File.Length;
+
     private long _allocated;
     private long _next;
 
@@ -19,8 +23,8 @@ internal sealed class VdiMapAudit(FileCheck check, VdiHeader header)
     {
         check.TotalBlocks = _needed;
         check.EndOffset = header.MapOffset + (_needed * sizeof(uint));
-        check.JudgeTables(header.MapOffset, Table, header.BlockCount * sizeof(uint), check.File.Length);
-        long places = Math.Max(0, check.File.Length - header.DataOffset + _stride - 1) / _stride;
+        check.JudgeTables(header.MapOffset, Table, header.BlockCount * sizeof(uint), _fileLength);
+        long places = Math.Max(0, _fileLength - header.DataOffset + _stride - 1) / _stride;
         if (places > SpaceMap.MaxUnits)
         {
             check.Add(
@@ -69,13 +73,9 @@ internal sealed class VdiMapAudit(FileCheck check, VdiHeader header)
         long start = header.DataOffset + (entry * _stride);
         long place = header.MapOffset + (block * sizeof(uint));
         long needed = header.ExtraSize + (block < _needed ? Math.Min(header.BlockSize, header.DiskSize - (block * header.BlockSize)) : 0);
-        if (entry >= header.BlockCount || start > check.File.Length - needed)
+        if (entry >= header.BlockCount || start > _fileLength - needed)
         {
-            bool isCut = entry < header.BlockCount && start < check.File.Length;
-            check.Add(
-                Qcow2CheckSeverity.Corruption, isCut ? Qcow2CheckFindingKind.FileCutOff : Qcow2CheckFindingKind.PastEndOfFile, place, Table,
-                () => $"Block {block} of the disk is said to be number {entry} in the file, at 0x{start:x}; the file has room for {header.BlockCount} blocks and ends at 0x{check.File.Length:x}{(isCut ? ", so that its end is missing" : "")}.",
-                (ulong)check.File.Length, (ulong)start + (ulong)needed);
+            AddPastEnd(block, entry, place, start, needed);
             if (entry >= header.BlockCount)
             {
                 return; // QEMU counts those that have a number.
@@ -85,19 +85,32 @@ internal sealed class VdiMapAudit(FileCheck check, VdiHeader header)
         check.FragmentedBlocks += _allocated > 0 && entry != _next ? 1 : 0;
         _next = entry + 1L;
         _allocated++;
-        if (start >= check.File.Length)
+        if (start >= _fileLength)
         {
             return;
         }
 
-        check.EndOffset = Math.Max(check.EndOffset, Math.Min(check.File.Length, start + _stride));
+        check.EndOffset = Math.Max(check.EndOffset, Math.Min(_fileLength, start + _stride));
         if (!map.TryTake(entry, 1))
         {
-            check.Add(
-                Qcow2CheckSeverity.Corruption, Qcow2CheckFindingKind.BlockOverlap, place, Table,
-                () => $"Block {block} of the disk is said to be number {entry} in the file, at 0x{start:x}, where another block of the disk lies, too: one of them shows data of the other.", null, entry);
+            AddShared(block, entry, place, start);
         }
     }
+
+    // Sentences are made apart from where they are needed: there may be millions of entries, and hardly any has one.
+    private void AddPastEnd(long block, uint entry, long place, long start, long needed)
+    {
+        bool isCut = entry < header.BlockCount && start < _fileLength;
+        check.Add(
+            Qcow2CheckSeverity.Corruption, isCut ? Qcow2CheckFindingKind.FileCutOff : Qcow2CheckFindingKind.PastEndOfFile, place, Table,
+            () => $"Block {block} of the disk is said to be number {entry} in the file, at 0x{start:x}; the file has room for {header.BlockCount} blocks and ends at 0x{_fileLength:x}{(isCut ? ", so that its end is missing" : "")}.",
+            (ulong)_fileLength, (ulong)start + (ulong)needed);
+    }
+
+    private void AddShared(long block, uint entry, long place, long start)
+        => check.Add(
+            Qcow2CheckSeverity.Corruption, Qcow2CheckFindingKind.BlockOverlap, place, Table,
+            () => $"Block {block} of the disk is said to be number {entry} in the file, at 0x{start:x}, where another block of the disk lies, too: one of them shows data of the other.", null, entry);
 
     private void CompareCount()
     {
@@ -115,7 +128,7 @@ internal sealed class VdiMapAudit(FileCheck check, VdiHeader header)
         foreach ((long first, long count) in map.Free())
         {
             long start = header.DataOffset + (first * _stride);
-            long length = Math.Min(check.File.Length - start, count * _stride);
+            long length = Math.Min(_fileLength - start, count * _stride);
             if (length >= _stride)
             {
                 check.AddUnused(Qcow2CheckSeverity.Leak, start, length, _stride);

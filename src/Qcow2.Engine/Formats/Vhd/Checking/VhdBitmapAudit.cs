@@ -1,4 +1,5 @@
 using Qcow2.Engine.Disks.Checking;
+using Qcow2.Engine.Storage;
 
 namespace Qcow2.Engine.Formats.Vhd.Checking;
 
@@ -18,13 +19,14 @@ internal static class VhdBitmapAudit
     {
         byte[] bitmap = new byte[PieceLength];
         byte[] data = new byte[PieceLength];
+        var holes = new HoleFinder(check.File, HoleFinder.IsSparse(check.File));
         for (int i = 0; i < blocks.Count; i++)
         {
             check.CancellationToken.ThrowIfCancellationRequested();
             check.Report(i, blocks.Count);
             uint block = (uint)blocks[i];
             long start = (long)(blocks[i] >> 32) * VhdLimits.SectorSize;
-            if (FirstHidden(check, layout, block, start, bitmap, data) is long sector)
+            if (FirstHidden(check, layout, block, start, bitmap, data, holes) is long sector)
             {
                 check.Add(
                     Qcow2CheckSeverity.Warning, Qcow2CheckFindingKind.SectorsHidden, start, "Sector bitmap",
@@ -33,7 +35,7 @@ internal static class VhdBitmapAudit
         }
     }
 
-    private static long? FirstHidden(FileCheck check, VhdLayout layout, uint block, long start, byte[] bitmap, byte[] data)
+    private static long? FirstHidden(FileCheck check, VhdLayout layout, uint block, long start, byte[] bitmap, byte[] data, HoleFinder holes)
     {
         long sectors = (layout.DataBytes(block) + VhdLimits.SectorSize - 1) / VhdLimits.SectorSize;
         for (long first = 0; first < sectors; first += PieceLength * 8L)
@@ -44,7 +46,7 @@ internal static class VhdBitmapAudit
             for (int sector = 0; sector < count;)
             {
                 int run = VhdSectorBitmap.RunLength(piece, sector, count - sector);
-                if (!VhdSectorBitmap.IsSet(piece, sector) && FirstData(check, start + layout.BitmapBytes + ((first + sector) * VhdLimits.SectorSize), run, data) is long found)
+                if (!VhdSectorBitmap.IsSet(piece, sector) && FirstData(check, start + layout.BitmapBytes + ((first + sector) * VhdLimits.SectorSize), run, data, holes) is long found)
                 {
                     return first + sector + found;
                 }
@@ -57,12 +59,22 @@ internal static class VhdBitmapAudit
     }
 
     /// <summary>The first of some sectors that is not zeros.</summary>
-    private static long? FirstData(FileCheck check, long offset, int sectors, byte[] data)
+    private static long? FirstData(FileCheck check, long offset, int sectors, byte[] data, HoleFinder holes)
     {
+        if (holes.IsHole(offset, (long)sectors * VhdLimits.SectorSize))
+        {
+            return null;
+        }
+
         for (long done = 0; done < (long)sectors * VhdLimits.SectorSize; done += data.Length)
         {
             check.CancellationToken.ThrowIfCancellationRequested();
             Span<byte> piece = data.AsSpan(0, (int)Math.Min(data.Length, ((long)sectors * VhdLimits.SectorSize) - done));
+            if (holes.IsHole(offset + done, piece.Length))
+            {
+                continue;
+            }
+
             check.File.ReadZeroPadded(offset + done, piece);
             int at = SpanSearch.IndexOfNonzero(piece);
             if (at >= 0)

@@ -60,11 +60,7 @@ internal sealed class VhdBlockAudit(FileCheck check, VhdLayout layout)
         long place = (long)layout.Header!.TableOffset + ((long)block * sizeof(uint));
         if (start > layout.DataEnd - span)
         {
-            bool isCut = start < layout.DataEnd;
-            check.Add(
-                Qcow2CheckSeverity.Corruption, isCut ? Qcow2CheckFindingKind.FileCutOff : Qcow2CheckFindingKind.PastEndOfFile, place, Table,
-                () => $"Block {block} of the disk, by its entry {entry}, lies at 0x{start:x} and takes {span} bytes; data end at 0x{layout.DataEnd:x}{(isCut ? ", so that its end is missing" : "")}.",
-                (ulong)layout.DataEnd, (ulong)(start + span));
+            AddPastEnd(block, entry, place, start, span);
             return false;
         }
 
@@ -73,15 +69,27 @@ internal sealed class VhdBlockAudit(FileCheck check, VhdLayout layout)
         {
             if (VhdStructure.Overlap(range, other))
             {
-                check.Add(
-                    Qcow2CheckSeverity.Corruption, Qcow2CheckFindingKind.MetadataOverlap, place, Table,
-                    () => $"Block {block} of the disk, by its entry {entry}, lies at 0x{start:x}, on {name} at 0x{other.Offset:x}.", null, entry);
+                AddOverlap(block, entry, place, start, $"{name} at 0x{other.Offset:x}");
                 return false;
             }
         }
 
         return true;
     }
+
+    // Sentences are made apart from where they are needed: there may be millions of entries, and hardly any has one.
+    private void AddPastEnd(uint block, uint entry, long place, long start, long span)
+    {
+        bool isCut = start < layout.DataEnd;
+        check.Add(
+            Qcow2CheckSeverity.Corruption, isCut ? Qcow2CheckFindingKind.FileCutOff : Qcow2CheckFindingKind.PastEndOfFile, place, Table,
+            () => $"Block {block} of the disk, by its entry {entry}, lies at 0x{start:x} and takes {span} bytes; data end at 0x{layout.DataEnd:x}{(isCut ? ", so that its end is missing" : "")}.",
+            (ulong)layout.DataEnd, (ulong)(start + span));
+    }
+
+    private void AddOverlap(uint block, uint entry, long place, long start, string what)
+        => check.Add(
+            Qcow2CheckSeverity.Corruption, Qcow2CheckFindingKind.MetadataOverlap, place, Table, () => $"Block {block} of the disk, by its entry {entry}, lies at 0x{start:x}, on {what}.", null, entry);
 
     private void FindOverlaps()
     {

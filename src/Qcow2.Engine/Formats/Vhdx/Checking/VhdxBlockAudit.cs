@@ -24,6 +24,9 @@ internal sealed class VhdxBlockAudit
     private readonly long _chunkRatio;
     private readonly long _blockCount;
 
+    /// <summary>Asked once: the host takes longer to say it than an entry takes to be looked at.</summary>
+    private readonly long _fileLength;
+
     /// <summary>What the disk lies in.</summary>
     private readonly SpaceMap? _used;
 
@@ -46,6 +49,7 @@ internal sealed class VhdxBlockAudit
     {
         _check = check;
         _storage = storage;
+        _fileLength = storage.Length;
         _table = table;
         _metadata = metadata;
         _reserved = reserved;
@@ -75,17 +79,17 @@ internal sealed class VhdxBlockAudit
         if (_used is null)
         {
             _check.Add(
-                Qcow2CheckSeverity.Error, Qcow2CheckFindingKind.FileTooLarge, 0, "File", $"The file has {_storage.Length} bytes; what overlaps can be looked for in {SpaceMap.MaxUnits} MiB.");
+                Qcow2CheckSeverity.Error, Qcow2CheckFindingKind.FileTooLarge, 0, "File", $"The file has {_fileLength} bytes; what overlaps can be looked for in {SpaceMap.MaxUnits} MiB.");
         }
 
         foreach (VhdxRegion region in _reserved)
         {
             _used?.TryTake(region.Offset / VhdxLimits.MiB, region.Length / VhdxLimits.MiB);
-            _check.EndOffset = Math.Max(_check.EndOffset, Math.Min(region.End, _storage.Length));
+            _check.EndOffset = Math.Max(_check.EndOffset, Math.Min(region.End, _fileLength));
         }
 
         long length = Math.Min(entries, room) * EntryLength;
-        _check.JudgeTables(_table.Offset, Table, _table.Length, _storage.Length);
+        _check.JudgeTables(_table.Offset, Table, _table.Length, _fileLength);
         TableScan.Run(_storage, _table.Offset, length, skipsHoles: true, Look, _check.CancellationToken);
         FinishChunk(-1);
         FindUnused();
@@ -111,7 +115,7 @@ internal sealed class VhdxBlockAudit
         FinishChunk(chunk);
         if ((entry & ReservedBits) != 0)
         {
-            Add(Qcow2CheckFindingKind.ReservedBits, index, () => $"The entry {index} of the block allocation table, 0x{entry:x}, has bits set that are reserved.", entry);
+            AddReserved(index, entry);
             return;
         }
 
@@ -135,9 +139,7 @@ internal sealed class VhdxBlockAudit
             case (int)VhdxBlockState.PartiallyPresent when _metadata.HasParent:
                 break;
             case 4 or 5 or (int)VhdxBlockState.PartiallyPresent:
-                Add(
-                    Qcow2CheckFindingKind.EntryInvalid, index,
-                    () => $"Block {block} has the state {state}, which {(state == (int)VhdxBlockState.PartiallyPresent ? "only a disk with a parent can have" : "does not exist")}.", (ulong)state);
+                AddState(index, state);
                 return;
             case (int)VhdxBlockState.Undefined or (int)VhdxBlockState.Unmapped:
                 if (offset > 0)
@@ -159,7 +161,7 @@ internal sealed class VhdxBlockAudit
         _check.FragmentedBlocks += _lastEnd >= 0 && offset != _lastEnd ? 1 : 0;
         _lastEnd = offset + _metadata.BlockSize;
         _check.AllocatedBlocks++;
-        Place(index, $"Block {block}", offset, _metadata.BlockSize, Math.Min(_metadata.BlockSize, _metadata.DiskSize - (block * _metadata.BlockSize)));
+        Place(index, offset, _metadata.BlockSize, Math.Min(_metadata.BlockSize, _metadata.DiskSize - (block * _metadata.BlockSize)));
     }
 
     private void ExamineBitmap(long index, long chunk, int state, long offset)
@@ -167,7 +169,7 @@ internal sealed class VhdxBlockAudit
         if (state == (int)VhdxBlockState.FullyPresent && _metadata.HasParent)
         {
             _lastBitmapChunk = chunk;
-            Place(index, $"The bitmap of the sectors of the blocks from {chunk * _chunkRatio} on", offset, VhdxLimits.MiB, VhdxLimits.MiB);
+            Place(index, offset, VhdxLimits.MiB, VhdxLimits.MiB);
         }
         else if (state != 0)
         {
@@ -197,14 +199,11 @@ internal sealed class VhdxBlockAudit
         _partialChunk = -1;
     }
 
-    private void Place(long index, string name, long offset, long length, long needed)
+    private void Place(long index, long offset, long length, long needed)
     {
-        if (offset < 0 || offset > _storage.Length - needed)
+        if (offset < 0 || offset > _fileLength - needed)
         {
-            bool isCut = offset >= 0 && offset < _storage.Length;
-            Add(
-                isCut ? Qcow2CheckFindingKind.FileCutOff : Qcow2CheckFindingKind.PastEndOfFile, index,
-                () => $"{name} lies at 0x{offset:x} and takes {needed} bytes; the file ends at 0x{_storage.Length:x}{(isCut ? ", so that its end is missing" : "")}.", (ulong)offset);
+            AddPastEnd(index, offset, needed);
             return;
         }
 
@@ -212,16 +211,47 @@ internal sealed class VhdxBlockAudit
         {
             if (region.Overlaps(offset, needed))
             {
-                Add(Qcow2CheckFindingKind.MetadataOverlap, index, () => $"{name} at 0x{offset:x} lies on {region.Name} at 0x{region.Offset:x}.", (ulong)offset);
+                AddOverlap(index, offset, region);
                 return;
             }
         }
 
-        _check.EndOffset = Math.Max(_check.EndOffset, Math.Min(_storage.Length, offset + length));
+        _check.EndOffset = Math.Max(_check.EndOffset, Math.Min(_fileLength, offset + length));
         if (_used?.TryTake(offset / VhdxLimits.MiB, length / VhdxLimits.MiB) == false)
         {
-            Add(Qcow2CheckFindingKind.BlockOverlap, index, () => $"{name} at 0x{offset:x} lies where another block or bitmap lies, too: one of them shows data of the other.", (ulong)offset);
+            AddShared(index, offset);
         }
+    }
+
+    // Sentences are made apart from where they are needed: there are millions of entries, and hardly any has one.
+    private void AddPastEnd(long index, long offset, long needed)
+    {
+        bool isCut = offset >= 0 && offset < _fileLength;
+        Add(
+            isCut ? Qcow2CheckFindingKind.FileCutOff : Qcow2CheckFindingKind.PastEndOfFile, index,
+            () => $"{NameOf(index)} lies at 0x{offset:x} and takes {needed} bytes; the file ends at 0x{_fileLength:x}{(isCut ? ", so that its end is missing" : "")}.", (ulong)offset);
+    }
+
+    private void AddOverlap(long index, long offset, VhdxRegion region)
+        => Add(Qcow2CheckFindingKind.MetadataOverlap, index, () => $"{NameOf(index)} at 0x{offset:x} lies on {region.Name} at 0x{region.Offset:x}.", (ulong)offset);
+
+    private void AddShared(long index, long offset)
+        => Add(
+            Qcow2CheckFindingKind.BlockOverlap, index, () => $"{NameOf(index)} at 0x{offset:x} lies where another block or bitmap lies, too: one of them shows data of the other.", (ulong)offset);
+
+    private void AddReserved(long index, ulong entry)
+        => Add(Qcow2CheckFindingKind.ReservedBits, index, () => $"The entry {index} of the block allocation table, 0x{entry:x}, has bits set that are reserved.", entry);
+
+    private void AddState(long index, int state)
+        => Add(
+            Qcow2CheckFindingKind.EntryInvalid, index,
+            () => $"{NameOf(index)} has the state {state}, which {(state == (int)VhdxBlockState.PartiallyPresent ? "only a disk with a parent can have" : "does not exist")}.", (ulong)state);
+
+    private string NameOf(long index)
+    {
+        long chunk = index / (_chunkRatio + 1);
+        long inChunk = index % (_chunkRatio + 1);
+        return inChunk == _chunkRatio ? $"The bitmap of the sectors of the blocks from {chunk * _chunkRatio} on" : $"Block {(chunk * _chunkRatio) + inChunk}";
     }
 
     /// <summary>
@@ -238,7 +268,7 @@ internal sealed class VhdxBlockAudit
         _used.Add(_kept!);
         foreach ((long first, long count) in _used.Free())
         {
-            long length = Math.Min(_storage.Length, (first + count) * VhdxLimits.MiB) - (first * VhdxLimits.MiB);
+            long length = Math.Min(_fileLength, (first + count) * VhdxLimits.MiB) - (first * VhdxLimits.MiB);
             if (length >= _metadata.BlockSize)
             {
                 _check.AddUnused(Qcow2CheckSeverity.Information, first * VhdxLimits.MiB, length, _metadata.BlockSize);

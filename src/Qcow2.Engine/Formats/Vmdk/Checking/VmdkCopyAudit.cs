@@ -21,7 +21,8 @@ internal static class VmdkCopyAudit
         var pages = new TablePages(file);
         byte[] one = new byte[tables.TableLength];
         byte[] other = new byte[tables.TableLength];
-        long budget = file.Length; // Copies in one place are no copies, and not read over and over.
+        long fileLength = file.Length;
+        long budget = fileLength; // Copies in one place are no copies, and not read over and over.
         foreach (VmdkTable table in tables.All)
         {
             check.CancellationToken.ThrowIfCancellationRequested();
@@ -32,7 +33,7 @@ internal static class VmdkCopyAudit
                 continue;
             }
 
-            if (place <= VmdkLimits.SectorSize || place > file.Length - tables.TableLength)
+            if (place <= VmdkLimits.SectorSize || place > fileLength - tables.TableLength)
             {
                 Add(at, $"The copy of the grain directory leads to no table for its entry {table.Index}: 0x{place:x}.");
                 continue;

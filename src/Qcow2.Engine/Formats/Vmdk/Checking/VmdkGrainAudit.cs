@@ -22,6 +22,9 @@ internal sealed class VmdkGrainAudit
     private readonly IReadOnlyList<(DiskRange Range, string Name)> _reserved;
     private readonly string _name;
     private readonly long _length;
+
+    /// <summary>Asked once: the host takes longer to say it than an entry takes to be looked at.</summary>
+    private readonly long _fileLength;
     private long _next = -1;
     private long _firstPlace = long.MaxValue;
 
@@ -37,6 +40,7 @@ internal sealed class VmdkGrainAudit
     {
         _check = check;
         _file = file;
+        _fileLength = file.Length;
         _layout = layout;
         _length = length;
         _tables = tables;
@@ -46,7 +50,7 @@ internal sealed class VmdkGrainAudit
 
     internal void Run()
     {
-        long sectors = (_file.Length + VmdkLimits.SectorSize - 1) / VmdkLimits.SectorSize;
+        long sectors = (_fileLength + VmdkLimits.SectorSize - 1) / VmdkLimits.SectorSize;
         for (long first = 0; first == 0 || first < sectors; first += SpaceMap.MaxUnits)
         {
             ExaminePart(first, Math.Min(SpaceMap.MaxUnits, sectors - first));
@@ -99,7 +103,7 @@ internal sealed class VmdkGrainAudit
         bool isFirst = firstSector == 0;
         if (entry.Kind == VmdkEntryKind.Invalid && isFirst)
         {
-            Add(Qcow2CheckFindingKind.EntryInvalid, at, () => $"The entry of grain {grain} is 0x{value:x}, which means {(value == 1 ? "zeros only where the header says so, and it does not" : "nothing")}.", value);
+            AddInvalid(grain, at, value);
         }
 
         long offset = grain * _layout.GrainSize;
@@ -109,14 +113,11 @@ internal sealed class VmdkGrainAudit
         }
 
         long needed = _layout.IsCompressed ? 1 : Math.Min(_layout.GrainSize, _length - offset);
-        if (entry.Place > _file.Length - needed)
+        if (entry.Place > _fileLength - needed)
         {
             if (isFirst)
             {
-                bool isCut = entry.Place < _file.Length;
-                Add(
-                    isCut ? Qcow2CheckFindingKind.FileCutOff : Qcow2CheckFindingKind.PastEndOfFile, at,
-                    () => $"Grain {grain} lies at 0x{entry.Place:x} and takes {needed} bytes; the file ends at 0x{_file.Length:x}{(isCut ? ", so that its end is missing" : "")}.", value);
+                AddPastEnd(grain, at, entry.Place, needed);
             }
 
             return;
@@ -148,18 +149,18 @@ internal sealed class VmdkGrainAudit
     {
         if (firstSector == 0 && _name.Length == 0)
         {
-            _check.EndOffset = Math.Max(_check.EndOffset, Math.Min(_file.Length, place + Math.Max(needed, _layout.IsCompressed ? 0 : _layout.GrainSize)));
+            _check.EndOffset = Math.Max(_check.EndOffset, Math.Min(_fileLength, place + Math.Max(needed, _layout.IsCompressed ? 0 : _layout.GrainSize)));
         }
 
         long sector = (place / VmdkLimits.SectorSize) - firstSector;
         long count = (needed + VmdkLimits.SectorSize - 1) / VmdkLimits.SectorSize;
         if (!metadata.IsFree(sector, count))
         {
-            Add(Qcow2CheckFindingKind.MetadataOverlap, at, () => $"Grain {grain} at 0x{place:x} lies on the header, the descriptor, the grain directory or a grain table.", (ulong)place);
+            AddOverlap(grain, at, place);
         }
         else if (!grains.TryTake(sector, count))
         {
-            Add(Qcow2CheckFindingKind.BlockOverlap, at, () => $"Grain {grain} at 0x{place:x} lies where another grain lies, too: one of them shows data of the other.", (ulong)place);
+            AddShared(grain, at, place);
         }
     }
 
@@ -173,17 +174,14 @@ internal sealed class VmdkGrainAudit
         ulong expected = (ulong)(grain * (_layout.GrainSize / VmdkLimits.SectorSize));
         if (sector != expected)
         {
-            Add(Qcow2CheckFindingKind.MarkerDamaged, at, () => $"Grain {grain} at 0x{place:x} says that it is that of sector {sector} of the disk, and its table that it is that of {expected}.", sector);
+            AddElsewhere(grain, at, place, sector, expected);
             return VmdkLimits.SectorSize;
         }
 
         long most = (2L * _layout.GrainSize) + (2 * VmdkLimits.SectorSize);
-        if (length is < ZlibHeaderLength || length > most || place + GrainHeaderLength + length > _file.Length)
+        if (length is < ZlibHeaderLength || length > most || place + GrainHeaderLength + length > _fileLength)
         {
-            bool isCut = length <= most && place + GrainHeaderLength + length > _file.Length;
-            Add(
-                isCut ? Qcow2CheckFindingKind.FileCutOff : Qcow2CheckFindingKind.MarkerDamaged, at,
-                () => $"Grain {grain} at 0x{place:x} is said to have {length} bytes, compressed{(isCut ? $"; the file ends at 0x{_file.Length:x}" : $", which no grain of {_layout.GrainSize} has")}.", length);
+            AddLength(grain, at, place, length, isCut: length <= most && length >= ZlibHeaderLength);
             return VmdkLimits.SectorSize;
         }
 
@@ -201,7 +199,7 @@ internal sealed class VmdkGrainAudit
         foreach ((long first, long count) in grains.Free())
         {
             long start = (firstSector + first) * VmdkLimits.SectorSize;
-            long length = Math.Min(_file.Length - start, count * VmdkLimits.SectorSize);
+            long length = Math.Min(_fileLength - start, count * VmdkLimits.SectorSize);
             if (length >= _layout.GrainSize && start >= _firstPlace)
             {
                 _check.AddUnused(Qcow2CheckSeverity.Leak, start, length, _layout.GrainSize);
@@ -214,6 +212,34 @@ internal sealed class VmdkGrainAudit
         long start = offset / VmdkLimits.SectorSize;
         map.TryTake(start - firstSector, ((offset + length + VmdkLimits.SectorSize - 1) / VmdkLimits.SectorSize) - start);
     }
+
+    // Sentences are made apart from where they are needed: there are millions of entries, and hardly any has one.
+    private void AddInvalid(long grain, long at, ulong value)
+        => Add(
+            Qcow2CheckFindingKind.EntryInvalid, at, () => $"The entry of grain {grain} is 0x{value:x}, which means {(value == 1 ? "zeros only where the header says so, and it does not" : "nothing")}.", value);
+
+    private void AddPastEnd(long grain, long at, long place, long needed)
+    {
+        bool isCut = place < _fileLength;
+        Add(
+            isCut ? Qcow2CheckFindingKind.FileCutOff : Qcow2CheckFindingKind.PastEndOfFile, at,
+            () => $"Grain {grain} lies at 0x{place:x} and takes {needed} bytes; the file ends at 0x{_fileLength:x}{(isCut ? ", so that its end is missing" : "")}.", (ulong)place);
+    }
+
+    private void AddOverlap(long grain, long at, long place)
+        => Add(Qcow2CheckFindingKind.MetadataOverlap, at, () => $"Grain {grain} at 0x{place:x} lies on the header, the descriptor, the grain directory or a grain table.", (ulong)place);
+
+    private void AddShared(long grain, long at, long place)
+        => Add(Qcow2CheckFindingKind.BlockOverlap, at, () => $"Grain {grain} at 0x{place:x} lies where another grain lies, too: one of them shows data of the other.", (ulong)place);
+
+    private void AddElsewhere(long grain, long at, long place, ulong sector, ulong expected)
+        => Add(
+            Qcow2CheckFindingKind.MarkerDamaged, at, () => $"Grain {grain} at 0x{place:x} says that it is that of sector {sector} of the disk, and its table that it is that of {expected}.", sector);
+
+    private void AddLength(long grain, long at, long place, uint length, bool isCut)
+        => Add(
+            isCut ? Qcow2CheckFindingKind.FileCutOff : Qcow2CheckFindingKind.MarkerDamaged, at,
+            () => $"Grain {grain} at 0x{place:x} is said to have {length} bytes, compressed{(isCut ? $"; the file ends at 0x{_fileLength:x}" : $", which no grain of {_layout.GrainSize} has")}.", length);
 
     private void Add(Qcow2CheckFindingKind kind, long offset, Func<string> message, ulong found)
         => _check.Add(Qcow2CheckSeverity.Corruption, kind, offset, Table, () => _name + message(), null, found);

@@ -22,6 +22,7 @@ internal sealed class VmdkTables(FileCheck check, BlockStorage file, VmdkSparseL
     internal const string DirectoryName = "Grain directory";
 
     private readonly List<VmdkTable> _tables = [];
+    private readonly long _fileLength = file.Length;
 
     /// <summary>Grains of the extent.</summary>
     internal long GrainCount { get; } = (layout.Capacity / layout.GrainSize) + (layout.Capacity % layout.GrainSize != 0 ? 1 : 0);
@@ -42,7 +43,7 @@ internal sealed class VmdkTables(FileCheck check, BlockStorage file, VmdkSparseL
     internal void Find(IReadOnlyList<(DiskRange Range, string Name)> reserved)
     {
         long length = layout.DirectoryEntries * layout.EntryLength;
-        check.JudgeTables(layout.DirectoryOffset, DirectoryName, length, file.Length);
+        check.JudgeTables(layout.DirectoryOffset, DirectoryName, length, _fileLength);
         TableScan.Run(file, layout.DirectoryOffset, length, skipsHoles: true, Look, check.CancellationToken);
         _tables.Sort((one, other) => one.Place != other.Place ? one.Place.CompareTo(other.Place) : one.Index.CompareTo(other.Index));
         DropThoseOnOthers();
@@ -72,12 +73,12 @@ internal sealed class VmdkTables(FileCheck check, BlockStorage file, VmdkSparseL
         }
 
         var used = new DiskRange(entry.Place, (long)UsedEntries(index) * layout.EntryLength);
-        if (used.End > file.Length)
+        if (used.End > _fileLength)
         {
             check.Add(
                 Qcow2CheckSeverity.Corruption, Qcow2CheckFindingKind.PastEndOfFile, at, DirectoryName,
-                () => $"{name}The entry {index} of the grain directory leads to a table at 0x{entry.Place:x}, and the file ends at 0x{file.Length:x}.", (ulong)file.Length, (ulong)used.End);
-            if (used.Offset >= file.Length)
+                () => $"{name}The entry {index} of the grain directory leads to a table at 0x{entry.Place:x}, and the file ends at 0x{_fileLength:x}.", (ulong)_fileLength, (ulong)used.End);
+            if (used.Offset >= _fileLength)
             {
                 return;
             }
