@@ -33,6 +33,12 @@ public sealed record Qcow2OpenOptions
     /// </summary>
     public string? BackingFormat { get; init; }
 
+    /// <summary>
+    /// Files among which the parent of a differencing disk is looked for whose format names none: VDI has the parent's id alone. What has that id is the
+    /// parent; the others may be those of other disks of the chain. The caller names them, so that <see cref="References"/> is not asked.
+    /// </summary>
+    public IReadOnlyList<string> ParentPaths { get; init; } = [];
+
     /// <summary>The external data file, in place of the one that the image names; null to take that.</summary>
     public string? DataFile { get; init; }
 

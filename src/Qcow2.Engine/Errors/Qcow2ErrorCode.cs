@@ -33,6 +33,9 @@ public enum Qcow2ErrorCode
     /// <summary>The file is not the one that the image was made over: it has another identity.</summary>
     BackingFileMismatch,
 
+    /// <summary>The image is a differencing disk that does not say which file its parent is, and the caller named none that is it.</summary>
+    ParentNotNamed,
+
     /// <summary>The backing chain leads back to a file that is already part of it.</summary>
     BackingChainLoop,
 

@@ -172,6 +172,9 @@ public abstract class DiskFormat
     internal bool IsCalled(string? name)
         => string.Equals(Name, name, StringComparison.OrdinalIgnoreCase) || string.Equals(RecordedName, name, StringComparison.OrdinalIgnoreCase);
 
+    /// <summary>Whether there is a file below one of this format, by what is known of that.</summary>
+    internal virtual bool HasParent(Qcow2ImageInfo info) => info.BackingFile is not null;
+
     /// <summary>Opens the file below one of this format alone, taking no lock, for a look at its header.</summary>
     /// <exception cref="Qcow2Exception">The file is missing or refused, or its format is not known.</exception>
     internal virtual (LocalFile File, DiskFormat Format) OpenParentForInformation(Qcow2ImageInfo child, Qcow2OpenOptions options)

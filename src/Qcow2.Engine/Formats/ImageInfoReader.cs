@@ -23,11 +23,12 @@ internal static class ImageInfoReader
             chain = ChainContext.Begin(file, options);
         }
 
-        while (info.BackingFile is not null)
+        while (DiskFormats.Get(info.Format).HasParent(info))
         {
             // What is wrong below an image is said on it, so it waits until that is known.
             (Qcow2ImageInfo? parent, ExceptionDispatchInfo? problem) = TryReadParent(info, ref chain);
             info.BackingFileProblem = problem?.SourceException.Message;
+            info.ParentPath ??= parent?.Path;
             yield return info;
             problem?.Throw();
             info = parent!;

@@ -37,6 +37,7 @@ namespace Qcow2.PowerShell.Commands;
 /// <para>
 /// VHDX (Hyper-V), VMDK (VMware) and VDI (VirtualBox) as the source are recognised by their first bytes. What the log of a VHDX that was not closed holds is part of its disk.
 /// Of a VMDK disk of several files name the descriptor; its extents lie beside it. Parents of VHDX and VMDK are found where the child says, and must be as the child left them.
+/// A differencing VDI (a snapshot of VirtualBox) does not say where its parent is: name the files of its chain with <c>-SourceParentPath</c>.
 /// QCOW images of version 1, QED images (QEMU) and expanding disks of Parallels (<c>.hds</c>) are recognised the same way. The first two can have a backing file; its format is not recorded, so say it with
 /// <c>-BackingFormat</c>.
 /// </para>

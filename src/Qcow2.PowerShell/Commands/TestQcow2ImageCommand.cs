@@ -189,7 +189,8 @@ public sealed class TestQcow2ImageCommand : ChainCmdlet
 
     private Qcow2CheckResult Check(string path, DiskFormat format, int depth)
     {
-        var options = new Qcow2CheckOptions { ReadData = ReadData, Untrusted = Untrusted, ForceShare = ForceShare, References = OptionsFor(path).References };
+        Qcow2OpenOptions open = OptionsFor(path);
+        var options = new Qcow2CheckOptions { ReadData = ReadData, Untrusted = Untrusted, ForceShare = ForceShare, References = open.References, ParentPaths = open.ParentPaths };
         Qcow2CheckResult result = ImageCheck.Check(path, format, options, WriteProgress, StopToken);
         result.Depth = depth;
         foreach (Qcow2CheckFinding finding in result.Findings.Where(finding => finding.Kind == Qcow2CheckFindingKind.FileCutOff))

@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using Qcow2.Engine;
+using Qcow2.PowerShell.Operations;
 
 namespace Qcow2.PowerShell.Infrastructure;
 
@@ -14,9 +15,21 @@ public abstract class ChainCmdlet : ReferenceCmdlet
     [ValidateSet("qcow2", "raw", "vhd", "vpc", "vhdx", "vmdk", "vdi", "qcow", "qed", "parallels")]
     public string? BackingFormat { get; set; }
 
+    /// <summary>
+    /// Files among which the parent of a differencing VDI (VirtualBox) is looked for: the file has the id of its parent and does not say where that is. Name all files of
+    /// the chain, in any order, or more; wildcards are permitted, and what has the id that the child recorded is its parent. <c>VBoxManage list hdds</c> says which file that is.
+    /// Other formats name their parents.
+    /// </summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    [SupportsWildcards]
+    [PathText(HasWildcards = true, TakesImage = true)]
+    public string[]? SourceParentPath { get; set; }
+
     /// <inheritdoc/>
     private protected override Qcow2OpenOptions OptionsFor(string imagePath) => base.OptionsFor(imagePath) with
     {
         BackingFormat = BackingFormat?.ToLowerInvariant(),
+        ParentPaths = SourceParentPath is null ? [] : [.. SourceParentPath.SelectMany(Resolver.Wildcard).Distinct(DestinationFile.PathComparer)],
     };
 }

@@ -29,6 +29,7 @@ internal static class ErrorAdvice
             Qcow2ErrorCode.BackingFormatMissing => Parameter("BackingFormat") is string format
                 ? $"Say which it is: -{format} qcow2 or -{format} raw."
                 : "Record it first: Set-Qcow2Image -MetadataOnly, with -BackingFile and -BackingFormat.",
+            Qcow2ErrorCode.ParentNotNamed => Parameter("SourceParentPath") is string parent ? $"Say which file it is with -{parent}." : null,
             Qcow2ErrorCode.DataFileUnavailable => Parameter("DataFile") is string data ? $"Say which file it is with -{data}." : null,
             Qcow2ErrorCode.PassphraseRequired => Parameter("Passphrase") is string passphrase ? $"Give it with -{passphrase}." : null,
             Qcow2ErrorCode.SnapshotWouldChange => Parameter("MetadataOnly") is string header

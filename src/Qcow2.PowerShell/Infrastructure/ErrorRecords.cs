@@ -60,6 +60,7 @@ internal static class ErrorRecords
         Qcow2ErrorCode.ImageLocked => ErrorCategory.ResourceBusy,
         Qcow2ErrorCode.BackingFileUnavailable => ErrorCategory.ResourceUnavailable,
         Qcow2ErrorCode.BackingFormatMissing => ErrorCategory.InvalidArgument,
+        Qcow2ErrorCode.ParentNotNamed => ErrorCategory.InvalidArgument,
         Qcow2ErrorCode.FormatMismatch => ErrorCategory.InvalidData,
         Qcow2ErrorCode.BackingFileMismatch => ErrorCategory.InvalidData,
         Qcow2ErrorCode.BackingChainLoop => ErrorCategory.InvalidData,

@@ -150,6 +150,43 @@ public sealed class OtherFormatsTests : IDisposable
         Assert.Equal(["ReferenceForbidden"], _session.Run($"Convert-Qcow2Image top.{format} other.qcow2 -BackingFormat {backing} -ReferencePolicy Forbid").ErrorIds);
     }
 
+    /// <summary>VirtualBox's snapshots: each file has the id of the one below and no name.</summary>
+    [Fact]
+    public void Parents_of_differencing_VDI_files_are_those_that_the_user_names()
+    {
+        Directory.CreateDirectory(_session.File("Snapshots"));
+        Assert.Empty(_session.Run("Convert-Qcow2Image disk.raw base.vdi").Errors);
+        byte[] child = File.ReadAllBytes(_session.File("base.vdi"));
+        int map = BitConverter.ToInt32(child, 340);
+        child.AsSpan(392, 32).CopyTo(child.AsSpan(424)); // The ids of the parent.
+        child[76] = 4;
+        child[392] ^= 1;
+        child.AsSpan(map, 12).Fill(0xff);
+        child.AsSpan(388, 4).Clear(); // No block is in the file.
+        File.WriteAllBytes(_session.File("Snapshots/one.vdi"), child[..(map + 512)]);
+        File.WriteAllText(_session.File("Snapshots/notes.vdi"), "notes");
+
+        foreach (string command in new[]
+            {
+                "Convert-Qcow2Image Snapshots/one.vdi out.qcow2 -Force", "Compare-Qcow2Image Snapshots/one.vdi disk.raw", "Read-Qcow2Image Snapshots/one.vdi -Count 3",
+                "Get-Qcow2Extent Snapshots/one.vdi", "Measure-Qcow2Image Snapshots/one.vdi", "Get-Qcow2Image Snapshots/one.vdi -BackingChain",
+            })
+        {
+            SessionResult result = _session.Run(command);
+            Assert.Equal((command, "ParentNotNamed"), (command, string.Join(' ', result.ErrorIds)));
+            Assert.Contains("-SourceParentPath", result.Errors[0].Exception.Message, StringComparison.Ordinal);
+            AdvisedParameters.AssertExist(_session, command.Split(' ')[0], result.Errors[0].Exception.Message);
+            Assert.Empty(_session.Run($"{command} -SourceParentPath Snapshots/*.vdi, base.vdi").Errors);
+        }
+
+        Assert.Equal("True", Text("(Compare-Qcow2Image Snapshots/one.vdi disk.raw -SourceParentPath base.vdi).AreEqual"));
+        Assert.Equal("True", Text("(Compare-Qcow2Image disk.raw Snapshots/one.vdi -SourceParentPath base.vdi).AreEqual"));
+        Assert.Equal("one base", Text("(Get-Qcow2Image Snapshots/one.vdi -BackingChain -SourceParentPath (Get-Item base.vdi) | ForEach-Object { (Split-Path $_.Path -Leaf) -replace '[.]vdi' }) -join ' '"));
+        Assert.Equal("False", Text("Test-Qcow2Image Snapshots/one.vdi -Quiet"));
+        Assert.Equal("True", Text("Test-Qcow2Image Snapshots/one.vdi -Quiet -SourceParentPath base.vdi"));
+        Assert.Equal(["PathNotFound"], _session.Run("Convert-Qcow2Image Snapshots/one.vdi out.qcow2 -Force -SourceParentPath missing.vdi").ErrorIds);
+    }
+
     [Fact]
     public void Folder_of_a_Parallels_disk_is_no_image()
     {

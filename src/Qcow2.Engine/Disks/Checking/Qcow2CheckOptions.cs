@@ -37,6 +37,9 @@ public sealed record Qcow2CheckOptions
     /// With <see cref="Untrusted"/> none is. A qcow2 image's backing and data files are not opened. <see cref="ReferencePolicy.Follow"/> by default.
     /// </summary>
     public ReferencePolicy References { get; init; } = ReferencePolicy.Follow;
+
+    /// <summary>Files among which the parent of a differencing disk is looked for whose format names none (<see cref="Qcow2OpenOptions.ParentPaths"/>).</summary>
+    public IReadOnlyList<string> ParentPaths { get; init; } = [];
 }
 
 /// <summary>How far a check has come.</summary>

@@ -35,7 +35,11 @@ internal sealed class VdiDisk : SparseDisk
         {
             var header = VdiHeader.Load(file);
             parent = header.HasParent ? openParent(header) : null;
-            CheckParent(header, parent);
+            if (parent is VdiDisk other)
+            {
+                VdiParentCheck.Require(header, other.Header, other.Path);
+            }
+
             return new VdiDisk(file, header, parent);
         }
         catch (Exception e)
@@ -43,26 +47,6 @@ internal sealed class VdiDisk : SparseDisk
             parent?.Dispose();
             (e as Qcow2Exception)?.At(file.Path);
             throw;
-        }
-    }
-
-    private static void CheckParent(VdiHeader header, VirtualDisk? parent)
-    {
-        if (parent is not VdiDisk other)
-        {
-            return;
-        }
-
-        if (other.Header.Id != header.ParentId)
-        {
-            throw Qcow2Errors.Corrupt($"'{other.Path}' has the id {other.Header.Id}, and this differencing disk was made from {header.ParentId}: it is another disk.");
-        }
-
-        if (other.Header.ModificationId != header.ParentModificationId && header.ParentModificationId != Guid.Empty)
-        {
-            throw Qcow2Errors.Corrupt(
-                $"The parent '{other.Path}' was changed after this differencing disk was made from it: its modification id is {other.Header.ModificationId}, and {header.ParentModificationId} is expected. "
-                + "What the two show together is no disk that ever was.");
         }
     }
 

@@ -23,13 +23,35 @@ internal sealed class VdiFormat() : DiskFormat("vdi", "a VDI image", ".vdi")
     internal override bool IsMarked(FileContent content) => content.Has(VdiHeader.SignatureOffset, VdiHeader.Mark);
 
     /// <inheritdoc/>
-    internal override VirtualDisk Open(BlockStorage storage, ChainContext chain)
-        => VdiDisk.Open(storage, header => chain.Options.WithoutBacking
-            ? new UnopenedDisk($"{{{header.ParentId}}}", storage.Path)
-            : throw new Qcow2Exception(
-                Qcow2ErrorCode.BackingFileUnavailable,
-                $"This is a differencing disk over the one with the id {header.ParentId}. A VDI file does not say where that is, only VirtualBox's list of disks does: "
-                + "have VirtualBox make a whole disk of it (VBoxManage clonemedium disk), and take that."));
+    internal override VirtualDisk Open(BlockStorage storage, ChainContext chain) => OpenVdi(storage, chain);
+
+    internal static VdiDisk OpenVdi(BlockStorage storage, ChainContext chain)
+    {
+        VdiDisk disk = VdiDisk.Open(
+            storage, header => chain.Options.WithoutBacking ? new UnopenedDisk($"{{{header.ParentId}}}", storage.Path) : VdiParentFile.Open(header, storage.Path, chain));
+        if (disk.Header is { Type: VdiType.Differencing, HasParent: false })
+        {
+            const string Problem = "The VDI file is of the type 4 (differencing) and records no parent: what it does not hold is not known";
+            if (!chain.Options.Salvage)
+            {
+                throw Qcow2Errors.Corrupt(Problem + ".").At(storage.Path);
+            }
+
+            chain.Options.OnProblem?.Invoke($"{storage.Path}: {Problem}, and is read as zeros.");
+        }
+
+        return disk;
+    }
+
+    /// <summary>A child has its parent's id and no name.</summary>
+    internal override bool HasParent(Qcow2ImageInfo info) => info.ParentIdentifier is not null;
+
+    /// <inheritdoc/>
+    internal override (LocalFile File, DiskFormat Format) OpenParentForInformation(Qcow2ImageInfo child, Qcow2OpenOptions options)
+    {
+        using LocalFile file = LocalFile.OpenRead(child.Path);
+        return (VdiParentFile.Find(VdiHeader.Load(file), child.Path, options.ParentPaths, ImageFile.OpenUnlocked), this);
+    }
 
     /// <inheritdoc/>
     internal override Qcow2CheckResult Check(FileCheck check) => VdiChecker.Run(check);

@@ -67,7 +67,30 @@ internal static class VdiChecker
         check.AddReference(ParentField, Header, message + ".");
         if (!check.Options.Untrusted)
         {
-            check.Add(Qcow2CheckSeverity.Error, Qcow2CheckFindingKind.ParentUnavailable, ParentField, Header, message + ": nobody can look whether it is there.");
+            ExamineParent(check, header, ParentField, message);
+        }
+    }
+
+    /// <summary>Looks whether the parent is among the files that the caller named.</summary>
+    private static void ExamineParent(FileCheck check, VdiHeader header, int field, string message)
+    {
+        if (check.Options.ParentPaths.Count == 0)
+        {
+            check.Add(Qcow2CheckSeverity.Error, Qcow2CheckFindingKind.ParentUnavailable, field, Header, message + ": nobody can look whether it is there.");
+            return;
+        }
+
+        try
+        {
+            using LocalFile parent = VdiParentFile.Find(header, check.File.Path, check.Options.ParentPaths, ImageFile.OpenUnlocked);
+            VdiParentCheck.Require(header, VdiHeader.Load(parent), parent.Path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            bool isOther = e is Qcow2Exception { Code: Qcow2ErrorCode.BackingFileMismatch };
+            check.Add(
+                isOther ? Qcow2CheckSeverity.Corruption : Qcow2CheckSeverity.Error,
+                isOther ? Qcow2CheckFindingKind.ParentMismatch : Qcow2CheckFindingKind.ParentUnavailable, field, Header, e.Message);
         }
     }
 }
