@@ -168,8 +168,7 @@ public sealed class BlockFileTests : IDisposable
     {
         const long Size = 270 << 20;
         string path = _folder.File("disk");
-        string source = _folder.File("source.raw");
-        SparseSource.Make(source, Size, [0, 200 << 20]);
+        using Qcow2Image disk = SparseSource.Make(_folder.File("source.qcow2"), Size, [0, 200 << 20]);
         using var stop = new CancellationTokenSource();
         long reached = 0;
         long longest = 0;
@@ -196,7 +195,6 @@ public sealed class BlockFileTests : IDisposable
                 return;
             }
 
-            using VirtualDisk disk = DiskFormats.Raw.Open(source);
             DiskConverter.Convert(disk, path, layout, options: new ConversionOptions { ThrottleLimit = 2 }, cancellationToken: stop.Token);
         }
 

@@ -5,16 +5,19 @@ namespace Qcow2.Engine.Tests.Conversion;
 /// <summary>A huge disk with a sector of data here and there, each of which is another.</summary>
 internal static class SparseSource
 {
-    /// <summary>Makes a raw file.</summary>
-    internal static void Make(string path, long size, long[] places)
+    /// <summary>Makes a disk, in a QCOW2 image: not every host has holes in files.</summary>
+    /// <returns>The disk, open for reading.</returns>
+    internal static Qcow2Image Make(string path, long size, long[] places)
     {
-        using FileStream file = File.Create(path);
-        file.SetLength(size);
-        foreach (long place in places)
+        using (Qcow2Image image = Qcow2Image.Create(path, size, new Qcow2CreateOptions { ClusterSize = 2 << 20 }, overwrite: true))
         {
-            file.Position = place;
-            file.Write(SectorAt(place));
+            foreach (long place in places)
+            {
+                image.Write(place, SectorAt(place));
+            }
         }
+
+        return Qcow2Image.Open(path);
     }
 
     /// <summary>Looks at each place in a copy, by our own reader and, if it knows the format, by libvhdi, and that nothing else is there.</summary>
@@ -22,14 +25,7 @@ internal static class SparseSource
     {
         using (VirtualDisk disk = DiskFormats.Get(format).Open(path))
         {
-            Assert.Equal(size, disk.Length);
-            foreach (long place in places)
-            {
-                byte[] sector = new byte[512];
-                Assert.Equal(512, disk.Read(place, sector));
-                Assert.Equal(SectorAt(place), sector);
-            }
-
+            AssertThere(disk, size, places);
             foreach (DiskExtent extent in disk.GetExtents().Where(extent => extent.Kind == ExtentKind.Data))
             {
                 Assert.Contains(places, place => place >= extent.Offset && place < extent.Offset + extent.Length);
@@ -44,8 +40,19 @@ internal static class SparseSource
         }
     }
 
-    /// <summary>What lies at a place.</summary>
-    internal static byte[] SectorAt(long place)
+    /// <summary>Looks at each place in a disk.</summary>
+    internal static void AssertThere(VirtualDisk disk, long size, long[] places)
+    {
+        Assert.Equal(size, disk.Length);
+        foreach (long place in places)
+        {
+            byte[] sector = new byte[512];
+            Assert.Equal(512, disk.Read(place, sector));
+            Assert.Equal(SectorAt(place), sector);
+        }
+    }
+
+    private static byte[] SectorAt(long place)
     {
         byte[] sector = new byte[512];
         new Random(place.GetHashCode()).NextBytes(sector);

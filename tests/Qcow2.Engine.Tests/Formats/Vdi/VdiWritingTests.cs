@@ -88,10 +88,9 @@ public sealed class VdiWritingTests : IDisposable
     {
         long size = (((long)gibibytes << 30) / MiB * MiB) + 512;
         long[] places = [0, (16L << 30) - 512, 16L << 30, (33L << 30) + (5 * MiB) - 512, size - 512];
-        string raw = _folder.File("source.raw");
-        SparseSource.Make(raw, size, places);
+        string original = _folder.File("source.qcow2");
         string path = _folder.File("disk.vdi");
-        using (VirtualDisk source = DiskFormats.Raw.Open(raw))
+        using (Qcow2Image source = SparseSource.Make(original, size, places))
         {
             DiskConverter.Convert(source, path, VdiCreateOptions.Default);
         }
@@ -106,7 +105,7 @@ public sealed class VdiWritingTests : IDisposable
         SparseSource.AssertCopied(path, "vdi", size, places);
         if (QemuImg.IsAvailable)
         {
-            Assert.Contains("identical", QemuImg.Run("compare", "-f", "raw", "-F", "vdi", raw, path), StringComparison.Ordinal);
+            Assert.Contains("identical", QemuImg.Run("compare", "-f", "qcow2", "-F", "vdi", original, path), StringComparison.Ordinal);
             Assert.Contains("No errors", QemuImg.Run("check", "-f", "vdi", path), StringComparison.Ordinal);
         }
     }

@@ -105,9 +105,8 @@ public sealed class VhdWritingTests : IDisposable
         long boundary = 16_384L * blockSize;
         long size = gibibytes * GiB;
         long[] places = [0, boundary - 512, boundary, boundary + blockSize, size - 512];
-        SparseSource.Make(_folder.File("source.raw"), size, places);
         string path = _folder.File("disk.vhd");
-        using (VirtualDisk source = DiskFormats.Raw.Open(_folder.File("source.raw")))
+        using (Qcow2Image source = SparseSource.Make(_folder.File("source.qcow2"), size, places))
         {
             DiskConverter.Convert(source, path, new VhdCreateOptions { BlockSize = blockSize });
         }

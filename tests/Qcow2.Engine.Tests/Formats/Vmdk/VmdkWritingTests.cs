@@ -415,10 +415,9 @@ public sealed class VmdkWritingTests : IDisposable
 
     private string Copy(long size, long[] places, VmdkCreateType type)
     {
-        string raw = _folder.File("source.raw");
-        SparseSource.Make(raw, size, places);
+        string original = _folder.File("source.qcow2");
         string path = _folder.File("disk.vmdk");
-        using (VirtualDisk source = DiskFormats.Raw.Open(raw))
+        using (Qcow2Image source = SparseSource.Make(original, size, places))
         {
             DiskConverter.Convert(source, path, new VmdkCreateOptions { CreateType = type }, overwrite: true);
         }
@@ -426,7 +425,7 @@ public sealed class VmdkWritingTests : IDisposable
         SparseSource.AssertCopied(path, "vmdk", size, places);
         if (QemuImg.IsAvailable)
         {
-            Assert.Contains("identical", QemuImg.Run("compare", "-f", "raw", "-F", "vmdk", raw, path), StringComparison.Ordinal);
+            Assert.Contains("identical", QemuImg.Run("compare", "-f", "qcow2", "-F", "vmdk", original, path), StringComparison.Ordinal);
             Assert.Contains("No errors", QemuImg.Run("check", "-f", "vmdk", path), StringComparison.Ordinal);
         }
 
