@@ -274,6 +274,21 @@ public sealed class BlockFileTests : IDisposable
     }
 
     [Theory, MemberData(nameof(Names))]
+    public void Needs_a_size_that_a_disk_can_have(string name)
+    {
+        BlockCreateOptions layout = BlockLayouts.All[name];
+        foreach (long size in (long[])[-1, long.MinValue])
+        {
+            Assert.Throws<ArgumentOutOfRangeException>(() => ImageMeasure.Of(size, layout));
+            Assert.Throws<ArgumentOutOfRangeException>(() => layout.CreateFile(_folder.File("disk"), size, overwrite: false, null, default));
+        }
+
+        Assert.Throws<ArgumentException>(() => layout.CreateFile(_folder.File("disk"), null, overwrite: false, null, default));
+        Assert.Equal(Qcow2ErrorCode.LimitExceeded, Assert.Throws<Qcow2Exception>(() => layout.CreateFile(_folder.File("disk"), long.MaxValue, overwrite: false, null, default)).Code);
+        Assert.Empty(Directory.GetFileSystemEntries(_folder.Path));
+    }
+
+    [Theory, MemberData(nameof(Names))]
     public void Has_no_bitmaps_and_is_not_compressed(string name)
     {
         using RawDisk source = RawDisk.Open(new MemoryStorage(new byte[1 << 20]));

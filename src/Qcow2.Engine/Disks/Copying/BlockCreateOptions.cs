@@ -51,7 +51,7 @@ public abstract record BlockCreateOptions : DiskCreateOptions
     /// <inheritdoc/>
     internal override void CreateFile(string path, long? size, bool overwrite, IProgress<long>? progress, CancellationToken cancellationToken)
     {
-        long diskSize = DiskSizeFor(size ?? throw new ArgumentException($"{Subject} needs a size.", nameof(size)));
+        long diskSize = DiskSizeFor(NotNegative(size ?? throw new ArgumentException($"{Subject} needs a size.", nameof(size))));
         using NewDiskFile file = BeginFile(null, System.IO.Path.GetFullPath(path), diskSize, overwrite, ConversionOptions.Default);
         file.Complete(cancellationToken);
         file.Commit(cancellationToken);
@@ -60,12 +60,7 @@ public abstract record BlockCreateOptions : DiskCreateOptions
     /// <inheritdoc/>
     internal override Qcow2MeasureResult Measure(long size, VirtualDisk? source, VirtualDisk? bitmapSource, CancellationToken cancellationToken)
     {
-        if (size < 0)
-        {
-            throw new ArgumentOutOfRangeException(nameof(size), size, "A disk's size is 0 bytes or more.");
-        }
-
-        long diskSize = DiskSizeFor(size);
+        long diskSize = DiskSizeFor(NotNegative(size));
         long blockSize = BlockSizeOf(diskSize);
         long all = (diskSize / blockSize) + (diskSize % blockSize != 0 ? 1 : 0);
         long needed = IsWhole ? all : source is null ? 0 : BlocksOf(source, blockSize, cancellationToken);
@@ -105,6 +100,9 @@ public abstract record BlockCreateOptions : DiskCreateOptions
             throw;
         }
     }
+
+    private static long NotNegative(long size)
+        => size >= 0 ? size : throw new ArgumentOutOfRangeException(nameof(size), size, "A disk's size is 0 bytes or more.");
 
     private static long BlocksOf(VirtualDisk source, long blockSize, CancellationToken cancellationToken)
     {

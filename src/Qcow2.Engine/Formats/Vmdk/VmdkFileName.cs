@@ -40,7 +40,7 @@ internal static class VmdkFileName
             VmdkCreateType.TwoGbMaxExtentFlat => $"{stem}-f{number}{Extension}",
             _ => $"{stem}-flat{Extension}",
         };
-        return ImageReference.TryResolve(name, path) == PathOf(path, name)
+        return System.IO.Path.GetFileName(ImageReference.TryResolve(name, path)) == name
             ? name
             : throw new ArgumentException($"A VMDK descriptor cannot name the file '{PrintableText.Of(name)}': it would be taken for a protocol or another file. Choose another name.", nameof(path));
     }
