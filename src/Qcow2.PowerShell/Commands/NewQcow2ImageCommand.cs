@@ -323,6 +323,11 @@ public sealed class NewQcow2ImageCommand : Qcow2Cmdlet, IQcow2FileLayout, IDiskL
         }
 
         Qcow2ImageInfo image = format.ReadInformation(path);
+        foreach (string warning in HyperVWarnings.Of(path, options, image.Size))
+        {
+            WriteWarning(warning);
+        }
+
         if ((size ?? ImageCreation.SizeOfBacking(image)) is long asked && asked != image.Size)
         {
             WriteVerbose(DisplayText.RoundedSize(path, asked, image.Size));

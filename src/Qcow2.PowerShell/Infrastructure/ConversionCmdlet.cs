@@ -188,9 +188,12 @@ public abstract partial class ConversionCmdlet : DiskReadingCmdlet
             WriteVerbose(DisplayText.RoundedSize(destination.Path, size, rounded));
         }
 
-        if (destination is NewDisk { Layout: VhdCreateOptions } && size > VhdCreateOptions.MaxCommonSize)
+        if (destination is NewDisk made)
         {
-            WriteWarning($"{destination.Path}: a VHD of more than {DisplayText.Size(VhdCreateOptions.MaxCommonSize)} is taken by Azure only, not by Windows; for Hyper-V write a VHDX.");
+            foreach (string warning in HyperVWarnings.Of(made.Path, made.Layout, size))
+            {
+                WriteWarning(warning);
+            }
         }
 
         if (PassThru)

@@ -200,6 +200,7 @@ public sealed class BlockFileTests : IDisposable
 
         Make(layout, path);
 
+        int all = writes;
         Assert.InRange(longest, 1 << 20, 133 << 20); // With what a VHDX has before its blocks.
         Make(BlockLayouts.Foreseeable(BlockLayouts.All[name]) with { FillsSkipped = false }, _folder.File("other"));
         using (FileStream one = File.OpenRead(path), other = File.OpenRead(_folder.File("other")))
@@ -209,7 +210,7 @@ public sealed class BlockFileTests : IDisposable
 
         (last, writes, reached) = (2, 0, 0);
         Assert.ThrowsAny<OperationCanceledException>(() => Make(layout, _folder.File("stopped")));
-        Assert.InRange(writes, 2, 4);
+        Assert.InRange(writes, 2, all - 1); // What was on its way is finished.
         Assert.False(File.Exists(_folder.File("stopped")));
     }
 
