@@ -25,5 +25,26 @@ internal sealed class TablePages(BlockStorage storage)
     /// <param name="offset">Where it lies in the file; a multiple of 8.</param>
     internal ulong ReadUInt64BigEndian(long offset) => BinaryPrimitives.ReadUInt64BigEndian(At(offset));
 
+    /// <summary>Whether all entries of a table are 0.</summary>
+    /// <param name="offset">Where it lies in the file.</param>
+    /// <param name="length">Bytes of it.</param>
+    internal bool IsZero(long offset, long length)
+    {
+        while (length > 0)
+        {
+            ReadOnlySpan<byte> page = At(offset);
+            int count = (int)Math.Min(page.Length, length);
+            if (!SpanSearch.IsAllZero(page.Slice(0, count)))
+            {
+                return false;
+            }
+
+            offset += count;
+            length -= count;
+        }
+
+        return true;
+    }
+
     private ReadOnlySpan<byte> At(long offset) => _pages.Get(offset & -PageLength).AsSpan((int)(offset & (PageLength - 1)));
 }

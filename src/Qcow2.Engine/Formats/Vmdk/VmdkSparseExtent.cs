@@ -51,9 +51,9 @@ internal sealed class VmdkSparseExtent : VmdkExtent
         long end = grainSize - inGrain;
         while (end < length && kind != VmdkStretchKind.Compressed)
         {
-            // A directory's entry that leads to no table speaks for all grains of the table.
+            // A directory's entry that leads to no table speaks for all grains of the table; so does a table that holds nothing, in one look.
             grain++;
-            long skipped = grain % _layout.TableEntries == 0 && kind == VmdkStretchKind.Parent && HasNoTable(grain) ? _layout.TableEntries : 0;
+            long skipped = grain % _layout.TableEntries == 0 && kind == VmdkStretchKind.Parent && HasEmptyTable(grain) ? _layout.TableEntries : 0;
             if (skipped == 0 && !IsContinued(grain, kind, place, end + inGrain))
             {
                 break;
@@ -94,10 +94,18 @@ internal sealed class VmdkSparseExtent : VmdkExtent
 
     private long GrainEnd(long offset) => ((offset / _layout.GrainSize) + 1) * _layout.GrainSize;
 
-    private bool HasNoTable(long grain)
+    private bool HasEmptyTable(long grain)
     {
         long entry = _layout.DirectoryOffset + (grain / _layout.TableEntries * _layout.EntryLength);
-        return (_layout.EntryLength == sizeof(uint) ? _pages.ReadUInt32(entry) : _pages.ReadUInt64(entry)) == 0;
+        if (_layout.Kind == VmdkSparseKind.SeSparse)
+        {
+            return _pages.ReadUInt64(entry) == 0;
+        }
+
+        uint table = _pages.ReadUInt32(entry);
+        long offset = (long)table * VmdkLimits.SectorSize;
+        long length = _layout.TableEntries * _layout.EntryLength;
+        return table == 0 || (table > 1 && offset <= _file.Length - length && _pages.IsZero(offset, length)); // 1 has meanings of its own.
     }
 
     /// <summary>Whether a grain goes on with what a stretch is. Damage in it is found when it is asked for.</summary>
