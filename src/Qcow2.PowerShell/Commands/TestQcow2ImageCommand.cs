@@ -27,8 +27,9 @@ namespace Qcow2.PowerShell.Commands;
 /// QCOW2 image are repaired when it is opened for writing, and the log of a VHDX image is part of the image, which is checked as it is with it. So is what else it takes to read the image: the files that it names, a passphrase.
 /// </para>
 /// <para>
-/// A file that ends inside the last thing that lies in it may be a download that was cut short, though QEMU and this module read what lacks
-/// as zeros. It is a finding (<c>FileCutOff</c>) and a warning; with <c>-Untrusted</c> the image is not healthy.
+/// A file that ends inside the last thing that lies in it may be a download that was cut short. It is a finding (<c>FileCutOff</c>) and a
+/// warning. Of a QCOW2 image QEMU and this module read what lacks as zeros, and only with <c>-Untrusted</c> the image is not healthy; in the
+/// other formats it is a corruption.
 /// </para>
 /// <para>
 /// With <c>-ReadData</c> all data is read, and what is compressed is decompressed, which <c>qemu-img check</c> does not do.

@@ -146,7 +146,7 @@ internal static class VmdkChecker
         {
             // Nobody opens what it names, and that it names something was said.
         }
-        catch (Qcow2Exception e)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             check.Add(
                 Qcow2CheckSeverity.Error, check.IsSound ? Qcow2CheckFindingKind.HeaderDamaged : Qcow2CheckFindingKind.DataUnreadable, 0, "Data", $"No data could be read: {e.Message}");

@@ -72,11 +72,17 @@ internal sealed class VmdkGrainAudit
 
         var grains = new SpaceMap(sectors);
         byte[] entries = new byte[_tables.TableLength];
+        var holes = new HoleFinder(_file, HoleFinder.IsSparse(_file));
         for (int i = 0; i < _tables.All.Count; i++)
         {
             _check.CancellationToken.ThrowIfCancellationRequested();
             _check.Report(i, _tables.All.Count);
             VmdkTable table = _tables.All[i];
+            if (holes.IsHole(table.Place, entries.Length))
+            {
+                continue; // Entries of zero say nothing.
+            }
+
             _file.ReadZeroPadded(table.Place, entries);
             for (int entry = 0; entry < _tables.UsedEntries(table.Index); entry++)
             {

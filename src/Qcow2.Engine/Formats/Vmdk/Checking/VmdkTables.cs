@@ -11,7 +11,7 @@ internal readonly record struct VmdkTable(long Place, int Index);
 
 /// <summary>Looks at a grain directory, and finds the tables that it leads to.</summary>
 /// <remarks>
-/// Takes 16 bytes of memory for each table. A table that more than one entry leads to is looked at once, so that the work is bounded by the file.
+/// Takes 16 bytes of memory for each table, of a bounded number of them. A table that more than one entry leads to is looked at once, so that the work is bounded by the file.
 /// </remarks>
 /// <param name="check">Told what was found.</param>
 /// <param name="file">The extent's file.</param>
@@ -21,8 +21,12 @@ internal sealed class VmdkTables(FileCheck check, BlockStorage file, VmdkSparseL
 {
     internal const string DirectoryName = "Grain directory";
 
+    /// <summary>Most tables that are looked at, for which 64 MiB of memory are taken: those of a disk of 128 TiB, twice the largest that there is.</summary>
+    private const int MaxTables = 4 << 20;
+
     private readonly List<VmdkTable> _tables = [];
     private readonly long _fileLength = file.Length;
+    private bool _hasTooMany;
 
     /// <summary>Grains of the extent.</summary>
     internal long GrainCount { get; } = (layout.Capacity / layout.GrainSize) + (layout.Capacity % layout.GrainSize != 0 ? 1 : 0);
@@ -95,7 +99,16 @@ internal sealed class VmdkTables(FileCheck check, BlockStorage file, VmdkSparseL
             }
         }
 
-        _tables.Add(new VmdkTable(entry.Place, index));
+        if (_tables.Count < MaxTables)
+        {
+            _tables.Add(new VmdkTable(entry.Place, index));
+        }
+        else if (!_hasTooMany)
+        {
+            _hasTooMany = true;
+            check.Add(
+                Qcow2CheckSeverity.Error, Qcow2CheckFindingKind.FileTooLarge, at, DirectoryName, $"{name}The grain directory leads to more than {MaxTables} tables; the rest of them, from its entry {index} on, was not checked.");
+        }
     }
 
     private void DropThoseOnOthers()
