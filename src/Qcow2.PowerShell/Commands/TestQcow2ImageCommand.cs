@@ -13,7 +13,7 @@ namespace Qcow2.PowerShell.Commands;
 /// first 1,000 are kept, all are counted. Nothing is changed; <c>Repair-Qcow2Image</c> does that.
 /// </para>
 /// <para>
-/// VHD, VHDX, VMDK and VDI images are checked, too, each by its own rules: check sums, copies of headers that differ, tables, blocks that
+/// VHD, VHDX, VMDK, VDI, QED, Parallels and QCOW images of version 1 are checked, too, each by its own rules: check sums, copies of headers that differ, tables, blocks that
 /// overlap, lie on something else or past the end of the file, space that nothing refers to. The numbers count blocks where those of
 /// QCOW2 count clusters. A VMDK descriptor is checked with the extents that it names, and of a differencing disk the parent is opened to
 /// see whether it is the one that the disk was made over: as far as <c>-ReferencePolicy</c> and <c>-ConfineTo</c> let them be opened.
@@ -157,9 +157,7 @@ public sealed class TestQcow2ImageCommand : ChainCmdlet
         DiskFormat format = said is null && DiskFormats.Recognize(image.Path).Mark is null
             ? DiskImageFormat.Qcow2.Known()
             : DiskSource.FormatOf(image.Path, said, "-" + nameof(SourceFormat));
-        return format.CanCheck
-            ? format
-            : throw ImageCmdletException.NotPossible($"{image.Path}: this is {format.Description}, {(format == DiskFormats.Raw ? "all of which is data: there is nothing to check" : "which is read here and not checked")}.");
+        return format.CanCheck ? format : throw ImageCmdletException.NotPossible($"{image.Path}: this is {format.Description}, all of which is data: there is nothing to check.");
     }
 
     private IEnumerable<Qcow2CheckResult> CheckAll(string path, DiskFormat format)
@@ -176,10 +174,6 @@ public sealed class TestQcow2ImageCommand : ChainCmdlet
             if (its.CanCheck)
             {
                 yield return Check(below.Path, its, below.Depth);
-            }
-            else if (its != DiskFormats.Raw)
-            {
-                WriteWarning($"{below.Path}: this is {its.Description}, which is read here and not checked.");
             }
             else if (FormatWord.Contradiction(below.Path, its.Name) is string contradiction)
             {

@@ -1,5 +1,7 @@
+using Qcow2.Engine.Disks.Checking;
 using Qcow2.Engine.Disks.Recognition;
 using Qcow2.Engine.Disks.References;
+using Qcow2.Engine.Formats.Parallels.Checking;
 using Qcow2.Engine.Storage;
 
 namespace Qcow2.Engine.Formats.Parallels;
@@ -14,10 +16,16 @@ internal sealed class ParallelsFormat() : DiskFormat("parallels", "a Parallels i
     public override bool CanCreate => false;
 
     /// <inheritdoc/>
+    public override bool CanCheck => true;
+
+    /// <inheritdoc/>
     internal override bool IsMarked(FileContent content) => ParallelsHeader.IsMarked(content);
 
     /// <inheritdoc/>
     internal override VirtualDisk Open(BlockStorage storage, ChainContext chain) => ParallelsDisk.Open(storage, chain.Options.OnProblem);
+
+    /// <inheritdoc/>
+    internal override Qcow2CheckResult Check(FileCheck check) => ParallelsChecker.Run(check);
 
     /// <inheritdoc/>
     internal override Qcow2ImageInfo Describe(LocalFile file)

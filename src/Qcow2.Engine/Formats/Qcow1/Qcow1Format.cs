@@ -1,6 +1,8 @@
-using Qcow2.Engine.Disks;
+using Qcow2.Engine.Disks.Checking;
 using Qcow2.Engine.Disks.Recognition;
 using Qcow2.Engine.Disks.References;
+using Qcow2.Engine.Disks;
+using Qcow2.Engine.Formats.Qcow1.Checking;
 using Qcow2.Engine.Storage;
 
 namespace Qcow2.Engine.Formats.Qcow1;
@@ -15,11 +17,17 @@ internal sealed class Qcow1Format() : DiskFormat("qcow", "a QCOW image of versio
     public override bool CanCreate => false;
 
     /// <inheritdoc/>
+    public override bool CanCheck => true;
+
+    /// <inheritdoc/>
     internal override bool IsMarked(FileContent content) => content.Has(0, Qcow1Header.Mark);
 
     /// <inheritdoc/>
     internal override VirtualDisk Open(BlockStorage storage, ChainContext chain)
         => Qcow1Disk.Open(storage, name => chain.Options.WithoutBacking ? new UnopenedDisk(name, storage.Path) : ParentFile.Open(name, null, storage.Path, chain));
+
+    /// <inheritdoc/>
+    internal override Qcow2CheckResult Check(FileCheck check) => Qcow1Checker.Run(check);
 
     /// <inheritdoc/>
     internal override Qcow2ImageInfo Describe(LocalFile file)

@@ -7,7 +7,7 @@ namespace Qcow2.Engine.Formats.Qed;
 internal sealed class QedDisk : SparseDisk
 {
     /// <summary>What an L2 table says of a cluster that is zeros, whatever the backing file has.</summary>
-    private const ulong Zero = 1;
+    internal const ulong Zero = 1;
 
     private readonly QedHeader _header;
     private readonly TablePages _tables;

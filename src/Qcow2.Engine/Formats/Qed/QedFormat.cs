@@ -1,6 +1,8 @@
-using Qcow2.Engine.Disks;
+using Qcow2.Engine.Disks.Checking;
 using Qcow2.Engine.Disks.Recognition;
 using Qcow2.Engine.Disks.References;
+using Qcow2.Engine.Disks;
+using Qcow2.Engine.Formats.Qed.Checking;
 using Qcow2.Engine.Storage;
 
 namespace Qcow2.Engine.Formats.Qed;
@@ -15,6 +17,9 @@ internal sealed class QedFormat() : DiskFormat("qed", "a QED image", ".qed")
     public override bool CanCreate => false;
 
     /// <inheritdoc/>
+    public override bool CanCheck => true;
+
+    /// <inheritdoc/>
     internal override bool IsMarked(FileContent content) => content.Has(0, QedHeader.Mark);
 
     /// <inheritdoc/>
@@ -24,6 +29,9 @@ internal sealed class QedFormat() : DiskFormat("qed", "a QED image", ".qed")
             ? new UnopenedDisk(header.BackingFile!, storage.Path)
             : ParentFile.Open(header.BackingFile!, BackingFormatOf(header), storage.Path, chain),
         chain.Options.OnProblem);
+
+    /// <inheritdoc/>
+    internal override Qcow2CheckResult Check(FileCheck check) => QedChecker.Run(check);
 
     /// <inheritdoc/>
     internal override Qcow2ImageInfo Describe(LocalFile file)

@@ -10,9 +10,14 @@ public sealed class FileCheckTests : IDisposable
 
     public static TheoryData<string> Formats => [.. DiskFormats.All.Where(format => format.CanCheck).Select(format => format.Name)];
 
+    public static TheoryData<string> Makeable => [.. DiskFormats.All.Where(format => format.CanCheck && format.CanCreate).Select(format => format.Name)];
+
     public void Dispose() => _folder.Dispose();
 
-    [Theory, MemberData(nameof(Formats))]
+    [Fact]
+    public void Every_format_with_a_structure_is_checked() => Assert.Equal([DiskFormats.Raw], DiskFormats.All.Where(format => !format.CanCheck));
+
+    [Theory, MemberData(nameof(Makeable))]
     public void Progress_is_told_and_the_check_can_be_stopped(string name)
     {
         string path = Make(name);

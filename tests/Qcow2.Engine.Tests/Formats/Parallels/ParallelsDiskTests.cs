@@ -10,8 +10,8 @@ namespace Qcow2.Engine.Tests.Formats.Parallels;
 /// <summary>What expanding disks of Parallels show: by hand-made ones, by qemu-img's, by samples; and each field with a lie in it.</summary>
 public sealed class ParallelsDiskTests
 {
-    private const string Old = "WithoutFreeSpace";
-    private const string New = "WithouFreSpacExt";
+    internal const string Old = "WithoutFreeSpace";
+    internal const string New = "WithouFreSpacExt";
 
     private static readonly DiskFormat Format = DiskFormats.Get("parallels");
 
@@ -137,7 +137,7 @@ public sealed class ParallelsDiskTests
     });
 
     /// <summary>A file with its blocks from the end of the table on, in the order of their numbers; and its disk.</summary>
-    private static (byte[] File, byte[] Disk) Build(string magic, uint[] table, int blockSectors, int cutSectors)
+    internal static (byte[] File, byte[] Disk) Build(string magic, uint[] table, int blockSectors, int cutSectors)
     {
         var random = new Random(1);
         int block = blockSectors * 512;

@@ -10,13 +10,13 @@ namespace Qcow2.Engine.Tests.Formats.Qed;
 /// <summary>What QED images show: by hand-made ones and by qemu-img's; and each field with a lie in it.</summary>
 public sealed class QedDiskTests
 {
-    private const int Cluster = 4096;
-    private const int L1 = 2 * Cluster;
+    internal const int Cluster = 4096;
+    internal const int L1 = 2 * Cluster;
 
     /// <summary>Tables have two clusters, so that an L2 table covers 1024 clusters.</summary>
-    private const int TableLength = 2 * Cluster;
-    private const int L2 = L1 + TableLength;
-    private const int Data = L2 + TableLength;
+    internal const int TableLength = 2 * Cluster;
+    internal const int L2 = L1 + TableLength;
+    internal const int Data = L2 + TableLength;
 
     private static readonly DiskFormat Format = DiskFormats.Get("qed");
 
@@ -191,7 +191,7 @@ public sealed class QedDiskTests
     }
 
     /// <summary>An image with a header of two clusters, whose clusters are none ('-'), zeros ('z') or data ('d'), and the disk that it shows over zeros.</summary>
-    private static (byte[] File, byte[] Disk) Build(string clusters, int size, int features = 0, string? backing = null)
+    internal static (byte[] File, byte[] Disk) Build(string clusters, int size, int features = 0, string? backing = null)
     {
         var random = new Random(1);
         byte[] file = new byte[Data + (clusters.Count(kind => kind == 'd') * Cluster)];
