@@ -38,6 +38,12 @@ internal abstract class SparseDisk : VirtualDisk
     /// <summary>The content of a whole compressed block, which nobody may write into.</summary>
     private protected virtual byte[] Decompress(long block, BlockPlace place) => throw new NotSupportedException("The format has no compressed blocks.");
 
+    /// <summary>Reads data of blocks that are not compressed.</summary>
+    /// <param name="fileOffset">Where it lies in the file.</param>
+    /// <param name="offset">Where it lies on the disk.</param>
+    /// <param name="buffer">Where it goes.</param>
+    private protected virtual void ReadData(long fileOffset, long offset, Span<byte> buffer) => File.ReadZeroPadded(fileOffset, buffer);
+
     /// <summary>The place of a block's data, if the file has all of it that the disk has.</summary>
     /// <param name="block">The block.</param>
     /// <param name="offset">Where the map says that it lies.</param>
@@ -138,7 +144,7 @@ internal abstract class SparseDisk : VirtualDisk
                 Decompress(offset / BlockSize, stretch.Place).AsSpan((int)stretch.InBlock, part.Length).CopyTo(part);
                 break;
             case ExtentKind.Data:
-                File.ReadZeroPadded(stretch.Place.FileOffset + stretch.InBlock, part);
+                ReadData(stretch.Place.FileOffset + stretch.InBlock, offset, part);
                 break;
             case ExtentKind.Unallocated:
                 ReadBacking(offset, part);

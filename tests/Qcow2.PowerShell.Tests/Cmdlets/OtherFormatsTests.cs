@@ -144,6 +144,16 @@ public sealed class OtherFormatsTests : IDisposable
         Assert.Equal(["ReferenceForbidden"], _session.Run($"Convert-Qcow2Image top.{format} other.qcow2 -BackingFormat {backing} -ReferencePolicy Forbid").ErrorIds);
     }
 
+    [QemuFact]
+    public void Encrypted_QCOW_of_version_1_is_read_with_its_passphrase()
+    {
+        QemuImg.Run(
+            "convert", "-f", "raw", "-O", "qcow", "--object", "secret,id=s,data=sesame", "-o", "encrypt.format=aes,encrypt.key-secret=s", _session.File("disk.raw"), _session.File("disk.qcow"));
+        Assert.Contains("Aes", Text("Get-Qcow2Image disk.qcow | Format-List | Out-String"), StringComparison.Ordinal);
+        Assert.Equal(["PassphraseRequired"], _session.Run("Convert-Qcow2Image disk.qcow out.qcow2").ErrorIds);
+        Assert.Equal("True", Text("(Compare-Qcow2Image disk.qcow disk.raw -Passphrase (ConvertTo-SecureString sesame -AsPlainText -Force)).AreEqual"));
+    }
+
     /// <summary>VirtualBox's snapshots: each file has the id of the one below and no name.</summary>
     [Fact]
     public void Parents_of_differencing_VDI_files_are_those_that_the_user_names()

@@ -1,6 +1,7 @@
 using System.Buffers;
 using Qcow2.Engine.Codecs;
 using Qcow2.Engine.Disks;
+using Qcow2.Engine.Disks.Encryption;
 using Qcow2.Engine.Format;
 using Qcow2.Engine.Storage;
 
@@ -16,10 +17,12 @@ internal sealed class Qcow1Disk : SparseDisk
     private readonly TablePages _tables;
     private readonly ClusterDecoder _decoder = InflateDecoder.Create();
     private readonly DecodedClusterCache _decoded;
+    private readonly SectorCipher? _cipher;
 
-    private Qcow1Disk(BlockStorage file, Qcow1Header header, VirtualDisk? backing)
+    private Qcow1Disk(BlockStorage file, Qcow1Header header, VirtualDisk? backing, SectorCipher? cipher)
         : base(file, header.Size, header.ClusterSize, backing)
     {
+        _cipher = cipher;
         _header = header;
         _tables = new TablePages(file);
         _decoded = new DecodedClusterCache(header.ClusterSize);
@@ -28,13 +31,16 @@ internal sealed class Qcow1Disk : SparseDisk
     /// <summary>Reads a disk from storage, which the disk then owns.</summary>
     /// <param name="file">The file; on failure it is left to the caller.</param>
     /// <param name="openBacking">Opens the backing file, by its name; the disk then owns it.</param>
+    /// <param name="passphrase">Decrypts the data; null where it is not known. Its key is copied.</param>
     /// <exception cref="Qcow2Exception">The file is damaged, or its backing file cannot be used.</exception>
-    internal static Qcow1Disk Open(BlockStorage file, Func<string, VirtualDisk> openBacking)
+    internal static Qcow1Disk Open(BlockStorage file, Func<string, VirtualDisk> openBacking, Passphrase? passphrase = null)
     {
         try
         {
             var header = Qcow1Header.Load(file);
-            return new Qcow1Disk(file, header, header.BackingFile is string name ? openBacking(name) : null);
+            VirtualDisk? backing = header.BackingFile is string name ? openBacking(name) : null;
+            bool isEncrypted = header.EncryptionMethod != EncryptionMethod.None;
+            return new Qcow1Disk(file, header, backing, isEncrypted && passphrase is not null ? LegacyAesCipher.Create(passphrase) : null);
         }
         catch (Qcow2Exception e)
         {
@@ -46,15 +52,35 @@ internal sealed class Qcow1Disk : SparseDisk
     /// <inheritdoc/>
     protected internal override void EnsureReadable()
     {
-        RequirePlain();
+        RequireKey();
         base.EnsureReadable();
     }
 
     /// <inheritdoc/>
-    protected internal override void ReadCore(long offset, Span<byte> buffer)
+    private protected override void ReadData(long fileOffset, long offset, Span<byte> buffer)
     {
-        RequirePlain();
-        base.ReadCore(offset, buffer);
+        if (_header.EncryptionMethod == EncryptionMethod.None)
+        {
+            base.ReadData(fileOffset, offset, buffer);
+            return;
+        }
+
+        RequireKey();
+
+        // Sectors are decrypted whole, and counted on the disk. Clusters and their places in the file are whole sectors, so that one lead serves both.
+        int lead = (int)(offset & (SectorSize - 1));
+        int whole = (lead + buffer.Length + SectorSize - 1) & -SectorSize;
+        byte[] sectors = ArrayPool<byte>.Shared.Rent(whole);
+        try
+        {
+            base.ReadData(fileOffset - lead, offset - lead, sectors.AsSpan(0, whole));
+            _cipher!.Decrypt((ulong)offset / SectorSize, sectors.AsSpan(0, whole));
+            sectors.AsSpan(lead, buffer.Length).CopyTo(buffer);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(sectors, clearArray: true);
+        }
     }
 
     /// <inheritdoc/>
@@ -119,11 +145,22 @@ internal sealed class Qcow1Disk : SparseDisk
                 $"The compressed cluster at guest offset 0x{block << _header.ClusterBits:x} is said to have {length} bytes at 0x{offset:x}; the file ends at 0x{File.Length:x}.");
     }
 
-    private void RequirePlain()
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
     {
-        if (_header.EncryptionMethod != EncryptionMethod.None)
+        if (disposing)
         {
-            throw Qcow2Errors.Unsupported("The data is encrypted (AES), which is not read of a QCOW image of version 1: turn it into a plain image first, with qemu-img convert.").At(Path);
+            _cipher?.Dispose();
+        }
+
+        base.Dispose(disposing);
+    }
+
+    private void RequireKey()
+    {
+        if (_header.EncryptionMethod != EncryptionMethod.None && _cipher is null)
+        {
+            throw new Qcow2Exception(Qcow2ErrorCode.PassphraseRequired, "The image is encrypted, and its passphrase was not given.").At(Path);
         }
     }
 }

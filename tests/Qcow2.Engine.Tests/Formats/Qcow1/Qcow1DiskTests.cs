@@ -11,7 +11,7 @@ public sealed class Qcow1DiskTests
 {
     private const string Mixed = "d-cdcd--------------------------------------------------------dd------------------------------------------------------------------c";
 
-    private static readonly DiskFormat Format = DiskFormats.Get("qcow");
+    private static readonly DiskFormat Qcow = DiskFormats.Get("qcow");
 
     private static Qcow1Disk Open(byte[] file, string name = "hostile.qcow") => Qcow1Disk.Open(new MemoryStorage(file, name), NoBacking);
 
@@ -55,7 +55,7 @@ public sealed class Qcow1DiskTests
         string path = folder.File("top.qcow");
         File.WriteAllBytes(path, file);
 
-        using (VirtualDisk disk = Format.Open(path, new Qcow2OpenOptions { BackingFormat = "raw" }))
+        using (VirtualDisk disk = Qcow.Open(path, new Qcow2OpenOptions { BackingFormat = "raw" }))
         {
             byte[] read = new byte[expected.Length];
             disk.Read(0, read);
@@ -63,32 +63,50 @@ public sealed class Qcow1DiskTests
             Assert.True(disk.ReadsFrom(folder.File("base.img")));
         }
 
-        Assert.Equal(Qcow2ErrorCode.BackingFormatMissing, Assert.Throws<Qcow2Exception>(() => Format.Open(path)).Code);
+        Assert.Equal(Qcow2ErrorCode.BackingFormatMissing, Assert.Throws<Qcow2Exception>(() => Qcow.Open(path)).Code);
         Assert.Equal(
             Qcow2ErrorCode.ReferenceForbidden,
-            Assert.Throws<Qcow2Exception>(() => Format.Open(path, new Qcow2OpenOptions { BackingFormat = "raw", References = ReferencePolicy.Forbid })).Code);
-        using (VirtualDisk alone = Format.Open(path, new Qcow2OpenOptions { WithoutBacking = true }))
+            Assert.Throws<Qcow2Exception>(() => Qcow.Open(path, new Qcow2OpenOptions { BackingFormat = "raw", References = ReferencePolicy.Forbid })).Code);
+        using (VirtualDisk alone = Qcow.Open(path, new Qcow2OpenOptions { WithoutBacking = true }))
         {
             Assert.Equal(Qcow2ErrorCode.BackingFileUnavailable, Assert.Throws<Qcow2Exception>(() => alone.Read(0, new byte[1])).Code);
         }
 
-        Qcow2ImageInfo info = Format.ReadInformation(path);
+        Qcow2ImageInfo info = Qcow.ReadInformation(path);
         Assert.Equal(("qcow", "base.img", null, folder.File("base.img")), (info.Format, info.BackingFile, info.BackingFormat, info.ParentPath));
 
         // A loop ends.
         (file, _) = Qcow1Builder.Build("-", 4096, backing: "top.qcow");
         File.WriteAllBytes(path, file);
-        Assert.Equal(Qcow2ErrorCode.BackingChainLoop, Assert.Throws<Qcow2Exception>(() => Format.Open(path, new Qcow2OpenOptions { BackingFormat = "qcow" })).Code);
+        Assert.Equal(Qcow2ErrorCode.BackingChainLoop, Assert.Throws<Qcow2Exception>(() => Qcow.Open(path, new Qcow2OpenOptions { BackingFormat = "qcow" })).Code);
     }
 
     [Fact]
-    public void Encrypted_image_is_described_and_not_read()
+    public void Encrypted_image_is_not_read_without_its_passphrase()
     {
         (byte[] file, _) = Qcow1Builder.Build("d", 4096);
         file[39] = 1;
         using Qcow1Disk disk = Open(file);
-        Assert.Equal(Qcow2ErrorCode.UnsupportedFeature, Assert.Throws<Qcow2Exception>(() => disk.Read(0, new byte[1])).Code);
+        Assert.Equal(Qcow2ErrorCode.PassphraseRequired, Assert.Throws<Qcow2Exception>(() => disk.Read(0, new byte[1])).Code);
         Assert.Contains("encrypted", Assert.Throws<Qcow2Exception>(disk.EnsureReadable).Message, StringComparison.Ordinal);
+        Assert.Equal(4096, Assert.Single(disk.GetExtents()).Length);
+    }
+
+    [QemuFact]
+    public void What_qemu_img_encrypts_is_read_with_the_passphrase()
+    {
+        using var folder = new TempFolder();
+        byte[] content = new byte[(2 << 20) + 1024];
+        new Random(5).NextBytes(content.AsSpan(100_000, 700_000));
+        new Random(6).NextBytes(content.AsSpan(content.Length - 700));
+        File.WriteAllBytes(folder.File("disk.raw"), content);
+        string path = folder.File("disk.qcow");
+        QemuImg.Run(
+            "convert", "-f", "raw", "-O", "qcow", "--object", "secret,id=s,data=open sesame", "-o", "encrypt.format=aes,encrypt.key-secret=s", folder.File("disk.raw"), path);
+        Assert.Equal(Engine.Format.EncryptionMethod.Aes, Qcow.ReadInformation(path).EncryptionMethod);
+        using var passphrase = Passphrase.FromString("open sesame");
+        using VirtualDisk disk = Qcow.Open(path, new Qcow2OpenOptions { Passphrase = passphrase });
+        VhdxDiskTests.AssertShows(content, disk, new Random(7));
     }
 
     [Theory]
@@ -179,7 +197,7 @@ public sealed class Qcow1DiskTests
         ProgramResult made = QemuImg.TryRun(["convert", .. options.Split(' ', StringSplitOptions.RemoveEmptyEntries), "-f", "raw", "-O", "qcow", folder.File("disk.raw"), path]);
         Assert.Equal("", made.Error);
         QemuImg.Run("compare", "-q", "-f", "qcow", "-F", "raw", path, folder.File("disk.raw"));
-        using VirtualDisk disk = Format.Open(path);
+        using VirtualDisk disk = Qcow.Open(path);
         VhdxDiskTests.AssertShows(content, disk, new Random(7));
         Assert.Equal(options.Length > 0, disk.GetExtents().Any(extent => extent.IsCompressed));
     }
@@ -194,13 +212,13 @@ public sealed class Qcow1DiskTests
         QemuImg.RunIn(folder.Path, "create", "-q", "-f", "qcow", "-b", "base.raw", "-F", "raw", "top.qcow", "3M");
         QemuImg.RunIo("-f", "qcow", "-c", "write -P 2 512 700", "-c", "write -P 3 2600k 64k", folder.File("top.qcow"));
         QemuImg.RunIn(folder.Path, "convert", "-f", "qcow", "-O", "raw", "top.qcow", "out.raw");
-        using VirtualDisk disk = Format.Open(folder.File("top.qcow"), new Qcow2OpenOptions { BackingFormat = "raw" });
+        using VirtualDisk disk = Qcow.Open(folder.File("top.qcow"), new Qcow2OpenOptions { BackingFormat = "raw" });
         byte[] read = new byte[disk.Length];
         disk.Read(0, read);
         Assert.Equal(File.ReadAllBytes(folder.File("out.raw")), read);
-        Assert.Equal(512, Format.ReadInformation(folder.File("top.qcow")).ClusterSize);
+        Assert.Equal(512, Qcow.ReadInformation(folder.File("top.qcow")).ClusterSize);
     }
 
     [SampleFact]
-    public void Samples_of_other_programs_show_the_disks_of_their_manifest() => DiskAsserts.ShowsManifest("qcow1", 1, storage => Format.Open(storage));
+    public void Samples_of_other_programs_show_the_disks_of_their_manifest() => DiskAsserts.ShowsManifest("qcow1", 1, storage => Qcow.Open(storage));
 }

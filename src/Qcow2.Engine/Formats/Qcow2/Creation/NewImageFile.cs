@@ -1,3 +1,4 @@
+using Qcow2.Engine.Disks.Encryption;
 using Qcow2.Engine.Disks.References;
 using Qcow2.Engine.Format;
 using Qcow2.Engine.Formats.Qcow2.Encryption;

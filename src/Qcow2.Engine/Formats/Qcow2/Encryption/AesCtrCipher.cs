@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Buffers.Binary;
+using Qcow2.Engine.Disks.Encryption;
 
 namespace Qcow2.Engine.Formats.Qcow2.Encryption;
 

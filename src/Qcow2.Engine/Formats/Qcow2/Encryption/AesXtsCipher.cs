@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
+using Qcow2.Engine.Disks.Encryption;
 
 namespace Qcow2.Engine.Formats.Qcow2.Encryption;
 

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 using Qcow2.Engine.Disks;
+using Qcow2.Engine.Disks.Encryption;
 
 namespace Qcow2.Engine.Formats.Qcow2.Encryption;
 

@@ -1,3 +1,5 @@
+using Qcow2.Engine.Disks.Encryption;
+
 namespace Qcow2.Engine.Formats.Qcow2.Encryption;
 
 /// <summary>The cipher, mode and generator that a LUKS header names, known to this engine and fitting together.</summary>

@@ -1,4 +1,5 @@
 using Qcow2.Engine.Disks;
+using Qcow2.Engine.Disks.Encryption;
 
 namespace Qcow2.Engine.Formats.Qcow2.Encryption;
 

@@ -1,3 +1,5 @@
+using Qcow2.Engine.Disks.Encryption;
+
 namespace Qcow2.Engine.Formats.Qcow2.Encryption;
 
 /// <summary>The partition header of LUKS version 1, checked, whether or not this engine knows the ciphers that it names.</summary>

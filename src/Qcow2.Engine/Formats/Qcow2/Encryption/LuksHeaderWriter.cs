@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
+using Qcow2.Engine.Disks.Encryption;
 using static Qcow2.Engine.Formats.Qcow2.Encryption.LuksHeaderLayout;
 
 namespace Qcow2.Engine.Formats.Qcow2.Encryption;

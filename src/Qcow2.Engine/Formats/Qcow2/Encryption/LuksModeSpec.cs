@@ -1,3 +1,5 @@
+using Qcow2.Engine.Disks.Encryption;
+
 namespace Qcow2.Engine.Formats.Qcow2.Encryption;
 
 /// <summary>The parts of field <c>cipher-mode</c>: <c>mode[-generator[:hash]]</c>. Text only; whether they are known is not asked here.</summary>

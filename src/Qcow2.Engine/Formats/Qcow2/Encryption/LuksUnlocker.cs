@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using Qcow2.Engine.Disks;
+using Qcow2.Engine.Disks.Encryption;
 
 namespace Qcow2.Engine.Formats.Qcow2.Encryption;
 

@@ -1,5 +1,6 @@
 using System.Buffers;
 using Qcow2.Engine.Codecs;
+using Qcow2.Engine.Disks.Encryption;
 using Qcow2.Engine.Format;
 using Qcow2.Engine.Formats.Qcow2.Encryption;
 using Qcow2.Engine.Formats.Qcow2.Format;

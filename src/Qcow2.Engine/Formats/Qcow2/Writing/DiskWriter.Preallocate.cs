@@ -1,4 +1,5 @@
 using System.Buffers;
+using Qcow2.Engine.Disks.Encryption;
 using Qcow2.Engine.Format;
 using Qcow2.Engine.Formats.Qcow2.Encryption;
 using Qcow2.Engine.Formats.Qcow2.Metadata;

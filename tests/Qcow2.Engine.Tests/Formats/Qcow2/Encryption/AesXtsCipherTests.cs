@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
+using Qcow2.Engine.Disks.Encryption;
 using Qcow2.Engine.Formats.Qcow2.Encryption;
 using Qcow2.Engine.Tests.Codecs;
 

@@ -1,3 +1,4 @@
+using Qcow2.Engine.Disks.Encryption;
 using Qcow2.Engine.Formats.Qcow2.Encryption;
 
 namespace Qcow2.Engine.Tests.Formats.Qcow2.Encryption;

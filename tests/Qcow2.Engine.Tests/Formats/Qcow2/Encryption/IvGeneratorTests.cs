@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using Qcow2.Engine.Disks.Encryption;
 using Qcow2.Engine.Formats.Qcow2.Encryption;
 using Qcow2.Engine.Tests.Codecs;
 

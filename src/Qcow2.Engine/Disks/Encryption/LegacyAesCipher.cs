@@ -1,8 +1,6 @@
-using Qcow2.Engine.Disks;
+namespace Qcow2.Engine.Disks.Encryption;
 
-namespace Qcow2.Engine.Formats.Qcow2.Encryption;
-
-/// <summary>QCOW2's encryption method 1: AES-128-CBC keyed with the passphrase itself, the vector the guest's sector number.</summary>
+/// <summary>Encryption method 1 of QCOW 1 and QCOW2: AES-128-CBC keyed with the passphrase itself, the vector the guest's sector number.</summary>
 /// <remarks>
 /// The specification speaks of 256 bits; QEMU, which is the only writer, takes 128 (<c>crypto/block-qcow.c</c>). Nothing in
 /// the image tells a wrong passphrase from the right one: with a wrong one the disk reads as noise.

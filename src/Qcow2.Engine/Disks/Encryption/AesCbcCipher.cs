@@ -1,6 +1,6 @@
 using System.Buffers;
 
-namespace Qcow2.Engine.Formats.Qcow2.Encryption;
+namespace Qcow2.Engine.Disks.Encryption;
 
 /// <summary>AES in CBC mode, each sector a chain of its own.</summary>
 /// <remarks>

@@ -1,4 +1,4 @@
-namespace Qcow2.Engine.Formats.Qcow2.Encryption;
+namespace Qcow2.Engine.Disks.Encryption;
 
 /// <summary>
 /// Encrypts and decrypts 512-byte sectors in place, each with an initialisation vector made from its sector number.

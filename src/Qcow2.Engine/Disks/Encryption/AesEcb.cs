@@ -1,8 +1,7 @@
 using System.Collections.Concurrent;
 using System.Security.Cryptography;
-using Qcow2.Engine.Disks;
 
-namespace Qcow2.Engine.Formats.Qcow2.Encryption;
+namespace Qcow2.Engine.Disks.Encryption;
 
 /// <summary>
 /// AES on independent 16-byte blocks, many blocks a call: what the modes that disks use are built from. Safe to use from

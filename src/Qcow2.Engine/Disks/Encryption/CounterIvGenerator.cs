@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 
-namespace Qcow2.Engine.Formats.Qcow2.Encryption;
+namespace Qcow2.Engine.Disks.Encryption;
 
 /// <summary>
 /// The sector number itself, little-endian, then zeros: <c>plain64</c>, or its low 32 bits only: <c>plain</c>, which

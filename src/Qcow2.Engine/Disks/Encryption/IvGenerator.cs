@@ -1,4 +1,4 @@
-namespace Qcow2.Engine.Formats.Qcow2.Encryption;
+namespace Qcow2.Engine.Disks.Encryption;
 
 /// <summary>Makes the 16-byte initialisation vectors of consecutive sectors. Safe to use from many threads at once.</summary>
 internal abstract class IvGenerator : IDisposable
