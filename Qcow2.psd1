@@ -19,6 +19,7 @@
         'Convert-Qcow2Image'
         'Disable-Qcow2Bitmap'
         'Enable-Qcow2Bitmap'
+        'Export-Qcow2Change'
         'Export-Qcow2Snapshot'
         'Get-Qcow2Bitmap'
         'Get-Qcow2Extent'

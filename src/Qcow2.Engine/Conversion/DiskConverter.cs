@@ -160,6 +160,11 @@ public static class DiskConverter
         CancellationToken cancellationToken = default)
     {
         options = Checked(options);
+        if (options.OnlyWithin is not null)
+        {
+            throw new ArgumentException("Parts of a disk are copied into a new QCOW2 image only.", nameof(options));
+        }
+
         RequireFitting(source, destination);
         source.EnsureReadable();
         destination.EnsureReadable();

@@ -127,6 +127,13 @@ internal sealed class DiskCopy : OrderedPipeline<CopyParcel>
     private IEnumerable<DiskExtent> Extents(ConversionOptions options)
     {
         VirtualDisk disk = _reader.Disk;
+        if (options.OnlyWithin is not null)
+        {
+            return _target.ComparesAll
+                ? PartialExtents.Within(_target.Select(_reader.Extents(_cancellationToken)), options.OnlyWithin)
+                : PartialExtents.AllOf(disk, options.OnlyWithin);
+        }
+
         if (options.SparseSize == 0)
         {
             return [Data(disk, 0, _target.Reach(disk.Length))];

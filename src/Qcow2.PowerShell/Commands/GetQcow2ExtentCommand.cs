@@ -2,6 +2,7 @@ using System.Management.Automation;
 using Qcow2.Engine;
 using Qcow2.Engine.Format;
 using Qcow2.Engine.Storage;
+using Qcow2.PowerShell.Completion;
 using Qcow2.PowerShell.Infrastructure;
 using Qcow2.PowerShell.Operations;
 
@@ -75,6 +76,15 @@ public sealed class GetQcow2ExtentCommand : DiskCmdlet
     [ByteSize]
     public long Length { get; set; } = long.MaxValue;
 
+    /// <summary>
+    /// Shows only what a persistent bitmap marks: what was written since it began to record. A bitmap that comes down the pipeline from
+    /// <c>Get-Qcow2Bitmap</c> stands for itself. Not of a snapshot.
+    /// </summary>
+    [Parameter]
+    [ArgumentCompleter(typeof(BitmapNameCompleter))]
+    [ValidateNotNullOrEmpty]
+    public string? BitmapName { get; set; }
+
     /// <inheritdoc/>
     private protected override bool TakesRaw => true;
 
@@ -90,20 +100,36 @@ public sealed class GetQcow2ExtentCommand : DiskCmdlet
     {
         DiskSource source = SourceOf(image, SourceFormat);
         WarnIfInUse(source);
-        LongOperation.Stream(stop => Map(source, stop), WriteObject, () => { }, StopToken);
+        string? bitmap = BitmapName ?? (image.Object as Qcow2Bitmap)?.Name;
+        LongOperation.Stream(stop => Map(source, bitmap, stop), WriteObject, () => { }, StopToken);
     }
 
     /// <summary>Runs on a thread of its own, and closes the image when it ends, however it ends.</summary>
-    private IEnumerable<Qcow2Extent> Map(DiskSource source, CancellationToken stop)
+    private IEnumerable<Qcow2Extent> Map(DiskSource source, string? bitmap, CancellationToken stop)
     {
         using OpenedDisk opened = source.Open(stop);
-        foreach (DiskExtent extent in opened.Disk.GetExtents(Offset, Length, stop))
+        foreach (DiskExtent extent in bitmap is null ? opened.Disk.GetExtents(Offset, Length, stop) : Marked(opened, bitmap, stop))
         {
             var emitted = Qcow2Extent.From(extent, source.Path);
             emitted.SnapshotId = opened.Snapshot?.Id;
             emitted.SnapshotName = opened.Snapshot?.Name;
             yield return emitted;
         }
+    }
+
+    /// <summary>What lies where the bitmap has marks, inside the range that was asked for.</summary>
+    private IEnumerable<DiskExtent> Marked(OpenedDisk opened, string bitmap, CancellationToken stop)
+    {
+        if (opened.Image is not Qcow2Image image || opened.Snapshot is not null)
+        {
+            throw ImageCmdletException.NotPossible($"{opened.Disk.Path}: only the active disk of a qcow2 image has bitmaps.");
+        }
+
+        long end = Length > long.MaxValue - Offset ? long.MaxValue : Offset + Length;
+        return image.GetBitmapRanges(bitmap, stop)
+            .Select(range => (Start: Math.Max(range.Offset, Offset), End: Math.Min(range.End, end)))
+            .Where(part => part.Start < part.End)
+            .SelectMany(part => image.GetExtents(part.Start, part.End - part.Start, stop));
     }
 
     private void WarnIfInUse(DiskSource source)

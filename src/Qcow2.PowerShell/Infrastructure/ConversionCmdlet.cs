@@ -166,7 +166,7 @@ public abstract partial class ConversionCmdlet : DiskReadingCmdlet
             WarnOfFullDisk(() => SpaceNeed.Of(sources, destination, size, writesHoles: SparseSize == 0));
         }
 
-        ConversionResult result = new DiskConversion(sources, destination, Options(), DeletesSources).Run(WriteProgress, StopToken);
+        ConversionResult result = Run(sources, destination);
         _written.Add(DestinationFile.KeyOf(destination.Path));
         if (destination is NewDisk { Layout: Qcow2CreateOptions { DataFile: string data } } && ImageCreation.Beside(destination.Path, data) is string dataPath)
         {
@@ -201,6 +201,10 @@ public abstract partial class ConversionCmdlet : DiskReadingCmdlet
             WriteObject(destination.Format.ReadInformation(destination.Path));
         }
     }
+
+    /// <summary>Does the work, on other threads than this one.</summary>
+    private protected virtual ConversionResult Run(IReadOnlyList<DiskSource> sources, ConversionDestination destination)
+        => new DiskConversion(sources, destination, Options(), DeletesSources).Run(WriteProgress, StopToken);
 
     private protected virtual ConversionOptions Options() => new()
     {

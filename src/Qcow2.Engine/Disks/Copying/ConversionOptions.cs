@@ -47,6 +47,12 @@ public sealed record ConversionOptions
     /// </summary>
     public bool SkipBrokenBitmaps { get; init; }
 
+    /// <summary>
+    /// The only parts of the disk that are copied, in order and apart from each other; null for all of it. Into a new QCOW2 image only: elsewhere it shows
+    /// its backing file, or has no clusters. What is zeros in these parts hides the backing file. Whole clusters are copied around each part.
+    /// </summary>
+    public IReadOnlyList<DiskRange>? OnlyWithin { get; init; }
+
     /// <summary>Checks the values.</summary>
     /// <exception cref="ArgumentException">One of them makes no sense.</exception>
     internal void Check()
@@ -72,6 +78,11 @@ public sealed record ConversionOptions
             throw new ArgumentException("Broken bitmaps are to be left out, but no bitmaps are to be copied.", nameof(SkipBrokenBitmaps));
         }
 
+        if (OnlyWithin is not null && !IsInOrder(OnlyWithin))
+        {
+            throw new ArgumentException("The parts of a disk to copy are given in order, and do not overlap.", nameof(OnlyWithin));
+        }
+
         if (CompressionLevel is not null && !Compress)
         {
             throw new ArgumentException("There is a compression level, but nothing is to be compressed.", nameof(CompressionLevel));
@@ -90,9 +101,30 @@ public sealed record ConversionOptions
             throw new ArgumentException($"{what} has no bitmaps; they are copied into a new QCOW2 image.", nameof(options));
         }
 
+        if (options.OnlyWithin is not null)
+        {
+            throw new ArgumentException($"{what} holds a whole disk; parts of one go into a new QCOW2 image.", nameof(options));
+        }
+
         if (options.Compress && !canCompress)
         {
             throw new ArgumentException($"{what} cannot be compressed; write a QCOW2 image.", nameof(options));
         }
+    }
+
+    private static bool IsInOrder(IReadOnlyList<DiskRange> ranges)
+    {
+        long end = 0;
+        foreach (DiskRange range in ranges)
+        {
+            if (range.Offset < end || range.Length <= 0 || range.Offset > long.MaxValue - range.Length)
+            {
+                return false;
+            }
+
+            end = range.End;
+        }
+
+        return true;
     }
 }

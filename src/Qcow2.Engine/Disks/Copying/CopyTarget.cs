@@ -23,6 +23,9 @@ internal abstract class CopyTarget : IDisposable
     /// <summary>Makes a parcel for this destination.</summary>
     internal abstract CopyParcel NewParcel();
 
+    /// <summary>Whether what is selected of a source is compared with what the destination shows already, zeros of either side included.</summary>
+    internal virtual bool ComparesAll => false;
+
     /// <summary>What must be looked at of a source; less than all of it where the destination has the rest.</summary>
     internal virtual IEnumerable<DiskExtent> Select(IEnumerable<DiskExtent> extents) => extents;
 

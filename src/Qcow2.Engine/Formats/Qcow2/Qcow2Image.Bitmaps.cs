@@ -101,13 +101,26 @@ public sealed partial class Qcow2Image
     }
 
     /// <summary>The parts of the disk that a bitmap marks, in order and joined; each bit stands for a whole granularity, the last one may reach past the disk's end.</summary>
-    /// <param name="name">The bitmap's name. The image is open for reading only.</param>
-    /// <exception cref="ArgumentException">The image is open for writing.</exception>
+    /// <param name="name">The bitmap's name.</param>
+    /// <param name="cancellationToken">Stops the reading.</param>
+    /// <exception cref="NotSupportedException">The image was written since it was opened, so that its bitmaps are changing.</exception>
     /// <exception cref="Qcow2Exception">There is no such bitmap, or it was never saved or is damaged.</exception>
-    public IEnumerable<DiskRange> GetBitmapRanges(string name)
+    public IReadOnlyList<DiskRange> GetBitmapRanges(string name, CancellationToken cancellationToken = default)
     {
-        BitmapDirectoryEntry entry = BitmapCopier.Find(this, name);
-        return OpenBitmap(entry).DirtyRanges(entry.GranularityBits).Select(range => new DiskRange(range.Offset, range.Length));
+        if (_writer is { HasBegun: true })
+        {
+            throw new NotSupportedException($"{Path}: the image was written since it was opened, so that its bitmaps are changing; read them before.");
+        }
+
+        BitmapDirectoryEntry entry = BitmapCopier.FindUsable(this, name);
+        var ranges = new List<DiskRange>();
+        foreach ((long offset, long length) in OpenBitmap(entry).DirtyRanges(entry.GranularityBits))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            ranges.Add(new DiskRange(offset, length));
+        }
+
+        return ranges;
     }
 
     /// <summary>Adds copies of another image's bitmaps, all of them or none.</summary>

@@ -57,6 +57,13 @@ public static class BitmapCopier
     internal static BitmapDirectoryEntry Find(Qcow2Image source, string name)
     {
         RequireReadOnly(source);
+        return FindUsable(source, name);
+    }
+
+    /// <summary>Finds a bitmap that says what was written.</summary>
+    /// <exception cref="Qcow2Exception">There is none of that name, or it was never saved or holds what is not understood.</exception>
+    internal static BitmapDirectoryEntry FindUsable(Qcow2Image source, string name)
+    {
         BitmapDirectoryEntry entry = source.Bitmaps.FirstOrDefault(bitmap => string.Equals(bitmap.Name, name, StringComparison.Ordinal))
             ?? throw new Qcow2Exception(Qcow2ErrorCode.BitmapNotFound, $"There is no bitmap with the name '{PrintableText.Of(name)}'.").At(source.Path);
         RequireUsable(source, entry);

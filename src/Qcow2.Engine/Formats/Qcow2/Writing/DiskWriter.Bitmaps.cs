@@ -9,6 +9,9 @@ internal sealed partial class DiskWriter
 {
     private BitmapStore? _bitmaps;
 
+    /// <summary>Whether anything was written since the image was opened.</summary>
+    internal bool HasBegun => Volatile.Read(ref _bitmaps) is not null;
+
     /// <summary>The bitmaps as a clean close leaves them.</summary>
     internal IReadOnlyList<BitmapDirectoryEntry> Bitmaps
     {

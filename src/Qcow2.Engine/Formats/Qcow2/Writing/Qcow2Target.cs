@@ -42,7 +42,7 @@ internal sealed class Qcow2Target : CopyTarget
         _partialSectors = new PartialSectors(backing);
         _isZero = isZero;
         _sparseSize = options.SparseSize;
-        bool needsZeros = !isZero || backing is not null;
+        bool needsZeros = !isZero || backing is not null || options.OnlyWithin is not null;
         _classifier = new ClusterClassifier(image.Header, detectsZeros: options.SparseSize > 0, needsZeros);
         _encoders = options.Compress ? ClusterCodecs.Encoders(image.Header.CompressionType, options.CompressionLevel) : null;
     }
@@ -75,6 +75,9 @@ internal sealed class Qcow2Target : CopyTarget
 
     /// <inheritdoc/>
     internal override CopyParcel NewParcel() => new Qcow2Parcel(MaxParcelBytes, _encoders is not null, _backing is not null);
+
+    /// <inheritdoc/>
+    internal override bool ComparesAll => _backing is not null;
 
     /// <inheritdoc/>
     internal override IEnumerable<DiskExtent> Select(IEnumerable<DiskExtent> extents)
