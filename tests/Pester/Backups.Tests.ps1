@@ -100,10 +100,8 @@ Describe 'A week of incremental backups' -Skip:$noQemu {
         Get-DiskHash backup/tuesday.qcow2 | Should -Be $days.tuesday
         Get-DiskHash backup/sunday.qcow2 | Should -Be $days.monday
     }
-}
 
-Describe 'Export-Qcow2Change' -Skip:$noQemu {
-    It 'refuses <Id>' -ForEach @(
+    It 'refuses, with <Id>' -ForEach @(
         @{ Id = 'BitmapNotSpecified'; Command = { Export-Qcow2Change web01.qcow2 -DestinationPath x.qcow2 } }
         @{ Id = 'BitmapNotFound'; Command = { Export-Qcow2Change web01.qcow2 -BitmapName none -DestinationPath x.qcow2 } }
         @{ Id = 'ParameterConflict'; Command = { Export-Qcow2Change web01.qcow2 -BitmapName daily -DestinationPath x.qcow2 -ClearBitmap -ForceShare } }

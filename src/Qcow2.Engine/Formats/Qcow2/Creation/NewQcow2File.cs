@@ -1,4 +1,5 @@
 using Qcow2.Engine.Conversion;
+using Qcow2.Engine.Disks;
 using Qcow2.Engine.Disks.Copying;
 using Qcow2.Engine.Disks.References;
 using Qcow2.Engine.Formats.Qcow2.Writing;
@@ -78,9 +79,12 @@ internal sealed class NewQcow2File : NewDiskFile
         RequireApart(source, _backing, path, layout);
         _image = NewImageFile.Create(path, source.Length, layout, overwrite, cancellationToken);
         _image.Preallocate(null, cancellationToken);
-        _disk = _image.Open(OpenBacking(layout, path));
+        _disk = _image.Open(OpenBacking(layout, path) ?? BackingToCome(path));
         _target = new Qcow2Target(_disk, isZero: true, _backing, _options);
     }
+
+    /// <summary>Of an image with parts of a disk nobody knows yet what it will be layered on: zeros in these parts have to be said.</summary>
+    private StandInDisk? BackingToCome(string path) => _options.OnlyWithin is null ? null : new StandInDisk(path, long.MaxValue);
 
     /// <summary>Closing writes what the disk still keeps in memory, and can fail: whoever has copied wants to know.</summary>
     private void CloseDisk()
