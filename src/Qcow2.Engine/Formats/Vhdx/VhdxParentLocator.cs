@@ -20,12 +20,13 @@ internal sealed class VhdxParentLocator
 
     private VhdxParentLocator(Dictionary<string, string> pairs) => _pairs = pairs;
 
-    /// <summary>Data write GUIDs of which the parent must have one.</summary>
+    /// <summary>Data write GUIDs of which the parent must have one. Windows writes an empty one where it has no second.</summary>
     internal IEnumerable<Guid> Linkages
         => LinkageKeys
             .Select(Value)
             .Where(value => Guid.TryParse(value, out _))
-            .Select(value => Guid.Parse(value!));
+            .Select(value => Guid.Parse(value!))
+            .Where(id => id != Guid.Empty);
 
     /// <summary>Path from the file's folder, with Windows' separators; null if there is none.</summary>
     internal string? RelativePath => Value("relative_path");

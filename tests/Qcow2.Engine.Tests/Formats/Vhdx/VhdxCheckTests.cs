@@ -157,6 +157,7 @@ public sealed class VhdxCheckTests : IDisposable
         }
 
         Assert.Equal([ReferenceToOtherFile], Of().Findings.Select(finding => finding.Kind));
+        CheckJudge.AssertFinds(Of(Guid.Empty), ParentLocatorDamaged, Corruption, "parent_linkage"); // Windows means none by that.
         CheckJudge.AssertFinds(Of(OtherId), ParentMismatch, Corruption, "changed after");
         CheckJudge.AssertFinds(Of(size: 4 * MiB), ParentMismatch, Warning, $"{5 * MiB}");
         CheckJudge.AssertFinds(Of(name: "lost.vhdx"), ParentUnavailable, Error, "not found");

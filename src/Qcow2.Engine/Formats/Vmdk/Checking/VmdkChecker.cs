@@ -39,7 +39,7 @@ internal static class VmdkChecker
         }
 
         VmdkDescriptor? descriptor = null;
-        if (layout.DescriptorOffset == 0 || layout.DescriptorLength == 0)
+        if (!HasDescriptor(check.File, layout))
         {
             check.Add(
                 Qcow2CheckSeverity.Warning, Qcow2CheckFindingKind.DescriptorDamaged, 28, Table,
@@ -58,6 +58,13 @@ internal static class VmdkChecker
 
         VmdkSparseAudit.Run(check, check.File, layout, length, "");
         Finish(check, descriptor);
+    }
+
+    /// <summary>In extents of a split disk QEMU leaves room for a descriptor and puts none there.</summary>
+    private static bool HasDescriptor(BlockStorage file, VmdkSparseLayout layout)
+    {
+        byte[] start = new byte[1];
+        return layout.DescriptorOffset > 0 && layout.DescriptorLength > 0 && file.Read(layout.DescriptorOffset, start) > 0 && start[0] != 0;
     }
 
     private static long LengthOf(FileCheck check, VmdkDescriptor descriptor, VmdkSparseLayout layout)
