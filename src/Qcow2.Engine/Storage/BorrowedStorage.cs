@@ -1,8 +1,10 @@
 namespace Qcow2.Engine.Storage;
 
-/// <summary>A file for reading that somebody else closes.</summary>
-internal sealed class BorrowedStorage(BlockStorage storage) : BlockStorage
+/// <summary>A file that somebody else closes: for reading, unless its owner lets it be written.</summary>
+internal sealed class BorrowedStorage(BlockStorage storage, bool isWritable = false) : BlockStorage
 {
+    private BlockStorage Writable => isWritable ? storage : throw new NotSupportedException("The file is open for reading only.");
+
     /// <inheritdoc/>
     public override string Path => storage.Path;
 
@@ -22,15 +24,25 @@ internal sealed class BorrowedStorage(BlockStorage storage) : BlockStorage
     public override int Read(long offset, Span<byte> buffer) => storage.Read(offset, buffer);
 
     /// <inheritdoc/>
-    public override void Write(long offset, ReadOnlySpan<byte> buffer) => throw new NotSupportedException("The file is open for reading only.");
+    public override void Write(long offset, ReadOnlySpan<byte> buffer) => Writable.Write(offset, buffer);
 
     /// <inheritdoc/>
-    public override void SetLength(long length) => throw new NotSupportedException("The file is open for reading only.");
+    public override void SetLength(long length) => Writable.SetLength(length);
 
     /// <inheritdoc/>
     public override void Flush()
     {
+        if (isWritable)
+        {
+            storage.Flush();
+        }
     }
+
+    /// <inheritdoc/>
+    public override bool TryAllocate(long offset, long length) => isWritable && storage.TryAllocate(offset, length);
+
+    /// <inheritdoc/>
+    public override bool TryPunchHole(long offset, long length) => isWritable && storage.TryPunchHole(offset, length);
 
     /// <inheritdoc/>
     public override StorageRun RunAt(long offset) => storage.RunAt(offset);

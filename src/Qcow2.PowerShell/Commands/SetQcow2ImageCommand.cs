@@ -7,12 +7,16 @@ using Qcow2.PowerShell.Operations;
 
 namespace Qcow2.PowerShell.Commands;
 
-/// <summary>Layers QCOW2 images on other files, or on none.</summary>
+/// <summary>Changes the backing file of QCOW2 images, or their version, reference counts and data file.</summary>
 /// <remarks>
 /// <para>
-/// Set-Qcow2Image changes the backing file of an image, as <c>qemu-img rebase</c> does. The disk stays what it is: where the image has
-/// nothing of its own, the old and the new backing file are compared, and what differs is copied into the image first. With no
-/// new backing file (<c>-BackingFile ''</c>) the image gets all that it shows, and needs no other file afterwards.
+/// Set-Qcow2Image changes the backing file of an image, as <c>qemu-img rebase</c> does, or its layout, as <c>qemu-img amend</c> does: one of the two
+/// in a call.
+/// </para>
+/// <para>
+/// With another backing file (<c>-BackingFile</c>) the disk stays what it is: where the image has nothing of its own, the old and the new backing
+/// file are compared, and what differs is copied into the image first. With no new backing file (<c>-BackingFile ''</c>) the image gets
+/// all that it shows, and needs no other file afterwards.
 /// </para>
 /// <para>
 /// With <c>-MetadataOnly</c> only the name in the image's header is changed, and no other file is opened. This mends an image whose
@@ -26,6 +30,12 @@ namespace Qcow2.PowerShell.Commands;
 /// The format of the backing file is recorded and never guessed, so <c>-BackingFormat</c> goes with it. An image that another
 /// program has open is refused, and so is one with internal snapshots that show parts of the old backing file which the new one
 /// does not have.
+/// </para>
+/// <para>
+/// With <c>-Version</c>, <c>-RefcountBits</c>, <c>-LazyRefcounts</c>, <c>-DataFile</c> or <c>-DataFileRaw</c>, alone or together, the image is changed where
+/// it lies. Its disk, snapshots and bitmaps stay what they are, and no other file is opened. What the image or another of these parameters
+/// forbids is refused before anything is written. Each change is one write that the disk does wholly or not at all: whatever goes wrong, it was
+/// made or it was not, and the image is sound.
 /// </para>
 /// </remarks>
 /// <example>
@@ -44,18 +54,43 @@ namespace Qcow2.PowerShell.Commands;
 /// <code>Set-Qcow2Image old.qcow2 -BackingFile base.img -BackingFormat raw -MetadataOnly</code>
 /// <para>Records the format of the backing file in an image that did not say it.</para>
 /// </example>
+/// <example>
+/// <code>Set-Qcow2Image old.qcow2 -Version 3 -LazyRefcounts</code>
+/// <para>Makes an image of version 3 of one of version 2, and lets QEMU postpone updates of its reference counts.</para>
+/// </example>
+/// <example>
+/// <code>Get-Qcow2Image *.qcow2 | Where-Object RefcountBits -ne 16 | Set-Qcow2Image -RefcountBits 16 -Version 2 -PassThru</code>
+/// <para>Makes images fit for QEMU before 1.1, and shows what they are.</para>
+/// </example>
+/// <example>
+/// <code>Set-Qcow2Image db01.qcow2 -DataFile /fast/db01.raw</code>
+/// <para>Says where the external data file of an image is now, after it was moved there.</para>
+/// </example>
+/// <example>
+/// <code>Set-Qcow2Image db01.qcow2 -DataFileRaw:$false</code>
+/// <para>Allows an image with a raw external data file to have a backing file: the data file alone is the disk no longer.</para>
+/// </example>
 /// <seealso cref="GetQcow2ImageCommand"/>
+/// <seealso cref="ConvertQcow2ImageCommand"/>
+/// <seealso cref="ResizeQcow2ImageCommand"/>
 /// <seealso cref="MergeQcow2ImageCommand"/>
 /// <seealso cref="NewQcow2ImageCommand"/>
 [Cmdlet(VerbsCommon.Set, "Qcow2Image", DefaultParameterSetName = PathSet, SupportsShouldProcess = true)]
 [OutputType(typeof(Qcow2ImageInfo), ParameterSetName = [PathSet, LiteralPathSet, InputObjectSet])]
 public sealed class SetQcow2ImageCommand : ReferenceCmdlet
 {
+    private static readonly string[] AmendNames = [nameof(Version), nameof(RefcountBits), nameof(LazyRefcounts), nameof(DataFile), nameof(DataFileRaw)];
+
+    // What else a rebase takes may come from $PSDefaultParameterValues, and does no harm.
+    private static readonly string[] RebaseNames = [nameof(BackingFile), nameof(BackingFormat), nameof(MetadataOnly)];
+
+    private bool _isAmendment;
+
     /// <summary>
     /// The file to layer the image on, as its name will be stored: a relative name starts from the folder of the image, not from
     /// the current location. <c>''</c> or <c>$null</c> for none.
     /// </summary>
-    [Parameter(Mandatory = true, Position = 1)]
+    [Parameter(Position = 1)]
     [Alias("ParentPath")]
     [AllowNull]
     [AllowEmptyString]
@@ -79,7 +114,48 @@ public sealed class SetQcow2ImageCommand : ReferenceCmdlet
     public SwitchParameter MetadataOnly { get; set; }
 
     /// <summary>
-    /// The passphrase of all encrypted images of both chains. It is not needed otherwise. <c>Read-Host -AsSecureString</c> and
+    /// The version of the format that the image is to have. 3 takes a new header, and of old snapshots a new table. 2 is for QEMU before 1.1: clusters that
+    /// are only said to be zeros are then written, where a backing file would show through, in the disk and in all snapshots. An
+    /// image with an external data file, extended L2 entries, bitmaps, clusters compressed with zstd, reference counts of another width than 16 bits or
+    /// snapshots of another size is refused.
+    /// </summary>
+    [Parameter]
+    [ValidateSet("2", "3")]
+    public int Version { get; set; }
+
+    /// <summary>
+    /// The width of the image's reference counts, in bits. Their tables are written anew at the end of the file; the space of the old ones is used
+    /// again. Where a count does not fit, because snapshots share a cluster, the image is refused. Version 2 has 16.
+    /// </summary>
+    [Parameter]
+    [ValidateSet("1", "2", "4", "8", "16", "32", "64")]
+    public int RefcountBits { get; set; }
+
+    /// <summary>
+    /// Lets QEMU postpone updates of the image's reference counts, or with <c>-LazyRefcounts:$false</c> lets it no longer. Counts that were left behind
+    /// are repaired first. Version 3 only.
+    /// </summary>
+    [Parameter]
+    public SwitchParameter LazyRefcounts { get; set; }
+
+    /// <summary>
+    /// The name of the image's external data file, as it will be stored: a relative name starts from the folder of the image. For a data file that
+    /// was moved or renamed: no file is opened or moved.
+    /// </summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    [PathText(TakesImage = true)]
+    public string? DataFile { get; set; }
+
+    /// <summary>
+    /// With <c>-DataFileRaw:$false</c> the image's external data file need not be a raw image of the disk any more. It cannot be made one: that takes
+    /// <c>Convert-Qcow2Image</c>.
+    /// </summary>
+    [Parameter]
+    public SwitchParameter DataFileRaw { get; set; }
+
+    /// <summary>
+    /// The passphrase of all encrypted images of both chains; with <c>-Version 2</c> that of the image. It is not needed otherwise. <c>Read-Host -AsSecureString</c> and
     /// <c>Get-Secret</c> make one.
     /// </summary>
     [Parameter]
@@ -87,7 +163,7 @@ public sealed class SetQcow2ImageCommand : ReferenceCmdlet
     public SecureString? Passphrase { get; set; }
 
     /// <summary>
-    /// How many threads read, compare and write at the same time; 1 to 64. The default is the number of processors, but at
+    /// How many threads read, compare and write at the same time for another backing file; 1 to 64. The default is the number of processors, but at
     /// most 8.
     /// </summary>
     /// <value>The number of processors, at most 8</value>
@@ -110,11 +186,105 @@ public sealed class SetQcow2ImageCommand : ReferenceCmdlet
     private protected override Qcow2OpenOptions OptionsFor(string imagePath) => base.OptionsFor(imagePath) with { Passphrase = Unseal(Passphrase) };
 
     /// <inheritdoc/>
-    /// <remarks>The format that is given here is that of the new backing file, and no error of the old chain.</remarks>
-    private protected override string? ParameterFor(string usual, string? path) => usual == nameof(BackingFormat) ? null : base.ParameterFor(usual, path);
+    /// <remarks>The format that is given here is that of the new backing file, and no error of the old chain; the data file's name is one to store.</remarks>
+    private protected override string? ParameterFor(string usual, string? path)
+        => usual is nameof(BackingFormat) or nameof(DataFile) ? null : base.ParameterFor(usual, path);
+
+    /// <inheritdoc/>
+    protected override void BeginProcessing()
+    {
+        base.BeginProcessing();
+        string[] amend = [.. AmendNames.Where(MyInvocation.BoundParameters.ContainsKey)];
+        string[] rebase = [.. RebaseNames.Where(MyInvocation.BoundParameters.ContainsKey)];
+        _isAmendment = amend.Length > 0;
+        if (_isAmendment && rebase.Length > 0)
+        {
+            Refuse("ParameterConflict", $"-{rebase[0]} is about the backing file, and -{amend[0]} about the image's own layout: change them in two calls.", rebase[0]);
+        }
+
+        if (!_isAmendment && !MyInvocation.BoundParameters.ContainsKey(nameof(BackingFile)))
+        {
+            Refuse("ParameterMissing", $"Say what is to change: -BackingFile, or {string.Join(", ", AmendNames.Select(name => "-" + name))}.", nameof(BackingFile));
+        }
+    }
 
     /// <inheritdoc/>
     private protected override void ProcessImage(ImageInput image)
+    {
+        if (_isAmendment)
+        {
+            Amend(image);
+        }
+        else
+        {
+            Rebase(image);
+        }
+    }
+
+    private void Amend(ImageInput image)
+    {
+        SnapshotChoice.RequireActiveDisk(image, "changed in its layout");
+        Qcow2ImageInfo before = Qcow2ImageInfo.Read(image.Path);
+        var options = new ImageAmendOptions
+        {
+            Version = IsGiven(nameof(Version)) ? Version : null,
+            RefcountBits = IsGiven(nameof(RefcountBits)) ? RefcountBits : null,
+            LazyRefcounts = IsGiven(nameof(LazyRefcounts)) ? LazyRefcounts.IsPresent : null,
+            DataFile = DataFile,
+            DataFileRaw = IsGiven(nameof(DataFileRaw)) ? DataFileRaw.IsPresent : null,
+            Passphrase = Unseal(Passphrase),
+        };
+        if (!ShouldProcess(image.Path, $"Change {string.Join(", ", Describe(before, options))}"))
+        {
+            return;
+        }
+
+        Track("Changing", image.Path, (progress, token) => ImageAmend.Amend(image.Path, options, progress, token));
+        PassOn(image);
+    }
+
+    private static IEnumerable<string> Describe(Qcow2ImageInfo before, ImageAmendOptions options)
+    {
+        if (options.Version is int version)
+        {
+            yield return $"the version from {before.Version} to {version}";
+        }
+
+        if (options.RefcountBits is int bits)
+        {
+            yield return $"the reference counts from {before.RefcountBits} to {bits} bits";
+        }
+
+        if (options.LazyRefcounts is bool lazy)
+        {
+            yield return $"lazy reference counts to {(lazy ? "on" : "off")}";
+        }
+
+        if (options.DataFile is string data)
+        {
+            yield return $"the name of the data file from '{DisplayText.Printable(before.DataFile)}' to '{DisplayText.Printable(data)}'";
+        }
+
+        if (options.DataFileRaw is bool raw)
+        {
+            yield return $"whether the data file is raw to {(raw ? "yes" : "no")}";
+        }
+    }
+
+    private bool IsGiven(string parameter) => MyInvocation.BoundParameters.ContainsKey(parameter);
+
+    private void PassOn(ImageInput image)
+    {
+        if (PassThru)
+        {
+            WriteObject(Qcow2ImageInfo.Read(image.Path));
+        }
+    }
+
+    private void Refuse(string id, string message, string parameter)
+        => ThrowTerminatingError(new ErrorRecord(new PSArgumentException(message, parameter), id, ErrorCategory.InvalidArgument, parameter));
+
+    private void Rebase(ImageInput image)
     {
         SnapshotChoice.RequireActiveDisk(image, "layered on another file");
         Qcow2ImageInfo before = Qcow2ImageInfo.Read(image.Path);
@@ -147,11 +317,7 @@ public sealed class SetQcow2ImageCommand : ReferenceCmdlet
             ThrottleLimit = ThrottleLimit,
         };
         Track("Rebasing", image.Path, (progress, token) => ImageRebase.Rebase(image.Path, options, progress, token));
-
-        if (PassThru)
-        {
-            WriteObject(Qcow2ImageInfo.Read(image.Path));
-        }
+        PassOn(image);
     }
 
     private static string Describe(Qcow2ImageInfo image) => image.BackingFile is null ? "none"

@@ -311,7 +311,7 @@ internal static class ImageCreator
         return 1L << bits == value ? bits : throw new ArgumentException($"{name} is {value}; it must be a power of two.");
     }
 
-    private static readonly FeatureName[] FeatureNames =
+    internal static readonly FeatureName[] FeatureNames =
     [
         new(FeatureKind.Incompatible, 0, "dirty bit"),
         new(FeatureKind.Incompatible, 1, "corrupt bit"),

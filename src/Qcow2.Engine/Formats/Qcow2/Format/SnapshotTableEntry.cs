@@ -123,6 +123,22 @@ public sealed record SnapshotTableEntry
         return new SnapshotTableEntry { IdBytes = FormatText.Encode(id), NameBytes = FormatText.Encode(name), ExtraData = extra };
     }
 
+    /// <summary>The same snapshot with the extra data that version 3 requires.</summary>
+    /// <param name="diskSize">Size of the image's disk, which is the snapshot's where the entry does not say, in bytes.</param>
+    internal SnapshotTableEntry Completed(long diskSize)
+    {
+        if (ExtraData.Length >= Version3ExtraDataLength)
+        {
+            return this;
+        }
+
+        byte[] extra = new byte[WrittenExtraDataLength];
+        BinaryPrimitives.WriteUInt64BigEndian(extra, VmStateSize);
+        BinaryPrimitives.WriteInt64BigEndian(extra.AsSpan(DiskSizeOffset), diskSize);
+        BinaryPrimitives.WriteUInt64BigEndian(extra.AsSpan(InstructionCountOffset), ulong.MaxValue);
+        return this with { ExtraData = extra };
+    }
+
     /// <summary>The same snapshot under another name.</summary>
     internal SnapshotTableEntry Renamed(string name) => this with { NameBytes = FormatText.Encode(name) };
 

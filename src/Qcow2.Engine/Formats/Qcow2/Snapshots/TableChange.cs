@@ -23,6 +23,15 @@ internal sealed record TableChange
     /// <summary>Makes the snapshot table, of the host offset of the new snapshot's L1 table.</summary>
     internal required Func<long, IReadOnlyList<SnapshotTableEntry>> Snapshots { get; init; }
 
+    /// <summary>
+    /// Runs of clusters that were allocated for what <see cref="Added"/> leads to: the one count that each has stands for what is counted there.
+    /// Freed where the change fails.
+    /// </summary>
+    internal IReadOnlyList<(long Cluster, long Count)> Provisional { get; init; } = [];
+
+    /// <summary>Runs of clusters that were allocated for something else, and keep their count. Freed where the change fails.</summary>
+    internal IReadOnlyList<(long Cluster, long Count)> Placed { get; init; } = [];
+
     /// <summary>Structures that nothing refers to afterwards, as host offset and length.</summary>
     internal IReadOnlyList<(long Offset, long Length)> Released { get; init; } = [];
 }

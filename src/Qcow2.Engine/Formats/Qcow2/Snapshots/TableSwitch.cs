@@ -27,7 +27,6 @@ internal sealed class TableSwitch : IDisposable
     private readonly ulong[] _activeL1;
     private readonly ulong[] _table;
     private readonly List<(long Cluster, long Count)> _allocated = [];
-    private readonly List<(long From, long To)> _rewritten = [];
     private readonly CancellationToken _cancellationToken;
     private NewTables? _new;
 
@@ -53,6 +52,7 @@ internal sealed class TableSwitch : IDisposable
         _activeL1 = (ulong[])change.ActiveL1.Clone();
         _table = new ulong[_tree.WordsPerTable];
         _shadow = new ShadowRefcounts(refcounts, header);
+        _allocated.AddRange(change.Provisional.Concat(change.Placed));
     }
 
     /// <summary>The snapshot table as it is now.</summary>
@@ -136,6 +136,14 @@ internal sealed class TableSwitch : IDisposable
         foreach (ulong[] removed in _change.Removed)
         {
             _tree.Visit(removed, _shadow.Decrement, _cancellationToken);
+        }
+
+        foreach ((long first, long count) in _change.Provisional)
+        {
+            for (long cluster = first; cluster < first + count; cluster++)
+            {
+                _shadow.Decrement(cluster);
+            }
         }
 
         foreach (ulong[] added in _change.Added)
