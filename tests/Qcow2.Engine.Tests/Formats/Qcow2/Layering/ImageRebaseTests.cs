@@ -144,7 +144,7 @@ public sealed class ImageRebaseTests : IDisposable
         Assert.Equal(Qcow2ErrorCode.ReferenceForbidden, Assert.Throws<Qcow2Exception>(() => Rebase(overlay, "nbd://host", "raw")).Code);
         Assert.Equal(Qcow2ErrorCode.NotQcow2, Assert.Throws<Qcow2Exception>(() => Rebase(overlay, "base.raw", "qcow2")).Code);
         Assert.Throws<ArgumentException>(() => Rebase(overlay, "base.raw", null));
-        Assert.Throws<ArgumentException>(() => Rebase(overlay, "base.raw", "qed"));
+        Assert.Throws<ArgumentException>(() => Rebase(overlay, "base.raw", "bochs"));
         Assert.Equal(Qcow2ErrorCode.LimitExceeded, Assert.Throws<Qcow2Exception>(() => ImageRebase.Rebase(
             overlay, new ImageRebaseOptions { BackingFile = new string('n', 1024), BackingFormat = "raw", MetadataOnly = true })).Code);
         if (OperatingSystem.IsLinux())
