@@ -149,7 +149,7 @@ public sealed class ConvertQcow2ImageCommand : ConversionCmdlet
     public SwitchParameter SkipBrokenBitmaps { get; set; }
 
     /// <summary>
-    /// Deletes the source when the new file is complete. An external data file, and backing files, are left. An image with internal
+    /// Deletes the source when the new file is complete. An external data file, the extents that a VMDK descriptor names, and backing files are left. An image with internal
     /// snapshots, which are not copied, is refused.
     /// </summary>
     [Parameter]

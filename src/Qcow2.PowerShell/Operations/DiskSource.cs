@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using System.Text.RegularExpressions;
 using Qcow2.Engine;
 using Qcow2.Engine.Format;
 using Qcow2.Engine.Storage;
@@ -66,6 +67,8 @@ internal sealed record DiskSource(string Path, DiskFormat Format, Qcow2OpenOptio
                 + $"If it is a raw disk all the same, say {parameter} Raw."),
             _ => throw new Qcow2Exception(Qcow2ErrorCode.NotQcow2, seen.Signature switch
             {
+                null when IsCalledExtent(path) => $"{path}: by its name this holds data of a VMDK disk and says nothing of it; name the descriptor, the small file beside it. "
+                    + $"If it is the whole disk, say {parameter} Raw.",
                 null => $"{path}: this is not a qcow2 image, and its name does not say that it is a raw disk. If it is one, say {parameter} Raw.",
                 { ContradictsRaw: true } kind => $"{path}: this is not a qcow2 image, but {kind.Description}. {kind.Advice} Only if it is a raw disk all the same, say {parameter} Raw.",
                 FileSignature kind => $"{path}: this is not a qcow2 image, but {kind.Description}; its name does not say that it is to be read as raw. If it is, say {parameter} Raw.",
@@ -114,6 +117,10 @@ internal sealed record DiskSource(string Path, DiskFormat Format, Qcow2OpenOptio
         Qcow2ImageInfo info = ReadInformation();
         return Snapshot is null ? info.Size : Snapshot.Find(info).DiskSize;
     }
+
+    /// <summary>Whether a name is one that VMware's programs give to a file with nothing but data: <c>disk-flat.vmdk</c>, <c>disk-f001.vmdk</c>.</summary>
+    private static bool IsCalledExtent(string path)
+        => Regex.IsMatch(System.IO.Path.GetFileName(path), @"-(flat|f\d{3,})\.vmdk$", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant);
 
     private static ImageCmdletException Ambiguous(string message) => new("FormatAmbiguous", ErrorCategory.InvalidData, message);
 }

@@ -95,6 +95,15 @@ public sealed class NewFormatsTests : IDisposable
         Assert.Equal(true, Assert.Single(_session.Run($"Compare-Qcow2Image new.{format} zeros.raw -Quiet").Output).BaseObject);
     }
 
+    [Fact]
+    public void The_data_of_a_disk_of_two_files_is_told_from_its_descriptor()
+    {
+        SessionResult result = _session.Run("Convert-Qcow2Image disk.raw new.vmdk -DestinationType Vmfs; Get-ChildItem *.vmdk | Get-Qcow2Image");
+        Assert.Equal("vmfs", Assert.Single(result.Of<Qcow2ImageInfo>()).Subformat);
+        Assert.Equal(["NotQcow2"], result.ErrorIds);
+        Assert.Contains("name the descriptor", result.Errors[0].Exception.Message, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("Convert-Qcow2Image disk.raw new.vdi -LogicalSectorSizeBytes 4096", "OptionsContradict", "it is about Vhdx")]
     [InlineData("Convert-Qcow2Image disk.raw new.vdi -AzureReady", "OptionsContradict", "it is about Vhd")]

@@ -93,7 +93,7 @@ public sealed class OtherFormatsTests : IDisposable
         QemuImg.Run("create", "-q", "-f", format, _session.File($"disk.{format}"), "1M");
         foreach ((string command, string id, string words) in new[]
             {
-                ($"Resize-Qcow2Image disk.{format} 2MB", "NotQcow2", "only read"),
+                ($"Resize-Qcow2Image disk.{format} 2MB", "NotQcow2", "not changed in place"),
                 ($"Write-Qcow2Image disk.{format} -Offset 0 -Value 1 -Confirm:$false", "NotQcow2", "convert it"),
                 ($"Convert-Qcow2Image disk.raw disk.{format} -NoCreate", "UnsupportedFeature", "only be read"),
             })

@@ -78,7 +78,7 @@ public sealed class VhdTests : IDisposable
     }
 
     [Theory]
-    [InlineData("Resize-Qcow2Image base.vhd 2MB", "NotQcow2", "only read")]
+    [InlineData("Resize-Qcow2Image base.vhd 2MB", "NotQcow2", "not changed in place")]
     [InlineData("Repair-Qcow2Image base.vhd -Mode All -Confirm:$false", "NotQcow2", "Convert-Qcow2Image -Salvage")]
     [InlineData("Write-Qcow2Image base.vhd -Offset 0 -Value 1 -Confirm:$false", "NotQcow2", "convert it")]
     [InlineData("Convert-Qcow2Image disk.raw base.vhd -NoCreate", "UnsupportedFeature", "only be read")]

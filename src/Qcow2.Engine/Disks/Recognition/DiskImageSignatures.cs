@@ -7,7 +7,7 @@ internal static class DiskImageSignatures
 {
     private const string Convert = "This format is not read here: turn it into a qcow2 or raw image first, with the program that made it or with qemu-img convert.";
 
-    private const string ReadOnly = "This format is only read here: convert it to a qcow2 image first.";
+    private const string ReadOnly = "Images of this format are not changed in place: convert it to a qcow2 image first.";
 
     private const string CutOff = "It may have been cut off, and then it is read on your word that it is a VHD image; or the guest of a raw disk wrote that.";
 

@@ -18,7 +18,7 @@ internal static class Qcow2HeaderReader
         if (version == 1)
         {
             throw new Qcow2Exception(
-                Qcow2ErrorCode.NotQcow2, "This is not a QCOW2 image, but a QCOW image of version 1. This format is only read here: convert it to a qcow2 image first.");
+                Qcow2ErrorCode.NotQcow2, "This is not a QCOW2 image, but a QCOW image of version 1. Images of this format are not changed in place: convert it to a qcow2 image first.");
         }
 
         if (version is not (2 or 3))
