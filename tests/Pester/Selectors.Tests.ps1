@@ -179,6 +179,7 @@ Describe 'A path' {
                 Resize-Qcow2Image { $needed = @{ SizeBytes = 8MB } }
                 Repair-Qcow2Image { $needed = @{ Mode = 'Leaks' } }
                 Set-Qcow2Image { $needed = @{ BackingFile = '' } }
+                Merge-Qcow2Bitmap { $needed = @{ SourceBitmapName = 'a' } }
                 Rename-Qcow2Snapshot { $needed = @{ SnapshotName = 'a'; NewName = 'b' } }
                 { $_ -match '(Restore|Remove)-Qcow2Snapshot' } { $needed = @{ SnapshotName = 'a' } }
             }

@@ -25,16 +25,15 @@ namespace Qcow2.PowerShell.Commands;
 /// </para>
 /// </remarks>
 /// <example>
-/// <code>Convert-Qcow2Image web01.qcow2 sunday.qcow2; New-Qcow2Bitmap web01.qcow2 daily</code>
-/// <para>A full backup, and a bitmap that records what is written from now on. No machine runs from the image between the two.</para>
+/// <code>Export-Qcow2Change web01.qcow2 -BitmapName daily -DestinationPath monday.qcow2 -BackingFile sunday.qcow2 -BackingFormat qcow2 -ClearBitmap</code>
+/// <para>
+/// What changed since Sunday, layered on Sunday's backup. The bitmap came into the image right after that was made: <c>Convert-Qcow2Image web01.qcow2
+/// sunday.qcow2</c>, <c>New-Qcow2Bitmap web01.qcow2 daily</c>.
+/// </para>
 /// </example>
 /// <example>
-/// <code>Export-Qcow2Change web01.qcow2 daily monday.qcow2 -BackingFile sunday.qcow2 -BackingFormat qcow2 -ClearBitmap</code>
-/// <para>The next day: what changed since, layered on the backup before.</para>
-/// </example>
-/// <example>
-/// <code>Convert-Qcow2Image monday.qcow2 restored.qcow2; Compare-Qcow2Image monday.qcow2 restored.qcow2 -Quiet</code>
-/// <para>Restores a day: an overlay shows all of the disk.</para>
+/// <code>Get-Qcow2Bitmap *.qcow2 -BitmapName daily | Export-Qcow2Change -DestinationPath { "/backup/$([IO.Path]::GetFileNameWithoutExtension($_.Path)).changes.qcow2" }</code>
+/// <para>The changes alone of every image of the folder that has the bitmap; the bitmaps go on.</para>
 /// </example>
 /// <seealso cref="NewQcow2BitmapCommand"/>
 /// <seealso cref="GetQcow2BitmapCommand"/>
