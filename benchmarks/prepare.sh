@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds the benchmarks' data, outside the repository. What exists already is kept.
-# Usage: prepare.sh DATA-FOLDER BENCHMARK-PROGRAM
+# Usage: prepare.sh DATA-FOLDER BENCHMARK-PROGRAM [formats]
+#   formats  only what formats.sh needs
 set -euo pipefail
 data=$1
 program=$2
@@ -77,6 +78,7 @@ many() {
 
 make root.raw root_file_system
 make plain.qcow2 variant
+[[ ${3:-} != formats ]] || exit 0
 make extended.qcow2 variant -o extended_l2=on
 make large.qcow2 variant -o cluster_size=2M
 make zstd.qcow2 variant -c -o compression_type=zstd

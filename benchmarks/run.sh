@@ -31,7 +31,7 @@ results=${results:-$data/results.tsv}
 
 dotnet build -nodeReuse:false --configuration Release --verbosity quiet "$here/Qcow2.Benchmarks" >&2
 ours=$here/Qcow2.Benchmarks/bin/Release/net10.0/qcow2-benchmarks
-! has main && ! has formats || "$here/prepare.sh" "$data" "$ours"
+! has main && ! has formats || "$here/prepare.sh" "$data" "$ours" $(has main || echo formats)
 
 out=$data/out
 rm -rf "$out"
