@@ -82,13 +82,14 @@ internal abstract class SparseDisk : VirtualDisk
     protected internal override IEnumerable<DiskExtent> EnumerateExtents(long offset, long length, int depth)
     {
         long end = offset + length;
+        var parts = new FileExtents(File);
         while (offset < end)
         {
             Stretch stretch = FindForExtents(offset, end - offset);
             IEnumerable<DiskExtent> extents = stretch.Place switch
             {
                 { Kind: ExtentKind.Unallocated } => BackingExtents(offset, stretch.Length, depth),
-                { Kind: ExtentKind.Data, CompressedLength: 0 } => FileExtents.Of(File, stretch.Place.FileOffset + stretch.InBlock, offset, stretch.Length, depth),
+                { Kind: ExtentKind.Data, CompressedLength: 0 } => parts.Of(stretch.Place.FileOffset + stretch.InBlock, offset, stretch.Length, depth),
                 _ => [new DiskExtent(offset, stretch.Length, stretch.Place.Kind, depth, Path, null, stretch.Place.CompressedLength > 0)],
             };
             foreach (DiskExtent extent in extents)

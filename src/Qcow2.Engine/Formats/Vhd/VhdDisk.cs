@@ -133,7 +133,7 @@ internal sealed class VhdDisk : VirtualDisk
 
     /// <inheritdoc/>
     protected internal override IEnumerable<DiskExtent> EnumerateExtents(long offset, long length, int depth)
-        => _map is null ? FileExtents.Of(_storage, offset, offset, length, depth) : EnumerateBlocks(offset, offset + length, depth);
+        => _map is null ? new FileExtents(_storage).Of(offset, offset, length, depth) : EnumerateBlocks(offset, offset + length, depth);
 
     /// <inheritdoc/>
     protected internal override bool ReadsFrom(FileIdentity file) => _storage.Identity.IsProvenSameAs(file) || base.ReadsFrom(file);
@@ -176,13 +176,14 @@ internal sealed class VhdDisk : VirtualDisk
 
     private IEnumerable<DiskExtent> EnumerateBlocks(long offset, long end, int depth)
     {
+        var parts = new FileExtents(_storage);
         while (offset < end)
         {
             VhdRun run = FindForExtents(offset, end - offset);
             IEnumerable<DiskExtent> extents = run.State switch
             {
                 VhdRunState.Absent => BackingExtents(offset, run.Length, depth),
-                VhdRunState.Data => FileExtents.Of(_storage, run.HostOffset, offset, run.Length, depth),
+                VhdRunState.Data => parts.Of(run.HostOffset, offset, run.Length, depth),
                 _ => [new DiskExtent(offset, run.Length, ExtentKind.Zero, depth, Path, null, IsCompressed: false)],
             };
             foreach (DiskExtent extent in extents)

@@ -88,13 +88,14 @@ internal sealed class VhdxDisk : VirtualDisk
     protected internal override IEnumerable<DiskExtent> EnumerateExtents(long offset, long length, int depth)
     {
         long end = offset + length;
+        var parts = new FileExtents(_storage);
         while (offset < end)
         {
             Stretch stretch = FindNamed(offset, end - offset);
             IEnumerable<DiskExtent> extents = stretch.Kind switch
             {
                 StretchKind.Parent => BackingExtents(offset, stretch.Length, depth),
-                StretchKind.Data => FileExtents.Of(_storage, stretch.FileOffset, offset, stretch.Length, depth),
+                StretchKind.Data => parts.Of(stretch.FileOffset, offset, stretch.Length, depth),
                 _ => [new DiskExtent(offset, stretch.Length, ExtentKind.Zero, depth, Path, null, IsCompressed: false)],
             };
             foreach (DiskExtent extent in extents)
