@@ -75,6 +75,16 @@ public abstract class BlockStorage : IDisposable
         }
     }
 
+    /// <summary>Reads what must be there.</summary>
+    /// <exception cref="Qcow2Exception">The file ends before that, as one does that was cut off since it was opened.</exception>
+    internal void ReadExactly(long offset, Span<byte> buffer)
+    {
+        if (Read(offset, buffer) < buffer.Length)
+        {
+            throw Qcow2Errors.PastEnd("Data", (ulong)offset, (ulong)buffer.Length, Length);
+        }
+    }
+
     /// <summary>Lets the file reach a position at least. What is added takes no space; a device stays as it is.</summary>
     internal void LengthenTo(long end)
     {

@@ -1,7 +1,7 @@
 namespace Qcow2.Engine.Storage;
 
 /// <summary>A file that somebody else closes: for reading, unless its owner lets it be written.</summary>
-internal sealed class BorrowedStorage(BlockStorage storage, bool isWritable = false) : BlockStorage
+internal class BorrowedStorage(BlockStorage storage, bool isWritable = false) : BlockStorage
 {
     private BlockStorage Writable => isWritable ? storage : throw new NotSupportedException("The file is open for reading only.");
 

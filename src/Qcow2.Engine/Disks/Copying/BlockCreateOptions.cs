@@ -63,7 +63,7 @@ public abstract record BlockCreateOptions : DiskCreateOptions
         long diskSize = DiskSizeFor(NotNegative(size));
         long blockSize = BlockSizeOf(diskSize);
         long all = (diskSize / blockSize) + (diskSize % blockSize != 0 ? 1 : 0);
-        long needed = IsWhole ? all : source is null ? 0 : BlocksOf(source, blockSize, cancellationToken);
+        long needed = IsWhole ? all : source is null ? 0 : DataClusters.Count(source, blockSize, cancellationToken);
         return new Qcow2MeasureResult
         {
             Path = source?.Path ?? "",
@@ -103,21 +103,4 @@ public abstract record BlockCreateOptions : DiskCreateOptions
 
     private static long NotNegative(long size)
         => size >= 0 ? size : throw new ArgumentOutOfRangeException(nameof(size), size, "A disk's size is 0 bytes or more.");
-
-    private static long BlocksOf(VirtualDisk source, long blockSize, CancellationToken cancellationToken)
-    {
-        long count = 0;
-        long next = 0;
-        foreach (DiskExtent extent in source.GetExtents(0, source.Length, cancellationToken))
-        {
-            if (extent.Kind == ExtentKind.Data)
-            {
-                long first = Math.Max(next, extent.Offset / blockSize);
-                next = Math.Max(next, ((extent.End - 1) / blockSize) + 1);
-                count += next - first;
-            }
-        }
-
-        return count;
-    }
 }

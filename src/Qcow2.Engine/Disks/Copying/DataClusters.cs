@@ -7,16 +7,16 @@ internal static class DataClusters
 {
     /// <summary>Counts the clusters of a destination that the source has data for, by what its tables and the holes of its files say.</summary>
     /// <param name="source">The disk.</param>
-    /// <param name="clusterBits">The destination's cluster size, as a power of two.</param>
+    /// <param name="clusterSize">The destination's unit of allocation, in bytes.</param>
     /// <param name="cancellationToken">Stops the search.</param>
-    internal static long Count(VirtualDisk source, int clusterBits, CancellationToken cancellationToken)
+    internal static long Count(VirtualDisk source, long clusterSize, CancellationToken cancellationToken)
     {
         long count = 0;
         long next = 0; // Extents come in order, so what lies before this cluster is counted.
         foreach ((long offset, long end) in DataRanges(source, cancellationToken))
         {
-            long first = Math.Max(next, offset >> clusterBits);
-            next = Math.Max(next, ((end - 1) >> clusterBits) + 1);
+            long first = Math.Max(next, offset / clusterSize);
+            next = Math.Max(next, ((end - 1) / clusterSize) + 1);
             count += Math.Max(0, next - first);
         }
 

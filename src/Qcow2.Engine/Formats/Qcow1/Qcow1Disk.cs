@@ -73,7 +73,9 @@ internal sealed class Qcow1Disk : SparseDisk
         byte[] sectors = ArrayPool<byte>.Shared.Rent(whole);
         try
         {
-            base.ReadData(fileOffset - lead, offset - lead, sectors.AsSpan(0, whole));
+            // Of the last sector of a disk that ends inside it the file may have no more than the disk.
+            Storage.ReadExactly(fileOffset - lead, sectors.AsSpan(0, lead + buffer.Length));
+            Storage.ReadZeroPadded(fileOffset + buffer.Length, sectors.AsSpan(lead + buffer.Length, whole - lead - buffer.Length));
             _cipher!.Decrypt((ulong)offset / SectorSize, sectors.AsSpan(0, whole));
             sectors.AsSpan(lead, buffer.Length).CopyTo(buffer);
         }
@@ -99,9 +101,9 @@ internal sealed class Qcow1Disk : SparseDisk
             throw Qcow2Errors.Misaligned($"The offset of the L2 table for guest offset 0x{block << _header.ClusterBits:x}", table, sizeof(ulong));
         }
 
-        if (table < Qcow1Header.Length || tableLength > (ulong)File.Length || table > (ulong)File.Length - tableLength)
+        if (table < Qcow1Header.Length || tableLength > (ulong)Storage.Length || table > (ulong)Storage.Length - tableLength)
         {
-            throw Qcow2Errors.PastEnd($"The L2 table for guest offset 0x{block << _header.ClusterBits:x}", table, tableLength, File.Length);
+            throw Qcow2Errors.PastEnd($"The L2 table for guest offset 0x{block << _header.ClusterBits:x}", table, tableLength, Storage.Length);
         }
 
         ulong entry = _tables.ReadUInt64BigEndian((long)table + ((long)inTable * sizeof(ulong)));
@@ -115,17 +117,17 @@ internal sealed class Qcow1Disk : SparseDisk
     }
 
     /// <inheritdoc/>
-    private protected override byte[] Decompress(long block, BlockPlace place) => _decoded.GetOrAdd(place.FileOffset, () =>
+    private protected override byte[] Decompress(long block, long fileOffset, int length) => _decoded.GetOrAdd(fileOffset, () =>
     {
         byte[] cluster = new byte[_header.ClusterSize];
-        byte[] compressed = ArrayPool<byte>.Shared.Rent(place.CompressedLength);
+        byte[] compressed = ArrayPool<byte>.Shared.Rent(length);
         try
         {
-            int count = File.Read(place.FileOffset, compressed.AsSpan(0, place.CompressedLength));
+            int count = Storage.Read(fileOffset, compressed.AsSpan(0, length));
             return _decoder.TryDecode(compressed, count, cluster)
                 ? cluster
                 : throw Qcow2Errors.Corrupt(
-                    $"The compressed cluster at guest offset 0x{block << _header.ClusterBits:x} (0x{place.FileOffset:x} in the file, {place.CompressedLength} bytes) is damaged: it is no deflate stream of a whole cluster.");
+                    $"The compressed cluster at guest offset 0x{block << _header.ClusterBits:x} (0x{fileOffset:x} in the file, {length} bytes) is damaged: it is no deflate stream of a whole cluster.");
         }
         finally
         {
@@ -139,10 +141,10 @@ internal sealed class Qcow1Disk : SparseDisk
         int offsetBits = 63 - _header.ClusterBits;
         long offset = (long)(entry & ((1UL << offsetBits) - 1));
         int length = (int)((entry & ~CompressedFlag) >> offsetBits);
-        return length > 0 && offset >= Qcow1Header.Length && offset <= File.Length - length
+        return length > 0 && offset >= Qcow1Header.Length && offset <= Storage.Length - length
             ? new BlockPlace(ExtentKind.Data, offset, length)
             : throw Qcow2Errors.Corrupt(
-                $"The compressed cluster at guest offset 0x{block << _header.ClusterBits:x} is said to have {length} bytes at 0x{offset:x}; the file ends at 0x{File.Length:x}.");
+                $"The compressed cluster at guest offset 0x{block << _header.ClusterBits:x} is said to have {length} bytes at 0x{offset:x}; the file ends at 0x{Storage.Length:x}.");
     }
 
     /// <inheritdoc/>

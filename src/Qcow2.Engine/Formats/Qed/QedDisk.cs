@@ -54,7 +54,7 @@ internal sealed class QedDisk : SparseDisk
             return new BlockPlace(ExtentKind.Unallocated, Blocks: _header.TableEntries - inTable);
         }
 
-        long table = _header.TableAt(offset, $"The L2 table for guest offset 0x{block * BlockSize:x}", File.Length);
+        long table = _header.TableAt(offset, $"The L2 table for guest offset 0x{block * BlockSize:x}", Storage.Length);
         ulong entry = _tables.ReadUInt64(table + (inTable * sizeof(ulong)));
         return entry switch
         {

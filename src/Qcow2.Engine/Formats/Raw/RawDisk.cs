@@ -95,19 +95,7 @@ public sealed class RawDisk : VirtualDisk
 
     /// <inheritdoc/>
     protected internal override IEnumerable<DiskExtent> EnumerateExtents(long offset, long length, int depth)
-    {
-        long end = offset + length;
-        while (offset < end)
-        {
-            StorageRun run = _storage.RunAt(offset);
-
-            // A file that another program changes meanwhile must not make this loop stand still.
-            long next = Math.Min(end, Math.Max(run.End, offset + 1));
-            yield return new DiskExtent(
-                offset, next - offset, run.IsData ? ExtentKind.Data : ExtentKind.Zero, depth, Path, offset, IsCompressed: false);
-            offset = next;
-        }
-    }
+        => new FileExtents(_storage).Of(offset, offset, length, depth);
 
     /// <inheritdoc/>
     protected internal override bool ReadsFrom(FileIdentity file) => _storage.Identity.IsProvenSameAs(file);

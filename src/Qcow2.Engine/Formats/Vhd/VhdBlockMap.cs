@@ -1,3 +1,4 @@
+using Qcow2.Engine.Disks;
 using Qcow2.Engine.Storage;
 
 namespace Qcow2.Engine.Formats.Vhd;
@@ -33,14 +34,14 @@ internal sealed class VhdBlockMap
     /// <param name="offset">An offset inside the disk.</param>
     /// <param name="length">Bytes that are wanted; at least one, inside the disk.</param>
     /// <exception cref="Qcow2Exception">The block lies where no block can.</exception>
-    internal VhdRun Find(long offset, long length)
+    internal FileStretch Find(long offset, long length)
     {
         long block = offset / _blockSize;
         uint entry = _table.Find(block);
         if (entry == VhdBlockTable.Unused)
         {
             long end = _table.SkipUnused(block + 1, (offset + length + _blockSize - 1) / _blockSize) * _blockSize;
-            return new VhdRun(VhdRunState.Absent, Math.Min(length, end - offset), 0);
+            return new FileStretch(ExtentKind.Unallocated, Math.Min(length, end - offset));
         }
 
         long start = RequireBlock(block, entry);
@@ -67,7 +68,7 @@ internal sealed class VhdBlockMap
         return Math.Min((block + 1) * _blockSize, ((offset / PieceReach) + 1) * PieceReach);
     }
 
-    private VhdRun FindInBlock(long start, long offset, long length)
+    private FileStretch FindInBlock(long start, long offset, long length)
     {
         long inBlock = offset % _blockSize;
         long piece = inBlock / PieceReach;
@@ -82,16 +83,16 @@ internal sealed class VhdBlockMap
         if (!VhdSectorBitmap.IsSet(bitmap, sector))
         {
             // Of a disk without a parent it is a sector that was never written.
-            return new VhdRun(_structure.IsDifferencing ? VhdRunState.Absent : VhdRunState.Zero, length, 0);
+            return new FileStretch(_structure.IsDifferencing ? ExtentKind.Unallocated : ExtentKind.Zero, length);
         }
 
-        return ClipToFile(new VhdRun(VhdRunState.Data, length, start + _bitmapBytes + inBlock));
+        return ClipToFile(new FileStretch(ExtentKind.Data, length, start + _bitmapBytes + inBlock));
     }
 
     /// <summary>Of a file that was cut off inside a block, what is left is read.</summary>
-    private VhdRun ClipToFile(VhdRun run) => run.HostOffset < _structure.DataEnd
-        ? run with { Length = Math.Min(run.Length, _structure.DataEnd - run.HostOffset) }
-        : throw Qcow2Errors.PastEnd("Data", (ulong)run.HostOffset, (ulong)run.Length, _structure.DataEnd);
+    private FileStretch ClipToFile(FileStretch run) => run.FileOffset < _structure.DataEnd
+        ? run with { Length = Math.Min(run.Length, _structure.DataEnd - run.FileOffset) }
+        : throw Qcow2Errors.PastEnd("Data", (ulong)run.FileOffset, (ulong)run.Length, _structure.DataEnd);
 
     private long RequireBlock(long block, uint entry)
     {
@@ -110,22 +111,3 @@ internal sealed class VhdBlockMap
         return VhdTableAudit.OverlapOf(_structure, block, start) is string fault ? throw Qcow2Errors.Corrupt(fault) : start;
     }
 }
-
-/// <summary>What a stretch of the disk is.</summary>
-internal enum VhdRunState
-{
-    /// <summary>In the file.</summary>
-    Data,
-
-    /// <summary>Zeros: in a block, whose bitmap says that it was never written.</summary>
-    Zero,
-
-    /// <summary>Not in the file: the parent has it, or nobody.</summary>
-    Absent,
-}
-
-/// <summary>A stretch of the disk that is all of one kind.</summary>
-/// <param name="State">What it is.</param>
-/// <param name="Length">Bytes.</param>
-/// <param name="HostOffset">Where it lies in the file; 0 where it does not.</param>
-internal readonly record struct VhdRun(VhdRunState State, long Length, long HostOffset);

@@ -41,7 +41,8 @@ internal sealed class VhdxBlockTable
 {
     private const int EntryLength = sizeof(ulong);
 
-    private readonly BlockStorage _storage;
+    /// <summary>As it was when the file was opened: the host is not asked for it at each entry. What is missing since is found when it is read.</summary>
+    private readonly long _fileLength;
     private readonly VhdxRegion[] _reserved;
     private readonly VhdxRegion _region;
     private readonly VhdxMetadata _metadata;
@@ -55,7 +56,7 @@ internal sealed class VhdxBlockTable
     /// <exception cref="Qcow2Exception">The disk has more blocks than the table has entries.</exception>
     internal VhdxBlockTable(BlockStorage storage, VhdxRegion region, VhdxMetadata metadata, IEnumerable<VhdxRegion> reserved)
     {
-        _storage = storage;
+        _fileLength = storage.Length;
         _pages = new TablePages(storage);
         _region = region;
         _metadata = metadata;
@@ -129,9 +130,9 @@ internal sealed class VhdxBlockTable
 
     private void CheckPlace(long offset, long length, string name)
     {
-        if (offset < 0 || offset > _storage.Length - length)
+        if (offset < 0 || offset > _fileLength - length)
         {
-            throw Qcow2Errors.PastEnd($"In the VHDX file, {name}", (ulong)offset, (ulong)length, _storage.Length);
+            throw Qcow2Errors.PastEnd($"In the VHDX file, {name}", (ulong)offset, (ulong)length, _fileLength);
         }
 
         foreach (VhdxRegion region in _reserved)

@@ -8,33 +8,22 @@ namespace Qcow2.Engine.Formats.Vhdx;
 /// The disk in a VHDX file, for reading: fixed, dynamic or differencing. What the file's log holds is part of it; nothing is written.
 /// </summary>
 /// <remarks>Source: [MS-VHDX], Virtual Hard Disk v2 (VHDX) File Format.</remarks>
-internal sealed class VhdxDisk : VirtualDisk
+internal sealed class VhdxDisk : FileDisk
 {
     /// <summary>Sectors whose bits are looked at together.</summary>
     private const int MostSectorsAtOnce = 4096;
 
-    private readonly BlockStorage _storage;
     private readonly VhdxBlockTable _blocks;
 
-    private VhdxDisk(BlockStorage storage, VhdxFile file, VirtualDisk? parent)
+    private VhdxDisk(VhdxFile file, VirtualDisk? parent)
+        : base(file.Storage, file.Metadata.DiskSize, parent)
     {
-        _storage = storage;
         _blocks = file.Blocks;
         File = file;
-        Backing = parent;
     }
 
     /// <summary>What the file says of itself.</summary>
     internal VhdxFile File { get; }
-
-    /// <inheritdoc/>
-    public override string Path => _storage.Path;
-
-    /// <inheritdoc/>
-    public override long Length => File.Metadata.DiskSize;
-
-    /// <inheritdoc/>
-    public override VirtualDisk? Backing { get; }
 
     /// <summary>Reads a disk from storage, which the disk then owns.</summary>
     /// <param name="storage">The file; on failure it is left to the caller.</param>
@@ -49,7 +38,7 @@ internal sealed class VhdxDisk : VirtualDisk
             try
             {
                 CheckParent(file, parent);
-                return new VhdxDisk(file.Storage, file, parent);
+                return new VhdxDisk(file, parent);
             }
             catch
             {
@@ -65,77 +54,8 @@ internal sealed class VhdxDisk : VirtualDisk
     }
 
     /// <inheritdoc/>
-    protected internal override void ReadCore(long offset, Span<byte> buffer)
-    {
-        try
-        {
-            while (!buffer.IsEmpty)
-            {
-                Stretch stretch = Find(offset, buffer.Length);
-                Read(stretch, offset, buffer.Slice(0, (int)stretch.Length));
-                offset += stretch.Length;
-                buffer = buffer.Slice((int)stretch.Length);
-            }
-        }
-        catch (Qcow2Exception e)
-        {
-            e.At(Path);
-            throw;
-        }
-    }
-
-    /// <inheritdoc/>
-    protected internal override IEnumerable<DiskExtent> EnumerateExtents(long offset, long length, int depth)
-    {
-        long end = offset + length;
-        var parts = new FileExtents(_storage);
-        while (offset < end)
-        {
-            Stretch stretch = FindNamed(offset, end - offset);
-            IEnumerable<DiskExtent> extents = stretch.Kind switch
-            {
-                StretchKind.Parent => BackingExtents(offset, stretch.Length, depth),
-                StretchKind.Data => parts.Of(stretch.FileOffset, offset, stretch.Length, depth),
-                _ => [new DiskExtent(offset, stretch.Length, ExtentKind.Zero, depth, Path, null, IsCompressed: false)],
-            };
-            foreach (DiskExtent extent in extents)
-            {
-                yield return extent;
-            }
-
-            offset += stretch.Length;
-        }
-    }
-
-    /// <inheritdoc/>
-    protected internal override long DamageEnd(long offset)
-    {
-        try
-        {
-            Stretch stretch = Find(offset, 1);
-            return stretch.Kind == StretchKind.Parent && Backing is VirtualDisk parent && offset < parent.Length ? parent.DamageEnd(offset) : base.DamageEnd(offset);
-        }
-        catch (Exception e) when (e is Qcow2Exception or IOException)
-        {
-            // Its entry or its bitmap cannot be used, and with it the whole block.
-            return ((offset / File.Metadata.BlockSize) + 1) * File.Metadata.BlockSize;
-        }
-    }
-
-    /// <inheritdoc/>
-    protected internal override bool ReadsFrom(FileIdentity file) => _storage.Identity.IsProvenSameAs(file) || base.ReadsFrom(file);
-
-    /// <inheritdoc/>
-    protected override void Dispose(bool disposing)
-    {
-        if (disposing)
-        {
-            _storage.Dispose();
-            Backing?.Dispose();
-        }
-
-        base.Dispose(disposing);
-    }
+    /// <remarks>Its entry or its bitmap cannot be used, and with it the whole block.</remarks>
+    private protected override long EndOfDamage(long offset) => ((offset / File.Metadata.BlockSize) + 1) * File.Metadata.BlockSize;
 
     private static void CheckParent(VhdxFile file, VirtualDisk? parent)
     {
@@ -145,21 +65,8 @@ internal sealed class VhdxDisk : VirtualDisk
         }
     }
 
-    private Stretch FindNamed(long offset, long length)
-    {
-        try
-        {
-            return Find(offset, length);
-        }
-        catch (Qcow2Exception e)
-        {
-            e.At(Path);
-            throw;
-        }
-    }
-
-    /// <summary>What lies at an offset, and as far as that goes inside its block.</summary>
-    private Stretch Find(long offset, long length)
+    /// <inheritdoc/>
+    private protected override FileStretch Find(long offset, long length)
     {
         int blockSize = File.Metadata.BlockSize;
         long number = offset / blockSize;
@@ -168,15 +75,15 @@ internal sealed class VhdxDisk : VirtualDisk
         VhdxBlock block = _blocks.Block(number);
         return block.State switch
         {
-            VhdxBlockState.FullyPresent => new Stretch(StretchKind.Data, length, block.FileOffset + inBlock),
+            VhdxBlockState.FullyPresent => new FileStretch(ExtentKind.Data, length, block.FileOffset + inBlock),
             VhdxBlockState.PartiallyPresent => FindSectors(number, inBlock, length, block.FileOffset),
-            VhdxBlockState.NotPresent => new Stretch(StretchKind.Parent, length, 0),
-            _ => new Stretch(StretchKind.Zero, length, 0),
+            VhdxBlockState.NotPresent => new FileStretch(ExtentKind.Unallocated, length),
+            _ => new FileStretch(ExtentKind.Zero, length),
         };
     }
 
     /// <summary>The sectors from one on that are all in the file, or all in the parent.</summary>
-    private Stretch FindSectors(long number, long inBlock, long length, long fileOffset)
+    private FileStretch FindSectors(long number, long inBlock, long length, long fileOffset)
     {
         int sectorSize = File.Metadata.LogicalSectorSize;
 
@@ -190,7 +97,7 @@ internal sealed class VhdxDisk : VirtualDisk
         byte[] bitmap = ArrayPool<byte>.Shared.Rent(bytes);
         try
         {
-            _storage.ReadZeroPadded(_blocks.BitmapOf(number) + (firstBit / 8), bitmap.AsSpan(0, bytes));
+            Storage.ReadZeroPadded(_blocks.BitmapOf(number) + (firstBit / 8), bitmap.AsSpan(0, bytes));
             long bit = firstBit % 8;
             bool isHere = IsSet(bitmap, bit);
             long count = 1;
@@ -200,7 +107,7 @@ internal sealed class VhdxDisk : VirtualDisk
             }
 
             long end = Math.Min(inBlock + length, (first + count) * sectorSize);
-            return new Stretch(isHere ? StretchKind.Data : StretchKind.Parent, end - inBlock, fileOffset + inBlock);
+            return new FileStretch(isHere ? ExtentKind.Data : ExtentKind.Unallocated, end - inBlock, fileOffset + inBlock);
         }
         finally
         {
@@ -209,29 +116,4 @@ internal sealed class VhdxDisk : VirtualDisk
     }
 
     private static bool IsSet(byte[] bitmap, long bit) => (bitmap[bit / 8] & (1 << (int)(bit % 8))) != 0;
-
-    private void Read(Stretch stretch, long offset, Span<byte> buffer)
-    {
-        switch (stretch.Kind)
-        {
-            case StretchKind.Data:
-                _storage.ReadZeroPadded(stretch.FileOffset, buffer);
-                break;
-            case StretchKind.Parent:
-                ReadBacking(offset, buffer);
-                break;
-            default:
-                buffer.Clear();
-                break;
-        }
-    }
-
-    private enum StretchKind
-    {
-        Data,
-        Zero,
-        Parent,
-    }
-
-    private readonly record struct Stretch(StretchKind Kind, long Length, long FileOffset);
 }

@@ -13,6 +13,10 @@ internal sealed class VmdkSparseExtent : VmdkExtent
     private const int ZlibTrailerLength = 4;
 
     private readonly BlockStorage _file;
+
+    /// <summary>As it was when the file was opened: the host is not asked for it at each entry. What is missing since is found when it is read.</summary>
+    private readonly long _fileLength;
+
     private readonly VmdkSparseLayout _layout;
     private readonly TablePages _pages;
     private readonly ClusterDecoder? _decoder;
@@ -21,6 +25,7 @@ internal sealed class VmdkSparseExtent : VmdkExtent
     internal VmdkSparseExtent(BlockStorage file, VmdkSparseLayout layout, long length)
     {
         _file = file;
+        _fileLength = file.Length;
         _layout = layout;
         _pages = new TablePages(file);
         _decoded = new DecodedClusterCache(layout.GrainSize);
@@ -71,7 +76,7 @@ internal sealed class VmdkSparseExtent : VmdkExtent
     {
         if (stretch.Kind == VmdkStretchKind.Data)
         {
-            _file.ReadZeroPadded(stretch.FileOffset, buffer);
+            _file.ReadExactly(stretch.FileOffset, buffer);
         }
         else
         {
@@ -105,7 +110,7 @@ internal sealed class VmdkSparseExtent : VmdkExtent
         uint table = _pages.ReadUInt32(entry);
         long offset = (long)table * VmdkLimits.SectorSize;
         long length = _layout.TableEntries * _layout.EntryLength;
-        return table == 0 || (table > 1 && offset <= _file.Length - length && _pages.IsZero(offset, length)); // 1 has meanings of its own.
+        return table == 0 || (table > 1 && offset <= _fileLength - length && _pages.IsZero(offset, length)); // 1 has meanings of its own.
     }
 
     /// <summary>Whether a grain goes on with what a stretch is. Damage in it is found when it is asked for.</summary>
@@ -134,9 +139,9 @@ internal sealed class VmdkSparseExtent : VmdkExtent
         }
 
         long needed = _layout.IsCompressed ? 1 : Math.Min(_layout.GrainSize, Length - (grain * _layout.GrainSize));
-        return place >= VmdkLimits.SectorSize && place <= _file.Length - needed
+        return place >= VmdkLimits.SectorSize && place <= _fileLength - needed
             ? (_layout.IsCompressed ? VmdkStretchKind.Compressed : kind, place)
-            : throw Qcow2Errors.Corrupt($"'{_file.Path}': grain {grain} is said to lie at 0x{place:x}, and the file has data between 0x200 and 0x{_file.Length:x}.");
+            : throw Qcow2Errors.Corrupt($"'{_file.Path}': grain {grain} is said to lie at 0x{place:x}, and the file has data between 0x200 and 0x{_fileLength:x}.");
     }
 
     private (VmdkStretchKind Kind, long FileOffset) SectorGrain(long directoryEntry, long inTable)
@@ -148,9 +153,9 @@ internal sealed class VmdkSparseExtent : VmdkExtent
         }
 
         long tableEntry = ((long)table * VmdkLimits.SectorSize) + inTable;
-        if (tableEntry > _file.Length - sizeof(uint))
+        if (tableEntry > _fileLength - sizeof(uint))
         {
-            throw Qcow2Errors.PastEnd($"'{_file.Path}': the grain table of the directory's entry at 0x{directoryEntry:x},", (ulong)tableEntry, sizeof(uint), _file.Length);
+            throw Qcow2Errors.PastEnd($"'{_file.Path}': the grain table of the directory's entry at 0x{directoryEntry:x},", (ulong)tableEntry, sizeof(uint), _fileLength);
         }
 
         uint sector = _pages.ReadUInt32(tableEntry);
@@ -181,9 +186,9 @@ internal sealed class VmdkSparseExtent : VmdkExtent
         }
 
         long tableEntry = _layout.TablesOffset + ((long)(uint)table * _layout.TableEntries * sizeof(ulong)) + inTable;
-        if (tableEntry > _file.Length - sizeof(ulong))
+        if (tableEntry > _fileLength - sizeof(ulong))
         {
-            throw Qcow2Errors.PastEnd($"'{_file.Path}': the grain table of the directory's entry at 0x{directoryEntry:x},", (ulong)tableEntry, sizeof(ulong), _file.Length);
+            throw Qcow2Errors.PastEnd($"'{_file.Path}': the grain table of the directory's entry at 0x{directoryEntry:x},", (ulong)tableEntry, sizeof(ulong), _fileLength);
         }
 
         ulong entry = _pages.ReadUInt64(tableEntry);
@@ -212,7 +217,7 @@ internal sealed class VmdkSparseExtent : VmdkExtent
 
         // What cannot be compressed is longer than the grain.
         int most = (2 * _layout.GrainSize) + (2 * VmdkLimits.SectorSize);
-        int length = (int)Math.Min(most, _file.Length - place - headerLength);
+        int length = (int)Math.Min(most, _fileLength - place - headerLength);
         if (headerLength > 0)
         {
             Span<byte> header = stackalloc byte[GrainHeaderLength];

@@ -36,7 +36,7 @@ internal static class Qcow1Checker
         if (isEncrypted)
         {
             check.Add(
-                Qcow2CheckSeverity.Information, Qcow2CheckFindingKind.PassphraseNeeded, MethodField, Header, "The image is encrypted (AES), which is not read of this version: what it holds was not looked at.");
+                Qcow2CheckSeverity.Information, Qcow2CheckFindingKind.PassphraseNeeded, MethodField, Header, "The image is encrypted (AES): to read it takes a passphrase, and its data was not looked at.");
         }
 
         new Qcow1TableAudit(check, header).Run();

@@ -13,7 +13,7 @@ internal static class Qcow2Measure
     {
         // Nobody knows how much of the source a backing file has already; QEMU takes it that it has nothing.
         Qcow2MeasureResult result = ForSize(source.Length, options, geometry => options.BackingFile is null
-            ? DataClusters.Count(source, geometry.ClusterBits, cancellationToken) << geometry.ClusterBits
+            ? DataClusters.Count(source, geometry.ClusterSize, cancellationToken) << geometry.ClusterBits
             : AlignUp(source.Length, geometry.ClusterSize));
         result.Path = source.Path;
         if (options.Version >= 3 && bitmapSource is { Header.Version: >= 3 })
