@@ -8,27 +8,32 @@ namespace Qcow2.HelpGenerator.Output;
 internal static class MamlParameter
 {
     /// <summary>A parameter as a whole.</summary>
-    internal static XElement Write(ParameterHelp parameter) => Write(parameter, parameter.Binding, isSyntax: false);
-
-    /// <summary>
-    /// A parameter as one set has it. In a syntax line a switch has no value, and a closed set of values is shown in place of
-    /// the type.
-    /// </summary>
-    internal static XElement Write(ParameterHelp parameter, ParameterBinding binding, bool isSyntax) => new(
+    internal static XElement Write(ParameterHelp parameter) => new(
         Command + "parameter",
-        new XAttribute("required", Text(binding.IsRequired)),
+        new XAttribute("required", Text(parameter.Binding.IsRequired)),
         new XAttribute("variableLength", Text(parameter.IsArray)),
         new XAttribute("globbing", Text(parameter.SupportsWildcards)),
-        new XAttribute("pipelineInput", binding.PipelineText),
-        new XAttribute("position", binding.PositionText),
+        new XAttribute("pipelineInput", parameter.Binding.PipelineText),
+        new XAttribute("position", parameter.Binding.PositionText),
         new XAttribute("aliases", parameter.Aliases.Count > 0 ? string.Join(", ", parameter.Aliases) : "none"),
         new XElement(Maml + "name", parameter.Name),
         MamlWriter.Description(parameter.Description),
         parameter.AcceptedValues.Count > 0 ? Values(parameter) : null,
-        isSyntax && parameter.IsSwitch ? null : Value(parameter),
+        Value(parameter),
         new XElement(Dev + "type", new XElement(Maml + "name", parameter.TypeName), new XElement(Maml + "uri")),
         new XElement(Dev + "defaultValue", parameter.DefaultValue),
-        !isSyntax && parameter.AcceptedValues.Count > 0 ? PossibleValues(parameter) : null);
+        parameter.AcceptedValues.Count > 0 ? PossibleValues(parameter) : null);
+
+    /// <summary>
+    /// A parameter in a line of the syntax, with what Get-Help shows there and no more: each set has all of them again. A switch has no value, and a closed
+    /// set of values is shown in place of the type.
+    /// </summary>
+    internal static XElement WriteSyntax(ParameterHelp parameter, ParameterBinding binding) => new(
+        Command + "parameter",
+        new XAttribute("required", Text(binding.IsRequired)),
+        new XAttribute("position", binding.PositionText),
+        new XElement(Maml + "name", parameter.Name),
+        parameter.AcceptedValues.Count > 0 ? Values(parameter) : parameter.IsSwitch ? null : Value(parameter));
 
     private static XElement Value(ParameterHelp parameter) => new(
         Command + "parameterValue",

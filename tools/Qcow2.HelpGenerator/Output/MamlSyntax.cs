@@ -11,5 +11,5 @@ internal static class MamlSyntax
     internal static XElement Write(string command, SyntaxHelp set) => new(
         Command + "syntaxItem",
         new XElement(Maml + "name", command),
-        set.Parameters.Select(p => MamlParameter.Write(p.Parameter, p.Binding, isSyntax: true)));
+        set.Parameters.Select(p => MamlParameter.WriteSyntax(p.Parameter, p.Binding)));
 }
