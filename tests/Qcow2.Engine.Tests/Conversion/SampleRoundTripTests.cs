@@ -1,4 +1,3 @@
-using System.IO.Compression;
 using Qcow2.Engine.Conversion;
 using Qcow2.Tests;
 
@@ -16,10 +15,9 @@ public sealed class SampleRoundTripTests : IDisposable
     [SampleFact]
     public void Image_of_another_program_stays_the_same()
     {
-        string samples = _folder.File("samples");
-        Unpack(SampleFactAttribute.Folder!, samples);
+        string[] samples = [.. Samples.Names.Select(name => Samples.Unpack(_folder, name))];
         int count = 0;
-        foreach (string path in Directory.EnumerateFiles(samples, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal))
+        foreach (string path in samples)
         {
             if (TryOpen(path) is VirtualDisk source)
             {
@@ -91,31 +89,6 @@ public sealed class SampleRoundTripTests : IDisposable
         catch (Qcow2Exception)
         {
             return null;
-        }
-    }
-
-    private static void Unpack(string from, string to)
-    {
-        Directory.CreateDirectory(to);
-        foreach (string file in Directory.EnumerateFiles(from))
-        {
-            string name = System.IO.Path.GetFileName(file);
-            using FileStream packed = File.OpenRead(file);
-            if (name.EndsWith(".gz", StringComparison.Ordinal))
-            {
-                using var unpacked = new GZipStream(packed, CompressionMode.Decompress);
-                SparseFile.Write(unpacked, System.IO.Path.Combine(to, name[..^3]));
-            }
-            else
-            {
-                File.Copy(file, System.IO.Path.Combine(to, name));
-                File.SetAttributes(System.IO.Path.Combine(to, name), FileAttributes.Normal);
-            }
-        }
-
-        foreach (string folder in Directory.EnumerateDirectories(from))
-        {
-            Unpack(folder, System.IO.Path.Combine(to, System.IO.Path.GetFileName(folder)));
         }
     }
 }

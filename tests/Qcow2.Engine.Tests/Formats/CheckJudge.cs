@@ -1,4 +1,3 @@
-using System.IO.Compression;
 using Qcow2.Engine.Storage;
 using Qcow2.Tests;
 
@@ -71,22 +70,6 @@ internal static class CheckJudge
         }
 
         Assert.InRange(healthy, 0, rounds * 9 / 10);
-    }
-
-    /// <summary>A sample of another program, unpacked.</summary>
-    internal static string Unpack(TempFolder folder, string name)
-    {
-        string path = folder.File(name);
-        if (File.Exists(path))
-        {
-            return path;
-        }
-
-        string sample = Path.Combine(SampleFactAttribute.Folder!, name);
-        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        using Stream content = File.Exists(sample) ? File.OpenRead(sample) : new GZipStream(File.OpenRead(sample + ".gz"), CompressionMode.Decompress);
-        SparseFile.Write(content, path);
-        return path;
     }
 
     private static string? Refusal(string format, byte[] file)

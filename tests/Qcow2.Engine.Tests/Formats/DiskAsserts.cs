@@ -1,4 +1,3 @@
-using System.IO.Compression;
 using System.Security.Cryptography;
 using Qcow2.Engine.Storage;
 using Qcow2.Tests;
@@ -15,8 +14,7 @@ internal static class DiskAsserts
     internal static void ShowsManifest(string folder, int atLeast, Func<BlockStorage, VirtualDisk> open)
     {
         int looked = 0;
-        string samples = SampleFactAttribute.Folder!;
-        foreach (string line in File.ReadLines(Path.Combine(samples, "MANIFEST.md")).Where(line => line.StartsWith($"| {folder}/", StringComparison.Ordinal)))
+        foreach (string line in File.ReadLines(Path.Combine(SampleFactAttribute.Folder!, "MANIFEST.md")).Where(line => line.StartsWith($"| {folder}/", StringComparison.Ordinal)))
         {
             string[] row = line.Split('|', StringSplitOptions.TrimEntries);
             if (row[5].Length != 64)
@@ -25,7 +23,7 @@ internal static class DiskAsserts
             }
 
             looked++;
-            using VirtualDisk disk = open(new MemoryStorage(Unpacked(Path.Combine(samples, row[1])), row[1]));
+            using VirtualDisk disk = open(new MemoryStorage(Samples.Read(row[1]), row[1]));
             Assert.Equal((row[1], row[4]), (row[1], $"{disk.Length}"));
             if (disk.Length <= MostToSum)
             {
@@ -105,14 +103,5 @@ internal static class DiskAsserts
         }
 
         return Convert.ToHexStringLower(hash.GetHashAndReset());
-    }
-
-    private static byte[] Unpacked(string path)
-    {
-        using FileStream file = File.OpenRead(path);
-        using Stream content = path.EndsWith(".gz", StringComparison.Ordinal) ? new GZipStream(file, CompressionMode.Decompress) : file;
-        using var bytes = new MemoryStream();
-        content.CopyTo(bytes);
-        return bytes.ToArray();
     }
 }

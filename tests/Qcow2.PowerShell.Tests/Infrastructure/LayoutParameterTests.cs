@@ -14,12 +14,15 @@ public sealed class LayoutParameterTests
 
     /// <summary>The names of the layout itself: what is layered on what, and with which passphrase, is said of files and differs.</summary>
     private static string[] LayoutNames { get; } =
-        ["ClusterSizeBytes", "Preallocation", "CompressionType", "Version", "RefcountBits", "LazyRefcounts", "ExtendedL2", "Encryption"];
+    [
+        "ClusterSizeBytes", "Preallocation", "CompressionType", "Version", "RefcountBits", "LazyRefcounts", "ExtendedL2", "Encryption",
+        "LogicalSectorSizeBytes", "PhysicalSectorSizeBytes", "AdapterType", "AzureReady",
+    ];
 
     [Fact]
     public void Every_cmdlet_that_makes_or_measures_an_image_has_the_layout()
     {
-        Assert.All(Cmdlets, cmdlet => Assert.All(["ClusterSizeBytes", "Preallocation", "Version", "RefcountBits", "ExtendedL2", "Encryption"], name => Assert.Contains(name, Parameters(cmdlet).Keys)));
+        Assert.All(Cmdlets, cmdlet => Assert.All(["LogicalSectorSizeBytes", "PhysicalSectorSizeBytes", "AdapterType", "AzureReady", "ClusterSizeBytes", "Preallocation", "Version", "RefcountBits", "ExtendedL2", "Encryption"], name => Assert.Contains(name, Parameters(cmdlet).Keys)));
         Assert.All(LayoutNames, name => Assert.Contains(Cmdlets, cmdlet => Parameters(cmdlet).ContainsKey(name)));
     }
 
@@ -38,6 +41,7 @@ public sealed class LayoutParameterTests
         Assert.All(Qcow2Layout.MeasuredNames, name => Assert.Contains(name, Parameters(typeof(MeasureQcow2ImageCommand)).Keys));
         Assert.All(Qcow2Layout.FileNames, name => Assert.Contains(name, Parameters(typeof(ConvertQcow2ImageCommand)).Keys));
         Assert.All(Qcow2Layout.FileNames, name => Assert.Contains(name, Parameters(typeof(NewQcow2ImageCommand)).Keys));
+        Assert.All(DiskLayout.Names, name => Assert.Contains(Cmdlets, cmdlet => Parameters(cmdlet).ContainsKey(name)));
     }
 
     private static Dictionary<string, PropertyInfo> Parameters(Type cmdlet)

@@ -120,8 +120,7 @@ public sealed class FileSignatureTests
     private static byte[] Unpacked(string path)
     {
         const int Ends = 128 * 1024;
-        using FileStream file = File.OpenRead(path);
-        using Stream bytes = path.EndsWith(".gz", StringComparison.Ordinal) ? new GZipStream(file, CompressionMode.Decompress) : file;
+        using Stream bytes = Samples.Open(path);
         byte[] head = new byte[Ends];
         int headLength = bytes.ReadAtLeast(head, Ends, throwOnEndOfStream: false);
         byte[] piece = new byte[Ends];

@@ -86,7 +86,7 @@ public sealed class ParallelsCheckTests : IDisposable
     {
         foreach (string name in new[] { "parallels-v1", "parallels-v2", "parallels-with-bitmap", "dissect-expanding" })
         {
-            Qcow2CheckResult result = DiskFormats.Get("parallels").Check(CheckJudge.Unpack(_folder, $"parallels/{name}.hds"), new Qcow2CheckOptions { ReadData = true });
+            Qcow2CheckResult result = DiskFormats.Get("parallels").Check(Samples.Unpack(_folder, $"parallels/{name}.hds"), new Qcow2CheckOptions { ReadData = true });
             Assert.True(result.Corruptions + result.CheckErrors + result.Leaks == 0, $"{name}: {string.Join("\n", result.Findings.Select(finding => finding.Message))}");
         }
     }

@@ -76,7 +76,7 @@ public sealed class Qcow1CheckTests : IDisposable
 
     [SampleFact]
     public void Samples_of_other_programs_are_sound()
-        => CheckJudge.AssertSound(DiskFormats.Get("qcow").Check(CheckJudge.Unpack(_folder, "qcow1/sleuthkit-image.qcow"), new Qcow2CheckOptions { Untrusted = true, ReadData = true }));
+        => CheckJudge.AssertSound(DiskFormats.Get("qcow").Check(Samples.Unpack(_folder, "qcow1/sleuthkit-image.qcow"), new Qcow2CheckOptions { Untrusted = true, ReadData = true }));
 
     [Fact]
     public void Mutations_are_found_as_readers_find_them()

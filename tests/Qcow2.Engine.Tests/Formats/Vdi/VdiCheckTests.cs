@@ -125,7 +125,7 @@ public sealed class VdiCheckTests : IDisposable
 
     [SampleFact]
     public void Samples_of_other_programs_are_sound()
-        => CheckJudge.AssertSound(DiskFormats.Get("vdi").Check(CheckJudge.Unpack(_folder, "vdi/dissect-basic.vdi"), new Qcow2CheckOptions { Untrusted = true, ReadData = true }));
+        => CheckJudge.AssertSound(DiskFormats.Get("vdi").Check(Samples.Unpack(_folder, "vdi/dissect-basic.vdi"), new Qcow2CheckOptions { Untrusted = true, ReadData = true }));
 
     [QemuFact]
     public void What_qemu_img_writes_is_sound()

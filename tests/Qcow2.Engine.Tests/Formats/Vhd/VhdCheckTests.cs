@@ -230,15 +230,15 @@ public sealed class VhdCheckTests : IDisposable
     {
         foreach (string name in new[] { "d2v-zerofilled", "dissect-dynamic", "dissect-fixed", "dfvfs-ext2", "plaso-image", "sleuthkit-image", "govhd-qemu", "govhd-vbox", "govhd-win8.1-1GB", "govhd-win8-diff/win8", "ronin-fixed", "ronin-minimal", "virtualpc-dynamic" })
         {
-            string path = CheckJudge.Unpack(_folder, $"vhd/{name}.vhd");
+            string path = Samples.Unpack(_folder, $"vhd/{name}.vhd");
             CheckJudge.AssertSound(DiskFormats.Get("vhd").Check(path, new Qcow2CheckOptions { Untrusted = true, ReadData = true }), name);
         }
 
-        Qcow2CheckResult child = DiskFormats.Get("vhd").Check(CheckJudge.Unpack(_folder, "vhd/govhd-win8-diff/win8-child.vhd"));
+        Qcow2CheckResult child = DiskFormats.Get("vhd").Check(Samples.Unpack(_folder, "vhd/govhd-win8-diff/win8-child.vhd"));
         CheckJudge.AssertFinds(child, ReferenceToOtherFile, Information, "win8.vhd");
-        CheckJudge.AssertFinds(DiskFormats.Get("vhd").Check(CheckJudge.Unpack(_folder, "vhd/dfvfs-fat-differential.vhd")), ParentUnavailable, Error, "fat-parent.vhd");
-        CheckJudge.AssertFinds(DiskFormats.Get("vhd").Check(CheckJudge.Unpack(_folder, "vhd/dfvfs-diff/image.vhd")), ChecksumWrong, Corruption, "footer");
-        CheckJudge.AssertFinds(DiskFormats.Get("vhd").Check(CheckJudge.Unpack(_folder, "vhd/afl5.img")), HeaderDamaged, Error, "data_offset");
+        CheckJudge.AssertFinds(DiskFormats.Get("vhd").Check(Samples.Unpack(_folder, "vhd/dfvfs-fat-differential.vhd")), ParentUnavailable, Error, "fat-parent.vhd");
+        CheckJudge.AssertFinds(DiskFormats.Get("vhd").Check(Samples.Unpack(_folder, "vhd/dfvfs-diff/image.vhd")), ChecksumWrong, Corruption, "footer");
+        CheckJudge.AssertFinds(DiskFormats.Get("vhd").Check(Samples.Unpack(_folder, "vhd/afl5.img")), HeaderDamaged, Error, "data_offset");
     }
 
     [QemuFact]

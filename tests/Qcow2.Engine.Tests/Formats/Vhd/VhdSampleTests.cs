@@ -1,4 +1,3 @@
-using System.IO.Compression;
 using System.Security.Cryptography;
 using Qcow2.Engine.Formats.Vhd;
 using Qcow2.Engine.Storage;
@@ -121,24 +120,7 @@ public sealed class VhdSampleTests : IDisposable
         }
     }
 
-    private string Unpack(string name)
-    {
-        string path = _folder.File(name);
-        if (File.Exists(path))
-        {
-            return path;
-        }
-
-        string sample = Path.Combine(SampleFactAttribute.Folder!, "vhd", name);
-        if (File.Exists(sample))
-        {
-            return sample;
-        }
-
-        using var unpacked = new GZipStream(File.OpenRead(sample + ".gz"), CompressionMode.Decompress);
-        SparseFile.Write(unpacked, path);
-        return path;
-    }
+    private string Unpack(string name) => Samples.Unpack(_folder, $"vhd/{name}");
 
     private static string Sum(VirtualDisk disk)
     {

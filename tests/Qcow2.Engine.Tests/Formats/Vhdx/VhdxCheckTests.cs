@@ -215,13 +215,13 @@ public sealed class VhdxCheckTests : IDisposable
         ];
         foreach ((string name, Qcow2CheckFindingKind[] said) in samples)
         {
-            Qcow2CheckResult result = DiskFormats.Get("vhdx").Check(CheckJudge.Unpack(_folder, "vhdx/" + name), new Qcow2CheckOptions { ReadData = true });
+            Qcow2CheckResult result = DiskFormats.Get("vhdx").Check(Samples.Unpack(_folder, "vhdx/" + name), new Qcow2CheckOptions { ReadData = true });
             Assert.True(result.IsHealthy, $"{name}: {string.Join("\n", result.Findings.Select(finding => finding.Message))}");
             Assert.True(said.SequenceEqual(result.Findings.Select(finding => finding.Kind)), $"{name}: {string.Join("\n", result.Findings.Select(finding => finding.Message))}");
         }
 
         // Its parent is not to be had.
-        Qcow2CheckResult child = DiskFormats.Get("vhdx").Check(CheckJudge.Unpack(_folder, "vhdx/dissect-differencing.avhdx"), new Qcow2CheckOptions { ReadData = true });
+        Qcow2CheckResult child = DiskFormats.Get("vhdx").Check(Samples.Unpack(_folder, "vhdx/dissect-differencing.avhdx"), new Qcow2CheckOptions { ReadData = true });
         Assert.Equal([ReferenceToOtherFile, ParentUnavailable], child.Findings.Select(finding => finding.Kind));
     }
 

@@ -1,4 +1,3 @@
-using System.IO.Compression;
 using System.Security.Cryptography;
 using Qcow2.Engine.Formats.Vhdx;
 using Qcow2.Engine.Storage;
@@ -175,7 +174,7 @@ public sealed class VhdxDiskTests
     [SampleFact]
     public void Log_of_a_sample_is_replayed()
     {
-        using VhdxDisk disk = VhdxDisk.Open(new MemoryStorage(Unpacked("iotest-dirtylog-10G-4M.vhdx.gz")), NoParent);
+        using VhdxDisk disk = VhdxDisk.Open(new MemoryStorage(Samples.Read("vhdx/iotest-dirtylog-10G-4M.vhdx.gz")), NoParent);
         Assert.Equal((10L << 30, true), (disk.Length, disk.File.Header.HasLog));
         Assert.Contains(disk.GetExtents(), extent => extent.Kind == ExtentKind.Data);
     }
@@ -184,7 +183,7 @@ public sealed class VhdxDiskTests
     public void Differencing_sample_names_its_parent_and_tells_what_it_has()
     {
         string locator = "";
-        using VhdxDisk disk = VhdxDisk.Open(new MemoryStorage(Unpacked("dissect-differencing.avhdx.gz")), found =>
+        using VhdxDisk disk = VhdxDisk.Open(new MemoryStorage(Samples.Read("vhdx/dissect-differencing.avhdx.gz")), found =>
         {
             locator = found.RelativePath!;
             return RawDisk.Open(new MemoryStorage([]));
@@ -224,7 +223,7 @@ public sealed class VhdxDiskTests
 
     private static void AssertSum(string name, string sum)
     {
-        using VhdxDisk disk = VhdxDisk.Open(new MemoryStorage(Unpacked($"{name}.vhdx.gz")), NoParent);
+        using VhdxDisk disk = VhdxDisk.Open(new MemoryStorage(Samples.Read($"vhdx/{name}.vhdx.gz")), NoParent);
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         byte[] piece = new byte[4 * MiB];
         for (long offset = 0; offset < disk.Length; offset += piece.Length)
@@ -233,13 +232,5 @@ public sealed class VhdxDiskTests
         }
 
         Assert.Equal((name, sum), (name, Convert.ToHexStringLower(hash.GetHashAndReset())));
-    }
-
-    private static byte[] Unpacked(string name)
-    {
-        using var file = new GZipStream(File.OpenRead(Path.Combine(SampleFactAttribute.Folder!, "vhdx", name)), CompressionMode.Decompress);
-        using var bytes = new MemoryStream();
-        file.CopyTo(bytes);
-        return bytes.ToArray();
     }
 }

@@ -252,7 +252,7 @@ public sealed class VmdkCheckTests : IDisposable
     {
         foreach (string name in new[] { "dfvfs-ext2", "plaso-image", "stroz-monolithicSparse", "stroz-streamOptimized", "ronin-minimal", "xo-test" })
         {
-            CheckJudge.AssertSound(DiskFormats.Get("vmdk").Check(CheckJudge.Unpack(_folder, $"vmdk/{name}.vmdk"), new Qcow2CheckOptions { Untrusted = true, ReadData = true }), name);
+            CheckJudge.AssertSound(DiskFormats.Get("vmdk").Check(Samples.Unpack(_folder, $"vmdk/{name}.vmdk"), new Qcow2CheckOptions { Untrusted = true, ReadData = true }), name);
         }
 
         (string Descriptor, string Extent)[] several =
@@ -262,14 +262,14 @@ public sealed class VmdkCheckTests : IDisposable
         ];
         foreach ((string descriptor, string extent) in several)
         {
-            CheckJudge.Unpack(_folder, "vmdk/" + extent);
-            Qcow2CheckResult result = DiskFormats.Get("vmdk").Check(CheckJudge.Unpack(_folder, "vmdk/" + descriptor), new Qcow2CheckOptions { ReadData = true });
+            Samples.Unpack(_folder, "vmdk/" + extent);
+            Qcow2CheckResult result = DiskFormats.Get("vmdk").Check(Samples.Unpack(_folder, "vmdk/" + descriptor), new Qcow2CheckOptions { ReadData = true });
             Assert.True(result.Findings.Select(finding => finding.Kind).SequenceEqual([ReferenceToOtherFile]) && result.IsHealthy, $"{descriptor}: {string.Join("\n", result.Findings.Select(finding => finding.Message))}");
         }
 
-        CheckJudge.AssertFinds(DiskFormats.Get("vmdk").Check(CheckJudge.Unpack(_folder, "vmdk/dissect-sesparse.vmdk")), DescriptorDamaged, Warning, "one extent of a VMDK disk");
-        CheckJudge.AssertFinds(DiskFormats.Get("vmdk").Check(CheckJudge.Unpack(_folder, "vmdk/stroz-vmfs/vmfs_thick-000001.vmdk")), ExtentUnavailable, Error, "delta");
-        Assert.True(DiskFormats.Get("vmdk").Check(CheckJudge.Unpack(_folder, "vmdk/afl9.vmdk")).CheckErrors > 0);
+        CheckJudge.AssertFinds(DiskFormats.Get("vmdk").Check(Samples.Unpack(_folder, "vmdk/dissect-sesparse.vmdk")), DescriptorDamaged, Warning, "one extent of a VMDK disk");
+        CheckJudge.AssertFinds(DiskFormats.Get("vmdk").Check(Samples.Unpack(_folder, "vmdk/stroz-vmfs/vmfs_thick-000001.vmdk")), ExtentUnavailable, Error, "delta");
+        Assert.True(DiskFormats.Get("vmdk").Check(Samples.Unpack(_folder, "vmdk/afl9.vmdk")).CheckErrors > 0);
     }
 
     [QemuFact]

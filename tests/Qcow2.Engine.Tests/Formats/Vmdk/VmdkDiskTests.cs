@@ -1,4 +1,3 @@
-using System.IO.Compression;
 using System.Security.Cryptography;
 using System.Text;
 using Qcow2.Engine.Formats.Vmdk;
@@ -237,21 +236,9 @@ public sealed class VmdkDiskTests
 
     private static VmdkDisk OpenSample(string name)
     {
-        string folder = Path.GetDirectoryName(Path.Combine(SampleFactAttribute.Folder!, "vmdk", name))!;
-        return VmdkDisk.Open(Unpacked(Path.GetFileName(name)), Unpacked, NoParent);
+        string folder = Path.GetDirectoryName($"vmdk/{name}")!;
+        return VmdkDisk.Open(Sample(Path.GetFileName(name)), Sample, NoParent);
 
-        MemoryStorage Unpacked(string file)
-        {
-            string plain = Path.Combine(folder, file);
-            if (File.Exists(plain))
-            {
-                return new MemoryStorage(File.ReadAllBytes(plain), file);
-            }
-
-            using var packed = new GZipStream(File.OpenRead($"{plain}.gz"), CompressionMode.Decompress);
-            using var bytes = new MemoryStream();
-            packed.CopyTo(bytes);
-            return new MemoryStorage(bytes.ToArray(), file);
-        }
+        MemoryStorage Sample(string file) => new(Samples.Read($"{folder}/{file}"), file);
     }
 }
