@@ -2,23 +2,15 @@
 # Measures merging and rebasing of overlays beside qemu-img. Called by run.sh; alone: chains.sh ROUNDS FOLDER PROGRAM RESULTS
 # Needs 8 GB in the folder.
 set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 rounds=$1 out=$2/chains ours=$3 results=$4
 rm -rf "$out"
 mkdir -p "$out"
 trap 'rm -rf "$out"' EXIT
 cd "$out"
 
-# run ROW PROGRAM COMMAND...: one run; its time, CPU time and peak memory become a line of the results.
-run() {
-    local row=$1 program=$2 begin end user system peak
-    shift 2
-    begin=$EPOCHREALTIME
-    /usr/bin/time --quiet --output=usage --format='%U %S %M' "$@" > text
-    end=$EPOCHREALTIME
-    read -r user system peak < usage
-    LC_ALL=C awk -v row="$row" -v program="$program" -v begin="$begin" -v end="$end" -v user="$user" -v sys="$system" -v peak="$peak" \
-        'BEGIN { printf "%s\t%s\t%.4f\t%.2f\t%d\n", row, program, end - begin, user + sys, peak }' | tee -a "$results" >&2
-}
+scratch=$out
+. "$here/measure.sh"
 
 # same IMAGE DISK: the image is sound and holds what it must.
 same() {

@@ -2,30 +2,15 @@
 # Measures conversions between qcow2 and the formats of others beside qemu-img. Called by run.sh; alone: formats.sh ROUNDS FOLDER PROGRAM RESULTS
 # FOLDER has root.raw and plain.qcow2 (prepare.sh), and needs 8 GB more.
 set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 rounds=$1 data=$2 out=$2/formats ours=$3 results=$4
 rm -rf "$out"
 mkdir -p "$out"
 trap 'rm -rf "$out"' EXIT
 cd "$out"
 
-# run ROW PROGRAM COMMAND...: one run; its time, CPU time and peak memory become a line of the results.
-run() {
-    local row=$1 program=$2 begin end user system peak
-    shift 2
-    begin=$EPOCHREALTIME
-    /usr/bin/time --quiet --output=usage --format='%U %S %M' "$@" > text
-    end=$EPOCHREALTIME
-    read -r user system peak < usage
-    LC_ALL=C awk -v row="$row" -v program="$program" -v begin="$begin" -v end="$end" -v user="$user" -v sys="$system" -v peak="$peak" \
-        'BEGIN { printf "%s\t%s\t%.4f\t%.2f\t%d\n", row, program, end - begin, user + sys, peak }' | tee -a "$results" >&2
-}
-
-# settle FILE: memory for what is written now; run.sh says why.
-settle() {
-    rm -f "$1"
-    head -c 2500M /dev/zero > memory
-    rm memory
-}
+scratch=$out
+. "$here/measure.sh"
 
 # The formats, each as we call it, as qemu-img does, and with the options that make qemu-img write the same kind of file.
 formats='raw:raw: vhdx:vhdx: vhd:vpc:force_size=on vdi:vdi: vmdk:vmdk: stream:vmdk:subformat=streamOptimized'

@@ -39,30 +39,13 @@ mkdir "$out"
 trap 'rm -rf "$out"' EXIT
 cd "$data"
 
-# run ROW PROGRAM COMMAND...: one run; its time, CPU time (its children's too) and peak memory become a line of the results.
-run() {
-    local row=$1 program=$2 begin end user system peak
-    shift 2
-    begin=$EPOCHREALTIME
-    /usr/bin/time --quiet --output="$out/usage" --format='%U %S %M' "$@" > "$out/$program.text"
-    end=$EPOCHREALTIME
-    read -r user system peak < "$out/usage"
-    awk -v row="$row" -v program="$program" -v begin="$begin" -v end="$end" -v user="$user" -v sys="$system" -v peak="$peak" \
-        'BEGIN { printf "%s\t%s\t%.4f\t%.2f\t%d\n", row, program, end - begin, user + sys, peak }' | tee -a "$results" >&2
-}
+scratch=$out
+. "$here/measure.sh"
 
 wanted() { has main && [[ $1 == *"$only"* ]]; }
 
 same() {
     "$@" > /dev/null || { echo "the results differ: $*" >&2; exit 1; }
-}
-
-# settle: takes memory for a large file, and frees it. A virtual machine gives memory that was freed a while ago back to its host, and to get it
-# again can cost more than the copying; after this, every program finds memory that was freed just now.
-settle() {
-    rm -f "$@"
-    head -c 2500M /dev/zero > "$out/memory"
-    rm "$out/memory"
 }
 
 # convert IMAGE ROW: both make a raw file of it. A first round that does not count warms up, and compares what they made.

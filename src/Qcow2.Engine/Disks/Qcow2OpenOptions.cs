@@ -28,7 +28,7 @@ public sealed record Qcow2OpenOptions
     public int MaxChainLength { get; init; } = 64;
 
     /// <summary>
-    /// Format of a backing file where the image does not record it: <c>qcow2</c> or <c>raw</c>. The file is never probed,
+    /// Format of a backing file where the image does not record it: the name of any format that is read (<see cref="DiskFormats"/>). The file is never probed,
     /// because the guest that wrote a raw disk could have planted a header in it.
     /// </summary>
     public string? BackingFormat { get; init; }

@@ -78,6 +78,25 @@ internal sealed class FileCheck
         => Add(
             Qcow2CheckSeverity.Error, error.Code == Qcow2ErrorCode.UnsupportedFeature ? Qcow2CheckFindingKind.FeatureUnknown : Qcow2CheckFindingKind.HeaderDamaged, offset, table, error.Message);
 
+    /// <summary>Reads a header, without which nothing else of the file can be checked.</summary>
+    /// <param name="load">Reads it, or says what is wrong with it.</param>
+    /// <param name="table">What it is called.</param>
+    /// <returns>Null where it cannot be used, which is noted.</returns>
+    /// <exception cref="Qcow2Exception">The file is none of the format.</exception>
+    internal T? TryLoad<T>(Func<BlockStorage, T> load, string table)
+        where T : class
+    {
+        try
+        {
+            return load(File);
+        }
+        catch (Qcow2Exception e) when (e.Code != Qcow2ErrorCode.FormatMismatch)
+        {
+            AddError(e, 0, table);
+            return null;
+        }
+    }
+
     /// <summary>Notes space that nothing refers to.</summary>
     /// <param name="severity">A leak where nobody will use it again.</param>
     /// <param name="offset">Where it starts.</param>

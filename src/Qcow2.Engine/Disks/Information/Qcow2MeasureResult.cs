@@ -12,7 +12,7 @@ public sealed class Qcow2MeasureResult : Qcow2DiskObject
     /// <summary>Size of the virtual disk, in bytes.</summary>
     public long Size { get; set; }
 
-    /// <summary>Format of the image that the numbers are about: <c>qcow2</c> or <c>raw</c>.</summary>
+    /// <summary>Format of the image that the numbers are about, by the name that <see cref="DiskFormats"/> knows: <c>qcow2</c>, for one.</summary>
     public string DestinationFormat { get; set; } = "";
 
     /// <summary>Bytes that the new image needs for what the disk holds now, uncompressed; without bitmaps.</summary>

@@ -17,14 +17,8 @@ internal static class ParallelsChecker
     /// <exception cref="Qcow2Exception">The file is no such disk.</exception>
     internal static Qcow2CheckResult Run(FileCheck check)
     {
-        ParallelsHeader header;
-        try
+        if (check.TryLoad(ParallelsHeader.Load, Header) is not ParallelsHeader header)
         {
-            header = ParallelsHeader.Load(check.File);
-        }
-        catch (Qcow2Exception e) when (e.Code != Qcow2ErrorCode.FormatMismatch)
-        {
-            check.AddError(e, 0, Header);
             return check.ToResult();
         }
 

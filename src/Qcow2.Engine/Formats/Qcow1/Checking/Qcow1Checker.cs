@@ -16,14 +16,8 @@ internal static class Qcow1Checker
     /// <exception cref="Qcow2Exception">The file is no such image.</exception>
     internal static Qcow2CheckResult Run(FileCheck check)
     {
-        Qcow1Header header;
-        try
+        if (check.TryLoad(Qcow1Header.Load, Header) is not Qcow1Header header)
         {
-            header = Qcow1Header.Load(check.File);
-        }
-        catch (Qcow2Exception e) when (e.Code != Qcow2ErrorCode.FormatMismatch)
-        {
-            check.AddError(e, 0, Header);
             return check.ToResult();
         }
 

@@ -51,7 +51,7 @@ public sealed record Qcow2CreateOptions : DiskCreateOptions
     /// <summary>Name of the backing file, as it will be stored: relative to the new image's folder, or absolute. Null for none.</summary>
     public string? BackingFile { get; init; }
 
-    /// <summary>Format of the backing file, <c>qcow2</c> or <c>raw</c>; needed with <see cref="BackingFile"/>.</summary>
+    /// <summary>Format of the backing file, <c>qcow2</c> or <c>raw</c> for two (<see cref="DiskFormats"/>); needed with <see cref="BackingFile"/>.</summary>
     public string? BackingFormat { get; init; }
 
     /// <summary>

@@ -9,7 +9,7 @@ public sealed record ImageRebaseOptions
     public string? BackingFile { get; init; }
 
     /// <summary>
-    /// Format of the new backing file, <c>qcow2</c> or <c>raw</c>. Needed with a backing file; only with
+    /// Format of the new backing file, <c>qcow2</c> or <c>raw</c> for two (<see cref="DiskFormats"/>). Needed with a backing file; only with
     /// <see cref="MetadataOnly"/> it may be null, to keep the format that the image records.
     /// </summary>
     public string? BackingFormat { get; init; }

@@ -15,14 +15,8 @@ internal static class QedChecker
     /// <exception cref="Qcow2Exception">The file is no QED image.</exception>
     internal static Qcow2CheckResult Run(FileCheck check)
     {
-        QedHeader header;
-        try
+        if (check.TryLoad(QedHeader.Load, Header) is not QedHeader header)
         {
-            header = QedHeader.Load(check.File);
-        }
-        catch (Qcow2Exception e) when (e.Code != Qcow2ErrorCode.FormatMismatch)
-        {
-            check.AddError(e, 0, Header);
             return check.ToResult();
         }
 
