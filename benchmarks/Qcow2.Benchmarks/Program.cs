@@ -1,4 +1,5 @@
 using Qcow2.Benchmarks;
+using Qcow2.Benchmarks.Codecs;
 
 const string Usage = """
     qcow2-benchmarks convert SOURCE DESTINATION   an image to a raw file, which is replaced
@@ -24,6 +25,8 @@ const string Usage = """
     qcow2-benchmarks make-expected FILE FILE      what write-scattered and write-sequential leave, as raw disks
     qcow2-benchmarks merge OVERLAY                an overlay into its backing file
     qcow2-benchmarks rebase OVERLAY BASE          an overlay on another qcow2 image; '' for none
+    qcow2-benchmarks codecs DISK [PART-OF-A-NAME] [ROUNDS]
+                                                  codecs on one core, ours beside others, on clusters of any disk
     qcow2-benchmarks report RESULTS README        medians, into the README's table
     qcow2-benchmarks report-writing RESULTS README
     qcow2-benchmarks report-chains RESULTS README
@@ -93,6 +96,9 @@ switch (args)
         return 0;
     case ["rebase", string image, string backing]:
         ChainCommands.Rebase(image, backing);
+        return 0;
+    case ["codecs", string disk, .. string[] which]:
+        CodecCommand.Run(disk, which.ElementAtOrDefault(0) ?? "", which.ElementAtOrDefault(1) ?? "", Console.Out);
         return 0;
     case ["report-chains", string results, string readme]:
         Report.Write(results, readme, "chains");

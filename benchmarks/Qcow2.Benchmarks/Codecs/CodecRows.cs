@@ -1,0 +1,40 @@
+using Qcow2.Engine.Codecs;
+
+namespace Qcow2.Benchmarks.Codecs;
+
+/// <summary>Which codecs are measured: a family to a method, ours first. Libraries that this machine does not have are left out.</summary>
+internal static class CodecRows
+{
+    internal static IEnumerable<CodecRow> For(byte[][] clusters) => [.. Inflate(clusters), .. Deflate(clusters), .. Zstd(clusters)];
+
+    private static IEnumerable<CodecRow> Inflate(byte[][] clusters)
+    {
+        // As QEMU writes clusters, where its zlib is here.
+        using ClusterEncoder writer = SystemZlib.IsAvailable ? new SystemZlibEncoder(6) : DeflateEncoder.Create(6);
+        var streams = CompressedSample.Of(clusters, writer);
+        yield return new DecodingRow("inflate: ours", InflateDecoder.Create(), streams);
+        yield return new DecodingRow("inflate: .NET's zlib-ng", new FrameworkInflateDecoder(), streams);
+        if (SystemZlib.IsAvailable)
+        {
+            yield return new DecodingRow("inflate: zlib, as qemu-img has it", new SystemZlibDecoder(), streams);
+        }
+    }
+
+    private static IEnumerable<CodecRow> Deflate(byte[][] clusters)
+    {
+        ClusterDecoder decoder = InflateDecoder.Create();
+        yield return new EncodingRow("deflate 6: ours", DeflateEncoder.Create(6), decoder, clusters);
+        if (SystemZlib.IsAvailable)
+        {
+            yield return new EncodingRow("deflate 6: zlib, as qemu-img has it", new SystemZlibEncoder(6), decoder, clusters);
+        }
+    }
+
+    private static IEnumerable<CodecRow> Zstd(byte[][] clusters)
+    {
+        var decoder = new ZstdDecoder();
+        using var writer = ZstdEncoder.Create(3);
+        yield return new DecodingRow("zstd decoding: ours", decoder, CompressedSample.Of(clusters, writer));
+        yield return new EncodingRow("zstd encoding 3: ours", ZstdEncoder.Create(3), decoder, clusters);
+    }
+}
