@@ -1,15 +1,21 @@
 using System.Management.Automation;
 using Qcow2.Engine;
+using Qcow2.Engine.Storage;
 using Qcow2.PowerShell.Infrastructure;
 using Qcow2.PowerShell.Operations;
 
 namespace Qcow2.PowerShell.Commands;
 
-/// <summary>Gives the disks of QCOW2 images another size.</summary>
+/// <summary>Gives the disks of QCOW2 images, and raw disks, another size.</summary>
 /// <remarks>
 /// <para>
 /// Resize-Qcow2Image makes the virtual disk larger or smaller, as <c>qemu-img resize</c> does. What is added reads as zeros. The
 /// partitions and file systems on the disk are not touched: grow them in the guest afterwards.
+/// </para>
+/// <para>
+/// A raw disk is resized, too: a file that is called one and does not begin as something else, or what <c>-SourceFormat Raw</c> says is one. Disks of other formats are
+/// an error that says what to do: a VHD, VHDX, VMDK or VDI is converted to a qcow2 image or a raw disk first, or resized by the program that it belongs to. So is a raw disk that is a
+/// block device, for the device itself has to be made larger or smaller.
 /// </para>
 /// <para>
 /// A raw external data file is the disk. Where it is longer already, because another program lengthened it, nothing in it is overwritten:
@@ -45,6 +51,10 @@ namespace Qcow2.PowerShell.Commands;
 /// <code>Resize-Qcow2Image scratch.qcow2 10GB -AllowShrink -Confirm:$false</code>
 /// <para>Cuts a disk off at 10 GiB without asking.</para>
 /// </example>
+/// <example>
+/// <code>Resize-Qcow2Image cloud.raw 20GB -Preallocation Falloc</code>
+/// <para>Makes a raw disk larger, and has the host reserve the space for what is added.</para>
+/// </example>
 /// <seealso cref="GetQcow2ImageCommand"/>
 /// <seealso cref="NewQcow2ImageCommand"/>
 [Cmdlet(VerbsCommon.Resize, "Qcow2Image", DefaultParameterSetName = PathSet, SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Medium)]
@@ -59,7 +69,7 @@ public sealed class ResizeQcow2ImageCommand : DiskWritingCmdlet
     /// each disk becomes: <c>+10GB</c>, and with <c>-AllowShrink</c> <c>-5GB</c>. A number below 4096 without a unit must be a multiple of
     /// 512: <c>40</c> is an error, because <c>40GB</c> is meant, and <c>40B</c> says that 40 bytes are. Numbers are written as in scripts,
     /// whatever the culture: with a point before a fraction, and nothing between thousands. A disk has whole sectors of 512 bytes: other sizes
-    /// are rounded up, which <c>-Verbose</c> says. <c>qemu-img resize</c> refuses them.
+    /// are rounded up, which <c>-Verbose</c> says. <c>qemu-img resize</c> refuses them. A raw disk gets the size as it is, as there.
     /// </summary>
     [Parameter(Mandatory = true, Position = 1)]
     [Alias("Size")]
@@ -74,19 +84,34 @@ public sealed class ResizeQcow2ImageCommand : DiskWritingCmdlet
     /// <summary>
     /// What is allocated in advance of the part that is added. By default nothing: the file grows as the disk is written.
     /// <c>Metadata</c> makes the tables and leaves the file sparse, <c>Falloc</c> has the host reserve the space, <c>Full</c> writes
-    /// zeros to all of it and takes its time. The disk can't get smaller with it. Of an encrypted image it needs <c>-Passphrase</c>.
+    /// zeros to all of it and takes its time. The disk can't get smaller with it. Of an encrypted image it needs <c>-Passphrase</c>. A raw
+    /// disk has no tables, so that it takes <c>Falloc</c> and <c>Full</c>.
     /// </summary>
     [Parameter]
     public Preallocation Preallocation { get; set; }
+
+    /// <summary>
+    /// What the file is: <c>Qcow2</c> or <c>Raw</c>. By default a file that begins as a qcow2 image is one, and others are raw if their name says so: <c>.raw</c>, <c>.img</c>,
+    /// <c>.iso</c>, <c>.dd</c> or <c>.bin</c>, and their content is not plainly something else. What bears the mark of an image under such a name is an error, but for QCOW2 under
+    /// <c>.img</c>. Say it of a raw disk with another name, and of one that a guest wrote whom you do not trust.
+    /// </summary>
+    /// <value>By the file's content and name</value>
+    [Parameter]
+    public DiskImageFormat? SourceFormat { get; set; }
+
+    /// <inheritdoc/>
+    private protected override bool TakesRaw => true;
 
     /// <inheritdoc/>
     private protected override void ProcessImage(ImageInput image)
     {
         SnapshotChoice.RequireActiveDisk(image, "resized");
-        Qcow2ImageInfo info = Qcow2ImageInfo.Read(image.Path);
+        DiskFormat format = FormatOf(image);
+        bool isRaw = format == DiskFormats.Raw;
+        Qcow2ImageInfo info = format.ReadInformation(image.Path);
         long old = info.Size;
         long asked = SizeBytes.From(image.Path, old);
-        long size = DiskSize.RoundUp(asked);
+        long size = isRaw ? asked : DiskSize.RoundUp(asked);
         if (size != asked)
         {
             WriteVerbose(DisplayText.RoundedSize(image.Path, asked, size));
@@ -102,6 +127,11 @@ public sealed class ResizeQcow2ImageCommand : DiskWritingCmdlet
         if (size < old && Preallocation != Preallocation.Off)
         {
             throw ImageCmdletException.Contradiction($"{image.Path}: -Preallocation is about what is added to a disk, and this one would shrink {change}.");
+        }
+
+        if (isRaw && Preallocation == Preallocation.Metadata)
+        {
+            throw ImageCmdletException.Contradiction($"{image.Path}: a raw disk has no tables that could be preallocated. Use -Preallocation Falloc or Full, or none.");
         }
 
         Qcow2OpenOptions options = OptionsFor(image.Path);
@@ -121,8 +151,26 @@ public sealed class ResizeQcow2ImageCommand : DiskWritingCmdlet
             Done = -1,
             Total = Math.Max(0, size - old),
         };
-        operation.Run(stop => Resize(image.Path, options, size, operation, stop), WriteProgress, StopToken);
-        PassOn(image.Path);
+        operation.Run(stop => Resize(image.Path, isRaw, options, size, operation, stop), WriteProgress, StopToken);
+        if (PassThru)
+        {
+            WriteObject(format.ReadInformation(image.Path));
+        }
+    }
+
+    /// <summary>What the file is, of the two kinds that are resized.</summary>
+    private DiskFormat FormatOf(ImageInput image)
+    {
+        DiskFormat format = DiskSource.FormatOf(image, SourceFormat);
+        if (format == DiskFormats.Raw)
+        {
+            return Destination.At(image.Path).Kind != FileKind.BlockDevice ? format : throw ImageCmdletException.NotPossible(
+                $"{image.Path}: this is a block device, whose size is not changed by writing to it. Make the device itself larger or smaller: a logical volume with lvresize, for one.");
+        }
+
+        return format == DiskImageFormat.Qcow2.Known() ? format : throw new Qcow2Exception(Qcow2ErrorCode.NotQcow2,
+            $"{image.Path}: this is {format.Description}, whose disk is not changed in place. Convert it to a qcow2 image or a raw disk with Convert-Qcow2Image, resize that, and convert it back; "
+            + "or resize it with the program that it belongs to.");
     }
 
     /// <summary>
@@ -137,8 +185,15 @@ public sealed class ResizeQcow2ImageCommand : DiskWritingCmdlet
             $"{path}: shrink the disk {change}? What lies past its new end is destroyed.", "Shrink the disk", ref _yesToAll, ref _noToAll);
     }
 
-    private void Resize(string path, Qcow2OpenOptions options, long size, TrackedOperation operation, CancellationToken stop)
+    private void Resize(string path, bool isRaw, Qcow2OpenOptions options, long size, TrackedOperation operation, CancellationToken stop)
     {
+        if (isRaw)
+        {
+            using var disk = RawDisk.Open(path, options);
+            disk.Resize(size, AllowShrink, Preallocation, operation, stop);
+            return;
+        }
+
         using Qcow2Image image = Qcow2Image.Open(path, options, stop);
         if (size == image.Length)
         {

@@ -1,5 +1,6 @@
 using System.Buffers;
 using Qcow2.Engine.Disks;
+using Qcow2.Engine.Formats.Raw;
 using Qcow2.Engine.Storage;
 
 namespace Qcow2.Engine;
@@ -50,6 +51,67 @@ public sealed class RawDisk : VirtualDisk
     /// <param name="storage">The disk's bytes.</param>
     /// <param name="isWritable">Whether the disk is written, too.</param>
     public static RawDisk Open(BlockStorage storage, bool isWritable = false) => new(storage, isWritable);
+
+    /// <summary>
+    /// Gives the disk another size, and returns when the disk of the host has it. What is added reads as zeros; what is cut off is gone. No reader or writer may be at work
+    /// meanwhile.
+    /// </summary>
+    /// <param name="size">The new size, in bytes; it is taken as it is, also where it is no multiple of 512.</param>
+    /// <param name="allowShrink">Whether the disk may get smaller.</param>
+    /// <param name="preallocation">What is allocated in advance of the part that is added: a raw disk has no tables, so that <see cref="Preallocation.Metadata"/> is refused.</param>
+    /// <param name="progress">Told of the bytes that have been preallocated so far, in order, on the calling thread.</param>
+    /// <param name="cancellationToken">Stops the preallocation. The disk then has its old size.</param>
+    /// <exception cref="ArgumentException">The disk would get smaller, and that was not allowed, or the preallocation does not fit.</exception>
+    /// <exception cref="NotSupportedException">The disk is open for reading only, or is a device, whose size is not the file's to set.</exception>
+    /// <exception cref="OperationCanceledException">The resizing was stopped.</exception>
+    /// <exception cref="IOException">The host could not write. The disk has the old size or the new one.</exception>
+    public void Resize(
+        long size, bool allowShrink = false, Preallocation preallocation = Preallocation.Off, IProgress<long>? progress = null, CancellationToken cancellationToken = default)
+    {
+        if (size < 0)
+        {
+            throw new ArgumentOutOfRangeException(nameof(size), size, "A disk's size is 0 bytes or more.");
+        }
+
+        if (!CanWrite)
+        {
+            throw new NotSupportedException($"{Path}: the disk is open for reading only.");
+        }
+
+        if (_storage.HasFixedLength)
+        {
+            throw new NotSupportedException($"{Path}: this is a device, whose size nobody sets by writing to it. Make the device itself larger or smaller, with the tool that made it.");
+        }
+
+        if (preallocation == Preallocation.Metadata)
+        {
+            throw new ArgumentException($"{Path}: a raw disk has no tables that could be preallocated; its space can be reserved or written.", nameof(preallocation));
+        }
+
+        if (size < Length && !allowShrink)
+        {
+            throw new ArgumentException($"{Path}: the disk has {Length} bytes; making it smaller destroys what lies past {size} and has to be allowed.", nameof(size));
+        }
+
+        if (size < Length && preallocation != Preallocation.Off)
+        {
+            throw new ArgumentException($"{Path}: nothing can be preallocated of a disk that gets smaller.", nameof(preallocation));
+        }
+
+        if (size == Length)
+        {
+            return;
+        }
+
+        try
+        {
+            new RawResize(_storage).To(size, preallocation, progress, cancellationToken);
+        }
+        finally
+        {
+            Volatile.Write(ref _length, _storage.Length);
+        }
+    }
 
     /// <inheritdoc/>
     public override void Flush()
