@@ -13,6 +13,9 @@ internal sealed class BorrowedDisk(VirtualDisk disk) : VirtualDisk
     public override long Length => disk.Length;
 
     /// <inheritdoc/>
+    public override int? LogicalSectorSize => disk.LogicalSectorSize;
+
+    /// <inheritdoc/>
     public override VirtualDisk? Backing => disk.Backing;
 
     /// <inheritdoc/>

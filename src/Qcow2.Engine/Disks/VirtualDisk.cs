@@ -22,6 +22,9 @@ public abstract class VirtualDisk : IDisposable
     /// <summary>The disk that shows through where this one has nothing; null at the end of a chain.</summary>
     public virtual VirtualDisk? Backing => null;
 
+    /// <summary>Bytes of a sector as the guest is to address the disk, where the format says that: 512 or 4096. Null where it does not.</summary>
+    public virtual int? LogicalSectorSize => null;
+
     /// <summary>What the disk's own bytes are made from; null where that is not known.</summary>
     internal virtual DiskOrigin? Origin => null;
 

@@ -22,6 +22,9 @@ internal sealed class VhdxDisk : FileDisk
         File = file;
     }
 
+    /// <inheritdoc/>
+    public override int? LogicalSectorSize => File.Metadata.LogicalSectorSize;
+
     /// <summary>What the file says of itself.</summary>
     internal VhdxFile File { get; }
 
