@@ -518,6 +518,7 @@ the script, not the files. Files longer than 64 KiB are stored as `.gz`; the tes
 - `expected/NAME.error.txt`: why qemu-img refuses the image.
 - `fixtures.tsv`: name, file, passphrases (with commas between), `error` (the `Qcow2ErrorCode` with which the image must be refused) and `reference` (the code with
   which opening the files it refers to must be refused; the image alone is sound).
+- `volumes/`: sectors of file systems and partition tables, with what blkid and sfdisk say of them; `volumes/make-volumes.py` makes them, and says how.
 
 qemu takes the name of a data file from the current folder, not from the image's; the data file fixtures lie beside their image, so that both
 readings agree inside `images/`.

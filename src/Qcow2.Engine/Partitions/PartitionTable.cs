@@ -131,7 +131,7 @@ internal sealed class PartitionTable
         BackupEnd = place < long.MaxValue ? SuperblockText.Product(place + 1, (ulong)primary.SectorSize) : null;
         if (place > last)
         {
-            Problems.Add($"The disk ends before the place of the GPT's backup, sector {place}: it was cut off, or the table was made for a larger disk.");
+            Problems.Add($"The disk ends before the place of the GPT's backup, sector {place}: it was cut off, or the table was made for a larger disk. Linux does not take such a table.");
         }
         else if (GptHeader.Read(disk, place, primary.SectorSize, out string? fault) is not { Entries: byte[] entries } backup)
         {

@@ -189,6 +189,9 @@ def keep(file, size):
 
 
 TABLES = []
+
+# sfdisk goes round a circle sixty times, and does not take a table of another size of the disk, which is shown here, for somebody may want to save what it lists.
+UNLIKE_SFDISK = ("mbr-loop", "gpt-cut", "gpt-grown-and-zeroed")
 DISK = "d1a2b3c4-0000-4000-8000-00000000000"
 
 
@@ -302,7 +305,7 @@ def make_tables():
             with open(os.path.join(HERE, name + ".gz"), "wb") as out:
                 out.write(gzip.compress(kept, 9, mtime=0))
             said = run_sfdisk(sector, path, "--json")
-            if said.returncode == 0 and name != "mbr-loop":  # sfdisk goes round sixty times.
+            if said.returncode == 0 and name not in UNLIKE_SFDISK:
                 with open(os.path.join(HERE, name + ".json"), "w") as out:
                     out.write(said.stdout)
             how = "; ".join(part for part in (f"sfdisk, sectors of {sector} bytes", *(command.replace("{}", "disk") for command in commands), made) if part)

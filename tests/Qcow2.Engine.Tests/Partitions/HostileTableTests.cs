@@ -63,7 +63,7 @@ public sealed class HostileTableTests
     public void Many_partitions_over_each_other_take_little_time_and_memory()
     {
         SectorDisk disk = SectorDisk.Load("gpt");
-        byte[] entry = VolumeSignatureTests.Bytes(disk, 1024, 128);
+        byte[] entry = SectorDisk.Bytes(disk, 1024, 128);
         disk.Resize(1L << 40);
         const int Count = 8192;
         byte[] entries = new byte[Count * 128];
@@ -100,7 +100,7 @@ public sealed class HostileTableTests
                 for (int i = random.Next(1, 12); i > 0; i--)
                 {
                     long at = places[random.Next(3) == 0 ? 0 : random.Next(places.Length)] + random.Next(512);
-                    byte was = VolumeSignatureTests.Bytes(disk, at, 1)[0];
+                    byte was = SectorDisk.Bytes(disk, at, 1)[0];
                     disk.Write(at, [random.Next(3) switch { 0 => 0xff, 1 => (byte)random.Next(256), _ => (byte)(was ^ (1 << random.Next(8))) }]);
                 }
 

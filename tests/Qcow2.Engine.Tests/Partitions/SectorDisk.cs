@@ -47,6 +47,13 @@ internal sealed class SectorDisk(long length) : VirtualDisk
         return disk;
     }
 
+    internal static byte[] Bytes(VirtualDisk disk, long offset, int count)
+    {
+        byte[] bytes = new byte[count];
+        Assert.Equal(count, disk.Read(offset, bytes));
+        return bytes;
+    }
+
     /// <summary>Puts another disk into this one, as a partition has it.</summary>
     internal SectorDisk With(long offset, SectorDisk other)
     {

@@ -28,12 +28,12 @@ internal static class TestTables
     /// <summary>Writes the sums of a GPT anew, of the header at a sector and of its entries.</summary>
     internal static void Sum(SectorDisk disk, long lba, int sectorSize = 512)
     {
-        byte[] header = VolumeSignatureTests.Bytes(disk, lba * sectorSize, 92);
+        byte[] header = SectorDisk.Bytes(disk, lba * sectorSize, 92);
         long entries = BinaryPrimitives.ReadInt64LittleEndian(header.AsSpan(72));
         long size = BinaryPrimitives.ReadUInt32LittleEndian(header.AsSpan(80)) * (long)BinaryPrimitives.ReadUInt32LittleEndian(header.AsSpan(84));
         if (entries >= 0 && size is >= 0 and <= 1 << 20 && entries * sectorSize <= disk.Length - size && entries * sectorSize >= 0)
         {
-            BinaryPrimitives.WriteUInt32LittleEndian(header.AsSpan(88), Engine.Codecs.Crc32.Of(VolumeSignatureTests.Bytes(disk, entries * sectorSize, (int)size)));
+            BinaryPrimitives.WriteUInt32LittleEndian(header.AsSpan(88), Engine.Codecs.Crc32.Of(SectorDisk.Bytes(disk, entries * sectorSize, (int)size)));
         }
 
         BinaryPrimitives.WriteUInt32LittleEndian(header.AsSpan(12), 92);
