@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace Qcow2.Engine;
 
 /// <summary>
@@ -31,6 +33,7 @@ public sealed class Qcow2Partition : Qcow2DiskObject
     public int? MbrType { get; set; }
 
     /// <summary>The partition's own GUID in a GPT, in braces and in lower case: Linux's PARTUUID. Null in other tables.</summary>
+    [SuppressMessage("Naming", "CA1720:Identifier contains type name", Justification = "Get-Partition calls it so.")]
     public string? Guid { get; set; }
 
     /// <summary>The partition's name in a GPT, as it is there. It may hold any characters. Null for none.</summary>
