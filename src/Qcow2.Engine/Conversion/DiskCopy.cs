@@ -10,6 +10,7 @@ internal sealed class DiskCopy : OrderedPipeline<CopyParcel>
     private readonly CopyTarget _target;
     private readonly RateLimiter _limiter;
     private readonly IEnumerator<CopyPiece> _pieces;
+    private readonly SharedExtents? _sharing;
     private readonly IProgress<WorkProgress>? _progress;
     private readonly CancellationToken _cancellationToken;
     private readonly CancellationTokenSource _stop;
@@ -26,7 +27,8 @@ internal sealed class DiskCopy : OrderedPipeline<CopyParcel>
         _cancellationToken = cancellationToken;
         _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         _stopped = _stop.Token;
-        _pieces = CopyPiece.Of(Extents(options), target.Reach(reader.Disk.Length), target.Unit, target.MaxParcelBytes).GetEnumerator();
+        _sharing = options.SharesExtents ? new SharedExtents(reader.Disk, target) : null;
+        _pieces = CopyPiece.Of(Extents(options), target.Reach(reader.Disk.Length), target.Unit, target.MaxParcelBytes, _sharing, target.MaxSharedBytes).GetEnumerator();
     }
 
     /// <summary>Copies all of a disk.</summary>
@@ -59,7 +61,7 @@ internal sealed class DiskCopy : OrderedPipeline<CopyParcel>
         }
 
         reader.EnsureSomethingWasRead();
-        return new ConversionResult(reader.Unreadable);
+        return new ConversionResult(reader.Unreadable) { SharedBytes = copy._sharing?.Bytes ?? 0, SharingRefusal = copy._sharing?.Refusal };
     }
 
     /// <inheritdoc/>
@@ -89,12 +91,11 @@ internal sealed class DiskCopy : OrderedPipeline<CopyParcel>
     /// <inheritdoc/>
     protected override void Prepare(CopyParcel parcel)
     {
-        if (parcel.Piece.IsData)
+        if (parcel.Piece is { IsData: true, Shared: null })
         {
             Span<byte> data = parcel.Data;
             int inside = (int)Math.Max(0, Math.Min(data.Length, _reader.Disk.Length - parcel.Piece.Offset));
-            _limiter.Wait(inside, _stopped);
-            _reader.Read(parcel.Piece.Offset, data.Slice(0, inside), _stopped);
+            Read(parcel.Piece.Offset, data.Slice(0, inside));
             if (inside < data.Length)
             {
                 _target.FillTail(parcel.Piece.Offset + inside, data.Slice(inside));
@@ -114,7 +115,16 @@ internal sealed class DiskCopy : OrderedPipeline<CopyParcel>
     /// <inheritdoc/>
     protected override void Finish(CopyParcel parcel)
     {
-        _target.Finish(parcel);
+        if (parcel.Piece.Shared is null)
+        {
+            _target.Finish(parcel);
+        }
+        else
+        {
+            _cancellationToken.ThrowIfCancellationRequested();
+            _target.FinishShared(parcel, _sharing!, Read);
+        }
+
         Complete(parcel.Piece);
     }
 
@@ -123,6 +133,12 @@ internal sealed class DiskCopy : OrderedPipeline<CopyParcel>
 
     /// <inheritdoc/>
     protected override void OnStopped() => _stop.Cancel();
+
+    private void Read(long offset, Span<byte> buffer)
+    {
+        _limiter.Wait(buffer.Length, _stopped);
+        _reader.Read(offset, buffer, _stopped);
+    }
 
     private IEnumerable<DiskExtent> Extents(ConversionOptions options)
     {

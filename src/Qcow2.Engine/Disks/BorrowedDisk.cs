@@ -29,5 +29,8 @@ internal sealed class BorrowedDisk(VirtualDisk disk) : VirtualDisk
         => disk.EnumerateExtents(offset, length, depth);
 
     /// <inheritdoc/>
+    internal override HostRun? FindHostRun(long offset, long length) => disk.FindHostRun(offset, length);
+
+    /// <inheritdoc/>
     protected internal override bool ReadsFrom(FileIdentity file) => disk.ReadsFrom(file);
 }

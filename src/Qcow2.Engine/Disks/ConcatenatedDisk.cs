@@ -1,3 +1,4 @@
+using Qcow2.Engine.Disks;
 using Qcow2.Engine.Storage;
 
 namespace Qcow2.Engine;
@@ -99,6 +100,14 @@ public sealed class ConcatenatedDisk : VirtualDisk
 
             offset = next;
         }
+    }
+
+    /// <inheritdoc/>
+    internal override HostRun? FindHostRun(long offset, long length)
+    {
+        int i = IndexAt(offset);
+        long inside = Math.Min(length, _starts[i] + _disks[i].Length - offset);
+        return inside > 0 ? _disks[i].FindHostRun(offset - _starts[i], inside) : null;
     }
 
     /// <inheritdoc/>

@@ -43,6 +43,9 @@ internal abstract class FileDisk : VirtualDisk
     /// <param name="buffer">Where the bytes go.</param>
     private protected virtual void ReadData(long fileOffset, long offset, Span<byte> buffer) => Storage.ReadExactly(fileOffset, buffer);
 
+    /// <summary>Whether data that is not compressed lies in the file as it is.</summary>
+    private protected virtual bool HasPlainData => true;
+
     /// <summary>Reads a part of what is compressed.</summary>
     /// <param name="stretch">What was found at the offset.</param>
     /// <param name="offset">Where on the disk.</param>
@@ -91,6 +94,18 @@ internal abstract class FileDisk : VirtualDisk
 
             offset += stretch.Length;
         }
+    }
+
+    /// <inheritdoc/>
+    internal override HostRun? FindHostRun(long offset, long length)
+    {
+        FileStretch stretch = FindNamed(offset, length);
+        return stretch switch
+        {
+            { Kind: ExtentKind.Unallocated } => BackingHostRun(offset, stretch.Length),
+            { Kind: ExtentKind.Data, IsCompressed: false } when HasPlainData => new HostRun(Storage, stretch.FileOffset, stretch.Length),
+            _ => null,
+        };
     }
 
     /// <inheritdoc/>

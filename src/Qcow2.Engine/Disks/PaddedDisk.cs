@@ -52,6 +52,10 @@ internal sealed class PaddedDisk(VirtualDisk? disk, string path, long length) : 
     }
 
     /// <inheritdoc/>
+    internal override HostRun? FindHostRun(long offset, long length)
+        => disk is not null && disk.Length > offset ? disk.FindHostRun(offset, Math.Min(length, disk.Length - offset)) : null;
+
+    /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
         if (disposing)

@@ -229,6 +229,18 @@ public abstract class VirtualDisk : IDisposable
     /// </summary>
     internal virtual BlockStorage? PreallocatedStorage(CancellationToken cancellationToken) => null;
 
+    /// <summary>
+    /// Where a stretch of the disk lies in a file as it is: neither compressed nor encrypted, and of no image that others may be writing through this object,
+    /// which could move it. What the file has there may be a hole.
+    /// </summary>
+    /// <param name="offset">Where the stretch begins, in bytes; inside the disk.</param>
+    /// <param name="length">Bytes, at least one, inside the disk.</param>
+    /// <returns>As much of the stretch as lies in one piece, from its start; null where nothing does.</returns>
+    internal virtual HostRun? FindHostRun(long offset, long length) => null;
+
+    /// <summary>The file that holds each byte of the disk at the byte's own offset, for a copy into it; null if there is none.</summary>
+    internal virtual BlockStorage? PlainStorage => null;
+
     /// <summary>What a copy into this disk writes to.</summary>
     /// <param name="isZero">Whether the disk is known to read as zeros.</param>
     /// <param name="options">How to copy.</param>
@@ -258,6 +270,10 @@ public abstract class VirtualDisk : IDisposable
         int read = Backing?.Read(offset, buffer) ?? 0;
         buffer.Slice(read).Clear();
     }
+
+    /// <summary>Where a stretch lies that this disk leaves to the one below.</summary>
+    private protected HostRun? BackingHostRun(long offset, long length)
+        => Backing is VirtualDisk backing && backing.Length > offset ? backing.FindHostRun(offset, Math.Min(length, backing.Length - offset)) : null;
 
     /// <summary>What lies in a stretch that this disk leaves to the one below; where that has ended, or there is none, nobody has anything.</summary>
     private protected IEnumerable<DiskExtent> BackingExtents(long offset, long length, int depth)

@@ -58,6 +58,32 @@ public abstract class BlockStorage : IDisposable
     /// <returns>False if the host cannot do that.</returns>
     public virtual bool TryPunchHole(long offset, long length) => false;
 
+    /// <summary>Says whether this file can have what lies in another one as its own content without a copy, each with its own writes from then on.</summary>
+    /// <param name="source">The other file; what it holds is brought to the disk of the host, so that it can be shared.</param>
+    /// <param name="refusal">Why nothing can be shared, as the end of a sentence; null if something can.</param>
+    /// <returns>What <see cref="TryShare"/> needs offsets and lengths to be multiples of, in bytes, a power of two; 0 if nothing can be shared.</returns>
+    public virtual int ShareUnit(BlockStorage source, out string? refusal)
+    {
+        refusal = "this is no file of the host";
+        return 0;
+    }
+
+    /// <summary>Takes a range of another file as content without a copy. What was in its place is given up.</summary>
+    /// <param name="source">The other file.</param>
+    /// <param name="sourceOffset">Where the range lies there, in bytes; all of it lies inside that file.</param>
+    /// <param name="offset">Where it goes, in bytes; the file grows as needed.</param>
+    /// <param name="length">Bytes.</param>
+    /// <param name="refusal">Why not, as the end of a sentence; null if it was done.</param>
+    /// <returns>False if the host cannot do that, which changes nothing that matters: what is there must be written now.</returns>
+    public virtual bool TryShare(BlockStorage source, long sourceOffset, long offset, long length, out string? refusal)
+    {
+        refusal = "this is no file of the host";
+        return false;
+    }
+
+    /// <summary>The file of the host whose bytes these are, each at its place; null if there is none.</summary>
+    internal virtual LocalFile? HostFile => null;
+
     /// <summary>
     /// Finds the run of data or hole that an offset lies in. A file system without holes gives one run of data.
     /// </summary>

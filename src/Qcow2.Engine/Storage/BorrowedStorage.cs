@@ -45,6 +45,17 @@ internal class BorrowedStorage(BlockStorage storage, bool isWritable = false) : 
     public override bool TryPunchHole(long offset, long length) => isWritable && storage.TryPunchHole(offset, length);
 
     /// <inheritdoc/>
+    public override int ShareUnit(BlockStorage source, out string? refusal)
+        => isWritable ? storage.ShareUnit(source, out refusal) : base.ShareUnit(source, out refusal);
+
+    /// <inheritdoc/>
+    public override bool TryShare(BlockStorage source, long sourceOffset, long offset, long length, out string? refusal)
+        => isWritable ? storage.TryShare(source, sourceOffset, offset, length, out refusal) : base.TryShare(source, sourceOffset, offset, length, out refusal);
+
+    /// <inheritdoc/>
+    internal override LocalFile? HostFile => storage.HostFile;
+
+    /// <inheritdoc/>
     public override StorageRun RunAt(long offset) => storage.RunAt(offset);
 
     /// <inheritdoc/>

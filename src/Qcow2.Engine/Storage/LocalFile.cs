@@ -290,6 +290,53 @@ public sealed class LocalFile : BlockStorage
     }
 
     /// <inheritdoc/>
+    public override int ShareUnit(BlockStorage source, out string? refusal)
+    {
+        refusal = "only files share what they hold";
+        if (source.HostFile is not LocalFile file || file._kind != FileKind.Regular || _kind != FileKind.Regular)
+        {
+            return 0;
+        }
+
+        return LibC.IsLinux ? LinuxReflink.UnitOf(file._handle, _handle, out refusal)
+            : OperatingSystemInfo.IsWindows ? WindowsBlockClone.UnitOf(file._handle, _handle, out refusal)
+            : 0;
+    }
+
+    /// <inheritdoc/>
+    public override bool TryShare(BlockStorage source, long sourceOffset, long offset, long length, out string? refusal)
+    {
+        refusal = "only files share what they hold";
+        if (source.HostFile is not LocalFile file)
+        {
+            return false;
+        }
+
+        try
+        {
+            if (LibC.IsLinux)
+            {
+                return LinuxReflink.TryShare(file._handle, sourceOffset, _handle, offset, length, out refusal);
+            }
+
+            if (!OperatingSystemInfo.IsWindows)
+            {
+                return false;
+            }
+
+            LengthenTo(offset + length);
+            return WindowsBlockClone.TryShare(file._handle, sourceOffset, _handle, offset, length, out refusal);
+        }
+        finally
+        {
+            _flush.NoteWrite();
+        }
+    }
+
+    /// <inheritdoc/>
+    internal override LocalFile? HostFile => this;
+
+    /// <inheritdoc/>
     public override StorageRun RunAt(long offset)
     {
         long length = Length;

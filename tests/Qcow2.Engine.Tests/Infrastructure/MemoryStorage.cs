@@ -49,6 +49,12 @@ internal sealed class MemoryStorage : BlockStorage
     /// <summary>Called before each punched hole with its offset and length; a host that cannot returns false.</summary>
     internal Func<long, long, bool>? BeforePunchHole { get; set; }
 
+    /// <summary>Blocks that can be shared with any other file, as a file system would that has reflinks; here they are copied. 0 for none.</summary>
+    internal int ShareBlock { get; init; }
+
+    /// <summary>Called before each sharing with the offset here and the length; a host that refuses it returns false.</summary>
+    internal Func<long, long, bool>? BeforeShare { get; set; }
+
     /// <summary>Makes a failed flush final, as it is with a file of the host; null where the next one may succeed.</summary>
     internal PageCacheFlush? HostFlush { get; init; }
 
@@ -120,6 +126,31 @@ internal sealed class MemoryStorage : BlockStorage
         byte[] zeros = new byte[length];
         Written?.Invoke(offset, zeros);
         Put(offset, zeros);
+        return true;
+    }
+
+    public override int ShareUnit(BlockStorage source, out string? refusal)
+    {
+        refusal = ShareBlock == 0 ? "memory is not shared" : null;
+        return ShareBlock;
+    }
+
+    public override bool TryShare(BlockStorage source, long sourceOffset, long offset, long length, out string? refusal)
+    {
+        Assert.True(((sourceOffset | offset | length) & (ShareBlock - 1)) == 0 && length > 0, $"{sourceOffset}, {offset} and {length} are not aligned.");
+        Assert.InRange(sourceOffset + length, 1, source.Length);
+        refusal = BeforeShare?.Invoke(offset, length) == false ? "the test refuses it" : null;
+        if (refusal is not null)
+        {
+            return false;
+        }
+
+        byte[] content = new byte[length];
+        Assert.Equal(length, source.Read(sourceOffset, content));
+        HostFlush?.NoteWrite();
+        Written?.Invoke(offset, content);
+        Resize(offset + length, shrink: false);
+        Put(offset, content);
         return true;
     }
 

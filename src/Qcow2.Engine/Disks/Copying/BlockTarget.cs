@@ -55,6 +55,12 @@ internal abstract class BlockTarget(BlockStorage file, long blockSize, int spars
     {
         List<(int Start, int Length)> runs = ((BlockParcel)parcel).Runs;
         runs.Clear();
+        if (parcel.Piece.Shared is HostRun shared)
+        {
+            runs.Add((0, (int)shared.Length));
+            return;
+        }
+
         ReadOnlySpan<byte> data = parcel.Data;
         for (int start = 0; start < data.Length;)
         {
@@ -126,12 +132,53 @@ internal abstract class BlockTarget(BlockStorage file, long blockSize, int spars
         }
     }
 
+    /// <inheritdoc/>
+    internal override int ShareUnit(BlockStorage source, out string? refusal)
+    {
+        int unit = file.ShareUnit(source, out refusal);
+        return unit <= PlaceUnit ? unit : base.ShareUnit(source, out refusal);
+    }
+
+    /// <inheritdoc/>
+    internal override void FinishShared(CopyParcel parcel, SharedExtents sharing, DiskRead read)
+    {
+        CopyPiece piece = parcel.Piece;
+        foreach ((int start, int length, long place, long newBlock) in ((BlockParcel)parcel).Writes)
+        {
+            if (newBlock >= 0)
+            {
+                BeginBlock(newBlock);
+            }
+
+            if (!sharing.TryShare(file, place, piece.Shared!.Value.Slice(start, length)))
+            {
+                Copy(parcel.Room.Slice(0, ParcelBytes), piece.Offset + start, place, length, read);
+            }
+        }
+
+        _filled = piece.Offset + piece.Length;
+    }
+
+    private void Copy(Span<byte> buffer, long offset, long place, long length, DiskRead read)
+    {
+        for (long done = 0; done < length;)
+        {
+            Span<byte> part = buffer.Slice(0, (int)Math.Min(buffer.Length, length - done));
+            read(offset + done, part);
+            SparseBlocks.Write(file, place + done, offset + done, part, Unit);
+            done += part.Length;
+        }
+    }
+
     /// <summary>Has the host fill the file up to a place of the disk. One byte of a zero is enough for that.</summary>
     private void FillTo(long end)
     {
         file.Write(Allocate((end - 1) / blockSize) + ((end - 1) & (blockSize - 1)), OneZero);
         _filled = end;
     }
+
+    /// <summary>What the places of blocks are multiples of, in bytes; a power of two.</summary>
+    protected virtual long PlaceUnit => blockSize;
 
     /// <summary>Gives a block its place. Each block is asked for once, in the order of the disk.</summary>
     /// <param name="block">Its number on the disk, from 0.</param>

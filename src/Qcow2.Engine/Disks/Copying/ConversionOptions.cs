@@ -53,6 +53,16 @@ public sealed record ConversionOptions
     /// </summary>
     public IReadOnlyList<DiskRange>? OnlyWithin { get; init; }
 
+    /// <summary>
+    /// Whether the copy shares what it can with the files of the source, where the file system is able to (XFS, Btrfs, bcachefs, ReFS), in place of
+    /// reading and writing it. What is shared is not looked at: zeros in it that are no hole take their place in the copy, too, which is the same space as
+    /// before. With a <see cref="SparseSize"/> of 0 or <see cref="Salvage"/>, and where space is to be reserved, nothing is shared. True by default.
+    /// </summary>
+    public bool ShareExtents { get; init; } = true;
+
+    /// <summary>Whether anything is to be shared.</summary>
+    internal bool SharesExtents => ShareExtents && SparseSize > 0 && !Salvage && OnlyWithin is null;
+
     /// <summary>Checks the values.</summary>
     /// <exception cref="ArgumentException">One of them makes no sense.</exception>
     internal void Check()

@@ -10,8 +10,11 @@ internal class CopyParcel(int capacity) : IDisposable
     /// <summary>The piece.</summary>
     internal CopyPiece Piece { get; set; }
 
-    /// <summary>What was read, if the piece holds data.</summary>
-    internal Span<byte> Data => _buffer.AsSpan(0, Piece.IsData ? (int)Piece.Length : 0);
+    /// <summary>What was read, if the piece holds data that is copied.</summary>
+    internal Span<byte> Data => Room.Slice(0, Piece is { IsData: true, Shared: null } ? (int)Piece.Length : 0);
+
+    /// <summary>Room for what is read.</summary>
+    internal Span<byte> Room => _buffer.AsSpan(0, capacity);
 
     public void Dispose()
     {

@@ -1,3 +1,5 @@
+using Qcow2.Engine.Storage;
+
 namespace Qcow2.Engine.Disks.Copying;
 
 /// <summary>
@@ -51,6 +53,25 @@ internal abstract class CopyTarget : IDisposable
     /// <summary>Writes the parcel.</summary>
     internal abstract void Finish(CopyParcel parcel);
 
+    /// <summary>Most bytes of a parcel that is shared and needs no buffer; a multiple of the unit. The work must be stoppable.</summary>
+    internal virtual int MaxSharedBytes => 32 << 20;
+
+    /// <summary>Says whether the destination can share what lies in a file.</summary>
+    /// <param name="source">The file.</param>
+    /// <param name="refusal">Why not, as the end of a sentence; null if it can.</param>
+    /// <returns>The blocks that the host shares whole, in bytes, a power of two; 0 if nothing can be shared.</returns>
+    internal virtual int ShareUnit(BlockStorage source, out string? refusal)
+    {
+        refusal = "its layout does not allow for it";
+        return 0;
+    }
+
+    /// <summary>Shares what the parcel's piece is in a file, or copies it where the host refuses that.</summary>
+    /// <param name="parcel">The parcel.</param>
+    /// <param name="sharing">Shares.</param>
+    /// <param name="read">Reads a part of the disk, for what is to be copied.</param>
+    internal virtual void FinishShared(CopyParcel parcel, SharedExtents sharing, DiskRead read) => throw new NotSupportedException("This destination shares nothing.");
+
     /// <summary>Writes what is left when all of the disk has been copied: tables, headers, the length of the file. Other threads are done.</summary>
     internal virtual void Complete()
     {
@@ -77,3 +98,8 @@ internal abstract class CopyTarget : IDisposable
     {
     }
 }
+
+/// <summary>Reads a part of a disk.</summary>
+/// <param name="offset">Where it starts, in bytes.</param>
+/// <param name="buffer">Where it goes.</param>
+internal delegate void DiskRead(long offset, Span<byte> buffer);

@@ -30,18 +30,44 @@ internal sealed class DiskTarget(VirtualDisk disk, bool isZero, int sparseSize) 
             return;
         }
 
-        ReadOnlySpan<byte> data = parcel.Data;
+        Write(piece.Offset, parcel.Data);
+    }
+
+    /// <inheritdoc/>
+    internal override int ShareUnit(BlockStorage source, out string? refusal)
+        => disk.PlainStorage is BlockStorage file ? file.ShareUnit(source, out refusal) : base.ShareUnit(source, out refusal);
+
+    /// <inheritdoc/>
+    internal override void FinishShared(CopyParcel parcel, SharedExtents sharing, DiskRead read)
+    {
+        CopyPiece piece = parcel.Piece;
+        if (sharing.TryShare(disk.PlainStorage!, piece.Offset, piece.Shared!.Value))
+        {
+            return;
+        }
+
+        for (long done = 0; done < piece.Length;)
+        {
+            Span<byte> part = parcel.Room.Slice(0, (int)Math.Min(MaxParcelBytes, piece.Length - done));
+            read(piece.Offset + done, part);
+            Write(piece.Offset + done, part);
+            done += part.Length;
+        }
+    }
+
+    private void Write(long offset, ReadOnlySpan<byte> data)
+    {
         for (int start = 0; start < data.Length;)
         {
             bool zeros = false;
-            int end = sparseSize == 0 ? data.Length : SparseBlocks.EndOfRun(piece.Offset, data, start, sparseSize, out zeros);
+            int end = sparseSize == 0 ? data.Length : SparseBlocks.EndOfRun(offset, data, start, sparseSize, out zeros);
             if (!zeros)
             {
-                disk.WriteCore(piece.Offset + start, data.Slice(start, end - start));
+                disk.WriteCore(offset + start, data.Slice(start, end - start));
             }
             else if (!isZero)
             {
-                disk.WriteZeroesCore(piece.Offset + start, end - start, keepAllocation: false);
+                disk.WriteZeroesCore(offset + start, end - start, keepAllocation: false);
             }
 
             start = end;

@@ -57,6 +57,9 @@ internal sealed class Qcow1Disk : SparseDisk
     }
 
     /// <inheritdoc/>
+    private protected override bool HasPlainData => _header.EncryptionMethod == EncryptionMethod.None;
+
+    /// <inheritdoc/>
     private protected override void ReadData(long fileOffset, long offset, Span<byte> buffer)
     {
         if (_header.EncryptionMethod == EncryptionMethod.None)

@@ -256,6 +256,9 @@ public sealed partial class Qcow2Image : VirtualDisk
     protected internal override void ReadCore(long offset, Span<byte> buffer) => _active.ReadCore(offset, buffer);
 
     /// <inheritdoc/>
+    internal override HostRun? FindHostRun(long offset, long length) => _active.FindHostRun(offset, length);
+
+    /// <inheritdoc/>
     protected internal override IEnumerable<DiskExtent> EnumerateExtents(long offset, long length, int depth)
         => _active.EnumerateExtents(offset, length, depth);
 

@@ -160,6 +160,12 @@ public sealed class RawDisk : VirtualDisk
         => new FileExtents(_storage).Of(offset, offset, length, depth);
 
     /// <inheritdoc/>
+    internal override HostRun? FindHostRun(long offset, long length) => new HostRun(_storage, offset, length);
+
+    /// <inheritdoc/>
+    internal override BlockStorage? PlainStorage => _storage;
+
+    /// <inheritdoc/>
     protected internal override bool ReadsFrom(FileIdentity file) => _storage.Identity.IsProvenSameAs(file);
 
     /// <inheritdoc/>

@@ -37,6 +37,10 @@ internal sealed class VhdDynamicTarget(BlockStorage file, VhdFooter footer, int 
     }
 
     /// <inheritdoc/>
+    /// <remarks>A bitmap of one sector lies before each.</remarks>
+    protected override long PlaceUnit => VhdLimits.SectorSize;
+
+    /// <inheritdoc/>
     protected override long Allocate(long block)
     {
         long place = VhdNewLayout.PlaceOf(DiskSize, blockSize, _allocated++);

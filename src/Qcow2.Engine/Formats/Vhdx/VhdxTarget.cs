@@ -49,6 +49,9 @@ internal sealed class VhdxTarget(BlockStorage file, VhdxNewLayout layout, VhdxMe
     }
 
     /// <inheritdoc/>
+    protected override long PlaceUnit => 1 << 20;
+
+    /// <inheritdoc/>
     protected override long Allocate(long block)
     {
         if (metadata.IsFixed)

@@ -1,3 +1,4 @@
+using Qcow2.Engine.Disks;
 using Qcow2.Engine.Storage;
 
 namespace Qcow2.Engine.Formats.Vmdk;
@@ -155,6 +156,19 @@ internal sealed class VmdkDisk : VirtualDisk
 
             offset += stretch.Length;
         }
+    }
+
+    /// <inheritdoc/>
+    internal override HostRun? FindHostRun(long offset, long length)
+    {
+        int index = IndexOf(offset);
+        VmdkStretch stretch = FindNamed(index, offset - _starts[index], Math.Min(length, _starts[index + 1] - offset));
+        return stretch.Kind switch
+        {
+            VmdkStretchKind.Parent => BackingHostRun(offset, stretch.Length),
+            VmdkStretchKind.Data when _extents[index].File is BlockStorage file => new HostRun(file, stretch.FileOffset, stretch.Length),
+            _ => null,
+        };
     }
 
     /// <inheritdoc/>

@@ -1,4 +1,5 @@
 using Qcow2.Engine.Disks.Copying;
+using Qcow2.Engine.Storage;
 
 namespace Qcow2.Engine.Formats.Vmdk;
 
@@ -36,6 +37,19 @@ internal sealed class VmdkSplitTarget(IReadOnlyList<CopyTarget> targets) : CopyT
 
     /// <inheritdoc/>
     internal override void Finish(CopyParcel parcel) => InPart(parcel, static (target, parcel) => target.Finish(parcel));
+
+    /// <inheritdoc/>
+    internal override int MaxSharedBytes => targets.Count == 1 ? targets[0].MaxSharedBytes : ParcelBytes;
+
+    /// <inheritdoc/>
+    internal override int ShareUnit(BlockStorage source, out string? refusal) => targets[0].ShareUnit(source, out refusal);
+
+    /// <inheritdoc/>
+    internal override void FinishShared(CopyParcel parcel, SharedExtents sharing, DiskRead read)
+    {
+        long start = IndexOf(parcel.Piece.Offset) * VmdkSplit.ExtentSize;
+        InPart(parcel, (target, inPart) => target.FinishShared(inPart, sharing, (offset, buffer) => read(start + offset, buffer)));
+    }
 
     /// <inheritdoc/>
     internal override void Complete() => CompleteBefore(targets.Count);

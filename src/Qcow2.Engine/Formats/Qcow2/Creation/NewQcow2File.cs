@@ -80,7 +80,7 @@ internal sealed class NewQcow2File : NewDiskFile
         _image = NewImageFile.Create(path, source.Length, layout, overwrite, cancellationToken);
         _image.Preallocate(null, cancellationToken);
         _disk = _image.Open(OpenBacking(layout, path) ?? BackingToCome(path));
-        _target = new Qcow2Target(_disk, isZero: true, _backing, _options);
+        _target = new Qcow2Target(_disk, isZero: true, _backing, _options) { Shares = layout.Preallocation is Preallocation.Off or Preallocation.Metadata };
     }
 
     /// <summary>Of an image with parts of a disk nobody knows yet what it will be layered on: zeros in these parts have to be said.</summary>

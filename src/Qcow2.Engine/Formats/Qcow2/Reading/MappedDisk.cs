@@ -132,6 +132,19 @@ internal sealed class MappedDisk : VirtualDisk
         }
     }
 
+    /// <inheritdoc/>
+    internal override HostRun? FindHostRun(long offset, long length)
+    {
+        ClusterRun run = FindForExtents(offset, length);
+        return run.State switch
+        {
+            ClusterState.Unallocated => BackingHostRun(offset, run.Length),
+            ClusterState.Data when _resources.Header.EncryptionMethod == EncryptionMethod.None && !_resources.IsWritable
+                => new HostRun(_resources.Data, run.HostOffset, run.Length),
+            _ => null,
+        };
+    }
+
     private void RequireAlive()
     {
         if (_isRetired)

@@ -3,6 +3,7 @@ using Qcow2.Engine.Conversion;
 using Qcow2.Engine.Disks.Copying;
 using Qcow2.Engine.Format;
 using Qcow2.Engine.Formats.Qcow2.Format;
+using Qcow2.Engine.Storage;
 
 namespace Qcow2.Engine.Formats.Qcow2.Writing;
 
@@ -61,6 +62,9 @@ internal sealed class Qcow2Target : CopyTarget
     /// <summary>Says of a part of the disk whether it is to be compressed; null where everything is.</summary>
     internal Func<long, long, bool>? IsToBeCompressed { get; init; }
 
+    /// <summary>Whether the image may share what it gets with another file; not where its space was to be reserved.</summary>
+    internal bool Shares { get; init; } = true;
+
     /// <inheritdoc/>
     internal override int Unit => _geometry.ClusterSize;
 
@@ -107,6 +111,17 @@ internal sealed class Qcow2Target : CopyTarget
         into.Clear();
         if (!into.Piece.IsData)
         {
+            return;
+        }
+
+        if (into.Piece.Shared is not null)
+        {
+            // Each is a reserved write, which is copied at once if it cannot be shared.
+            for (int start = 0; start < into.Piece.Length; start += MaxParcelBytes)
+            {
+                into.Segments.Add(new Segment(SegmentKind.Data, start, (int)Math.Min(MaxParcelBytes, into.Piece.Length - start)));
+            }
+
             return;
         }
 
@@ -167,6 +182,44 @@ internal sealed class Qcow2Target : CopyTarget
         }
 
         FinishCompressed(from);
+    }
+
+    /// <inheritdoc/>
+    internal override int ShareUnit(BlockStorage source, out string? refusal)
+    {
+        bool isPlain = _image.Header.EncryptionMethod == EncryptionMethod.None && (_encoders is null || IsToBeCompressed is not null);
+        return Shares && isPlain && _backing is null ? _writer.ShareUnit(source, out refusal) : base.ShareUnit(source, out refusal);
+    }
+
+    /// <inheritdoc/>
+    internal override void FinishShared(CopyParcel parcel, SharedExtents sharing, DiskRead read)
+    {
+        var from = (Qcow2Parcel)parcel;
+        while (from.WritesDone < from.Writes.Count)
+        {
+            int count = 1;
+            while (from.WritesDone + count < from.Writes.Count && from.Writes[from.WritesDone + count - 1].IsContinuedBy(from.Writes[from.WritesDone + count]))
+            {
+                count++;
+            }
+
+            if (_writer.TryShare(from.Writes.GetRange(from.WritesDone, count), from.Piece, sharing))
+            {
+                for (; count > 0; count--)
+                {
+                    _writer.Show(from.Writes[from.WritesDone++]);
+                }
+
+                continue;
+            }
+
+            for (; count > 0; count--)
+            {
+                ReservedWrite write = from.Writes[from.WritesDone++];
+                Span<byte> data = from.Room.Slice(0, write.Length);
+                _writer.CarryRead(write, data, read, _sparseSize);
+            }
+        }
     }
 
     /// <inheritdoc/>

@@ -1,0 +1,172 @@
+using Qcow2.Engine.Conversion;
+using Qcow2.Engine.Storage;
+using Qcow2.Engine.Tests.Formats.Qcow2.Writing;
+using Qcow2.Tests;
+
+namespace Qcow2.Engine.Tests.Conversion;
+
+/// <summary>Copies on file systems whose files share extents: they take no new space, and each goes its own way afterwards.</summary>
+public sealed class ReflinkTests
+{
+    private const int Size = (16 << 20) + 1024;
+
+    /// <summary>Metadata of a file system grows a little with each file.</summary>
+    private const long MostNewBytes = 2 << 20;
+
+    [SharingFileSystemTheory]
+    [InlineData("xfs")]
+    [InlineData("btrfs")]
+    public void Copies_take_no_space_and_are_independent(string kind)
+    {
+        using var volume = LoopFileSystem.Sharing(kind);
+        byte[] content = new byte[Size];
+        new Random(1).NextBytes(content);
+        content.AsSpan(5 << 20, 1 << 20).Clear();
+        string raw = volume.File("source.raw");
+        File.WriteAllBytes(raw, content);
+
+        var made = new List<(string Path, DiskFormat Format)>();
+        string source = raw;
+        foreach ((string name, DiskCreateOptions layout) in new (string, DiskCreateOptions)[]
+            {
+                ("plain.qcow2", Qcow2CreateOptions.Default),
+                ("extended.qcow2", new Qcow2CreateOptions { ExtendedL2 = true }),
+                ("data.qcow2", new Qcow2CreateOptions { DataFile = "data.bin" }),
+                ("copy.raw", RawCreateOptions.Default),
+                ("disk.vhdx", new VhdxCreateOptions { BlockSize = 1 << 20 }),
+                ("disk.vdi", new VdiCreateOptions()),
+                ("fixed.vhd", new VhdCreateOptions { IsFixed = true }),
+                ("disk.vmdk", new VmdkCreateOptions()),
+            })
+        {
+            string path = volume.File(name);
+            long before = volume.UsedBytes;
+            using (VirtualDisk disk = DiskFormats.Get(FormatOf(source)).Open(source))
+            {
+                ConversionResult result = DiskConverter.Convert(disk, path, layout);
+                Assert.True(result.SharedBytes > 14 << 20, $"{source} to {name}: {result.SharedBytes} bytes were shared, {result.SharingRefusal}.");
+                Assert.Null(result.SharingRefusal);
+            }
+
+            long taken = volume.UsedBytes - before;
+            Assert.True(taken < MostNewBytes, $"{source} to {name}: {taken} bytes are new.");
+            made.Add((path, DiskFormats.Get(FormatOf(path))));
+            source = path; // So each is a source, too.
+        }
+
+        // What each of them gets afterwards is its own.
+        using (LocalFile file = LocalFile.OpenReadWrite(raw))
+        {
+            file.Write(0, new byte[1 << 20]);
+        }
+
+        using (Qcow2Image image = Qcow2Image.Open(volume.File("plain.qcow2"), new Qcow2OpenOptions { Writable = true }))
+        {
+            image.Write(8 << 20, new byte[1 << 20]);
+        }
+
+        foreach ((string path, DiskFormat format) in made)
+        {
+            byte[] expected = ConversionJudge.WholeSectors(content);
+            if (path.EndsWith("plain.qcow2", StringComparison.Ordinal))
+            {
+                expected.AsSpan(8 << 20, 1 << 20).Clear();
+            }
+
+            using VirtualDisk disk = format.Open(path);
+            ConversionJudge.AssertSame(path, expected, DiskModel.ReadAll(disk).AsSpan(0, expected.Length));
+        }
+
+        ConversionJudge.AssertSound(kind, volume.File("plain.qcow2"));
+        ConversionJudge.AssertSound(kind, volume.File("extended.qcow2"));
+        if (QemuImg.IsAvailable)
+        {
+            Shell.Run("qemu-img", "compare", "-f", "raw", "-F", "vhdx", volume.File("copy.raw"), volume.File("disk.vhdx"));
+            Shell.Run("qemu-img", "compare", "-f", "raw", "-F", "qcow2", volume.File("copy.raw"), volume.File("extended.qcow2"));
+        }
+    }
+
+    [SharingFileSystemTheory]
+    [InlineData("xfs")]
+    [InlineData("btrfs")]
+    public void Snapshot_is_exported_without_a_copy_and_stopped_work_leaves_nothing(string kind)
+    {
+        using var volume = LoopFileSystem.Sharing(kind);
+        byte[] content = new byte[Size & -512];
+        new Random(2).NextBytes(content);
+        string path = volume.File("image.qcow2");
+        using (Qcow2Image image = Qcow2Image.Create(path, content.Length))
+        {
+            image.Write(0, content);
+            image.CreateSnapshot("before");
+            image.Write(1 << 20, new byte[4 << 20]);
+        }
+
+        using Qcow2Image source = Qcow2Image.Open(path);
+        using VirtualDisk snapshot = source.OpenSnapshot(source.Snapshots[0]);
+        using var stop = new CancellationTokenSource();
+        var stopping = new Stopping(stop);
+        Assert.ThrowsAny<OperationCanceledException>(() => DiskConverter.Convert(snapshot, volume.File("copy.raw"), RawCreateOptions.Default, progress: stopping, cancellationToken: stop.Token));
+        Assert.Equal([path], Directory.GetFileSystemEntries(volume.Path));
+
+        long before = volume.UsedBytes;
+        DiskConverter.Convert(snapshot, volume.File("copy.raw"), RawCreateOptions.Default);
+
+        Assert.True(volume.UsedBytes - before < MostNewBytes);
+        ConversionJudge.AssertSame(kind, content, File.ReadAllBytes(volume.File("copy.raw")));
+    }
+
+    /// <summary>Files of two file systems, a file system without reflinks, and a device share nothing; the copy is the same.</summary>
+    [SharingFileSystemTheory]
+    [InlineData("xfs")]
+    public void What_the_host_refuses_is_copied(string kind)
+    {
+        using var volume = LoopFileSystem.Sharing(kind);
+        using var other = LoopFileSystem.Plain();
+        byte[] content = new byte[Size & -4096];
+        new Random(3).NextBytes(content);
+        File.WriteAllBytes(volume.File("source.raw"), content);
+        File.WriteAllBytes(other.File("source.raw"), content);
+        foreach ((string from, string to) in new[]
+            {
+                (volume.File("source.raw"), other.File("copy.raw")),
+                (other.File("source.raw"), other.File("other.raw")),
+                (other.File("source.raw"), volume.File("copy.raw")),
+            })
+        {
+            using RawDisk source = RawDisk.Open(from);
+
+            ConversionResult result = DiskConverter.ConvertToRaw(source, to);
+
+            Assert.Equal(0, result.SharedBytes);
+            Assert.NotNull(result.SharingRefusal);
+            ConversionJudge.AssertSame($"{from} to {to}", content, File.ReadAllBytes(to));
+        }
+
+        File.WriteAllBytes(volume.File("device.bin"), new byte[content.Length]);
+        string device = Shell.Run("losetup", "--find", "--show", volume.File("device.bin"));
+        try
+        {
+            using RawDisk source = RawDisk.Open(volume.File("source.raw"));
+            using RawDisk into = RawDisk.Open(device, new Qcow2OpenOptions { Writable = true });
+            Assert.Equal(0, DiskConverter.ConvertInto(source, into).SharedBytes);
+            ConversionJudge.AssertSame("device", content, DiskModel.ReadAll(into));
+        }
+        finally
+        {
+            Shell.Run("losetup", "--detach", device);
+        }
+    }
+
+    private static string FormatOf(string path) => System.IO.Path.GetExtension(path) switch
+    {
+        ".raw" => "raw",
+        ".vhd" => "vpc",
+        string extension => extension.Substring(1),
+    };
+
+    private sealed class Stopping(CancellationTokenSource stop) : IProgress<WorkProgress>
+    {
+        public void Report(WorkProgress value) => stop.Cancel();
+    }
+}
