@@ -46,12 +46,21 @@ public abstract partial class ConversionCmdlet : DiskReadingCmdlet
 
     /// <summary>
     /// Blocks of this many zero bytes are not written: they become holes of a raw file, and in a qcow2 image, whole clusters of them take no
-    /// place. A power of two from 512 bytes to 2 MiB. <c>0</c> writes everything, so that the new file has no holes.
+    /// place. A power of two from 512 bytes to 2 MiB. <c>0</c> writes everything, so that the new file has no holes. What is shared with the source
+    /// (<c>-NoReflink</c>) is not looked at; with <c>0</c>, nothing is.
     /// </summary>
     [Parameter]
     [Alias("S")]
     [ByteSize]
     public int SparseSize { get; set; } = ConversionOptions.Default.SparseSize;
+
+    /// <summary>
+    /// Copies everything. By default, on a file system that can (XFS, Btrfs, bcachefs, ReFS), the copy and its source share what both have (reflinks):
+    /// that takes no time and no space, and each of them keeps to itself what is written to it later. <c>-Verbose</c> says how much is shared, and why no
+    /// more is. Zeros that the source stores as data are shared, too, and not left out.
+    /// </summary>
+    [Parameter]
+    public SwitchParameter NoReflink { get; set; }
 
     /// <summary>
     /// Goes on where the source cannot be read: those parts become zeros, and a warning names each of them. By default the first error ends
@@ -62,8 +71,8 @@ public abstract partial class ConversionCmdlet : DiskReadingCmdlet
     public SwitchParameter Salvage { get; set; }
 
     /// <summary>
-    /// Most bytes a second that are copied, on the average, so that others get their share of the disk: <c>50MB</c>, for one. Holes do not
-    /// count. By default there is no limit.
+    /// Most bytes a second that are copied, on the average, so that others get their share of the disk: <c>50MB</c>, for one. Holes, and what is
+    /// shared with the source, do not count. By default there is no limit.
     /// </summary>
     /// <value>No limit</value>
     [Parameter]
@@ -183,6 +192,11 @@ public abstract partial class ConversionCmdlet : DiskReadingCmdlet
             WriteWarning($"{sources[0].Path}: the bitmap '{DisplayText.Printable(bitmap)}' was never saved, says nothing any more and was not copied.");
         }
 
+        foreach (string line in DisplayText.Sharing(destination.Path, result.SharedBytes, result.SharingRefusal))
+        {
+            WriteVerbose(line);
+        }
+
         if (destination is NewDisk { Layout: DiskCreateOptions layout } && layout.DiskSizeFor(size) is long rounded && rounded != size)
         {
             WriteVerbose(DisplayText.RoundedSize(destination.Path, size, rounded));
@@ -214,6 +228,7 @@ public abstract partial class ConversionCmdlet : DiskReadingCmdlet
         CompressionLevel = CompressionLevel,
         RateLimit = RateLimit,
         Salvage = Salvage,
+        ShareExtents = !NoReflink,
     };
 
     /// <summary>Ends the cmdlet because of parameters that exclude each other.</summary>

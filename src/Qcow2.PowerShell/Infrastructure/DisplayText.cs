@@ -47,6 +47,23 @@ public static class DisplayText
     internal static string RoundedSize(string path, long asked, long size)
         => $"{path}: the disk has {SizeAndBytes(size)}, {size - asked} more than {SizeAndBytes(asked)}, because disks have whole sectors of {DiskSize.SectorSize} bytes.";
 
+    /// <summary>Says what of a copy takes no space of its own, and why the rest does.</summary>
+    /// <param name="path">The copy.</param>
+    /// <param name="shared">Bytes that it shares with its source.</param>
+    /// <param name="refusal">Why no more is shared; null if nothing was refused.</param>
+    internal static IEnumerable<string> Sharing(string path, long shared, string? refusal)
+    {
+        if (shared > 0)
+        {
+            yield return $"{path}: {SizeAndBytes(shared)} are shared with the source and were not copied.";
+        }
+
+        if (refusal is not null)
+        {
+            yield return $"{path}: {(shared > 0 ? "the rest" : "everything")} was copied, because it could not be shared with the source ({refusal}).";
+        }
+    }
+
     /// <summary>A position in a file or disk, in hexadecimal; null gives an empty text.</summary>
     /// <param name="offset">The position, in bytes.</param>
     public static string Offset(long? offset)

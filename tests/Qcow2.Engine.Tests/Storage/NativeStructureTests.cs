@@ -31,6 +31,15 @@ public sealed class NativeStructureTests
         // FILE_ALLOCATED_RANGE_BUFFER, FILE_ZERO_DATA_INFORMATION
         ["WindowsSparseFile+Range"] = (16, "Offset 0, Length 8"),
 
+        // DUPLICATE_EXTENTS_DATA
+        ["WindowsBlockClone+DuplicateArguments"] = (32, "Source 0, SourceOffset 8, Offset 16, Length 24"),
+
+        // FSCTL_GET_INTEGRITY_INFORMATION_BUFFER
+        ["WindowsBlockClone+IntegrityInformation"] = (16, "Algorithm 0, Reserved 2, Flags 4, ChunkSize 8, ClusterSize 12"),
+
+        // struct file_clone_range
+        ["LinuxReflink+CloneArguments"] = (32, "Source 0, SourceOffset 8, Length 16, Offset 24"),
+
         // struct flock
         ["LibC+FileLock"] = (32, "Type 0, Whence 2, Start 8, Length 16, ProcessId 24"),
 
@@ -58,7 +67,7 @@ public sealed class NativeStructureTests
                 .SelectMany(method => method.GetParameters())
                 .Select(parameter => parameter.ParameterType.HasElementType ? parameter.ParameterType.GetElementType()! : parameter.ParameterType);
             IEnumerable<Type> nested = all.Where(type => type.IsNested && type.IsLayoutSequential && type.GetCustomAttribute<System.Runtime.CompilerServices.CompilerGeneratedAttribute>() is null
-                && type.DeclaringType is { IsAbstract: true, IsSealed: true } && (Name(type.DeclaringType) is "LibC" or "NativeZlib"
+                && type.DeclaringType is { IsAbstract: true, IsSealed: true } && (Name(type.DeclaringType) is "LibC" or "LinuxReflink" or "NativeZlib"
                     || (type.DeclaringType.Namespace == typeof(LocalFile).Namespace && Name(type.DeclaringType).StartsWith("Windows", StringComparison.Ordinal))));
             return taken.Concat(nested).Where(type => type is { IsValueType: true, IsPrimitive: false, IsEnum: false } && type.Assembly == typeof(LocalFile).Assembly).Distinct();
         }

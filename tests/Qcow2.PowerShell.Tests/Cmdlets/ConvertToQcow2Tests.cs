@@ -30,6 +30,22 @@ public sealed class ConvertToQcow2Tests : IDisposable
         Assert.Equal(Fixtures.Get("v3").DiskSha256, Sha256("disk.raw"));
     }
 
+    /// <summary>Whatever the file system of the test can, it is asked for it or not, and that is said.</summary>
+    [Fact]
+    public void Says_what_is_shared_with_the_source_and_shares_nothing_if_told_so()
+    {
+        SessionResult result = _session.With("v3").Run("""
+            Convert-Qcow2Image v3.qcow2 disk.raw -Verbose 4>&1 | ForEach-Object Message
+            '-'
+            Convert-Qcow2Image v3.qcow2 disk.raw -Force -NoReflink -Verbose 4>&1 | ForEach-Object Message
+            """);
+        Assert.Empty(result.Errors);
+        string[] lines = [.. result.Output.Select(line => (string)line.BaseObject)];
+        Assert.Contains(lines.TakeWhile(line => line != "-"), line => line.Contains("shared with the source", StringComparison.Ordinal));
+        Assert.DoesNotContain(lines.SkipWhile(line => line != "-"), line => line.Contains("shared", StringComparison.Ordinal));
+        Assert.Equal(Fixtures.Get("v3").DiskSha256, Sha256("disk.raw"));
+    }
+
     [Fact]
     public void Gives_the_image_the_layout_that_was_asked_for()
     {
