@@ -2,12 +2,13 @@ using System.Runtime.InteropServices;
 using System.Security;
 using System.Text;
 using Qcow2.Engine.Disks;
+using Qcow2.Engine.Disks.Encryption;
 
 namespace Qcow2.Engine;
 
 /// <summary>
-/// The passphrase of an encrypted image: UTF-8 bytes in pinned memory that <see cref="Dispose"/> zeroes. The object
-/// belongs to whoever made it, and has to live until the image is open.
+/// The passphrase of an encrypted image: UTF-8 bytes in pinned memory that <see cref="Dispose"/> zeroes, and with them the keys that were
+/// derived from it. The object belongs to whoever made it, and has to live until the image is open.
 /// </summary>
 public sealed class Passphrase : IDisposable
 {
@@ -18,6 +19,9 @@ public sealed class Passphrase : IDisposable
     private bool _disposed;
 
     private Passphrase(SecretBuffer utf8) => _utf8 = utf8;
+
+    /// <summary>Keys that were derived from it, each of which took its time.</summary>
+    internal DerivedKeys Keys { get; } = new();
 
     /// <summary>The passphrase as it goes into key derivation.</summary>
     /// <exception cref="ObjectDisposedException">The passphrase was disposed of before it was used.</exception>
@@ -57,6 +61,7 @@ public sealed class Passphrase : IDisposable
     public void Dispose()
     {
         _disposed = true;
+        Keys.Dispose();
         _utf8.Dispose();
     }
 

@@ -57,6 +57,18 @@ public enum Qcow2ErrorCode
     /// <summary>No key slot opens with the passphrase that was given.</summary>
     PassphraseIncorrect,
 
+    /// <summary>The key slot has a passphrase already, and replacing it was not allowed.</summary>
+    KeySlotInUse,
+
+    /// <summary>The key slot that was asked for has no passphrase.</summary>
+    KeySlotNotInUse,
+
+    /// <summary>All key slots have a passphrase, so that there is no place for another one.</summary>
+    KeySlotsFull,
+
+    /// <summary>No key slot with a passphrase would be left, and with it nothing that opens the disk, ever.</summary>
+    LastKeySlot,
+
     /// <summary>No internal snapshot has the id or name that was asked for.</summary>
     SnapshotNotFound,
 

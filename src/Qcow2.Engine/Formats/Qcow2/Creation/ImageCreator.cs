@@ -25,7 +25,7 @@ internal static class ImageCreator
             return null;
         }
 
-        (byte[] area, SectorCipher cipher) = LuksFormatter.Format(options.Passphrase!, options.KeyDerivationTime, cancellationToken);
+        (byte[] area, SectorCipher cipher) = LuksFormatter.Format(LuksPlan.Of(options.Luks), options.Passphrase!, options.KeyDerivationTime, cancellationToken);
         try
         {
             WriteMetadata(storage, header, area, CountedClusters(header, options));
@@ -66,7 +66,7 @@ internal static class ImageCreator
         => options.Preallocation == Preallocation.Off || options.DataFile is not null
             ? 0
             : FullLayout.MetadataClusters(header.Size, header.Geometry, header.RefcountOrder) + FullLayout.Clusters(header.Size, header.Geometry)
-                + (options.Encryption == EncryptionMethod.None ? 0 : FullLayout.Clusters(LuksFormatter.AreaLength, header.Geometry));
+                + (options.Encryption == EncryptionMethod.None ? 0 : FullLayout.Clusters(LuksPlan.Of(options.Luks).AreaLength, header.Geometry));
 
     private static Qcow2Header WriteMetadata(BlockStorage storage, Qcow2Header header, byte[] encryptionHeader, long countedClusters)
     {
@@ -177,7 +177,7 @@ internal static class ImageCreator
 
         if (options.Encryption == EncryptionMethod.Luks)
         {
-            extensions.Add(new EncryptionHeaderExtension(0, LuksFormatter.AreaLength)); // Its place is known later.
+            extensions.Add(new EncryptionHeaderExtension(0, LuksPlan.Of(options.Luks).AreaLength)); // Its place is known later.
         }
 
         if (options.Version >= 3)
@@ -254,6 +254,8 @@ internal static class ImageCreator
     {
         switch (options.Encryption)
         {
+            case EncryptionMethod.None when options.Luks != LuksOptions.Default:
+                throw new ArgumentException("There are options of LUKS, but the new image is not to be encrypted with it.", nameof(options));
             case EncryptionMethod.None:
                 return;
             case EncryptionMethod.Aes:
@@ -266,6 +268,7 @@ internal static class ImageCreator
                 throw new ArgumentException($"There is no encryption method {(uint)options.Encryption}.", nameof(options));
         }
 
+        LuksPlan.Of(options.Luks);
         if (options.KeyDerivationTime < TimeSpan.Zero)
         {
             throw new ArgumentException($"Key derivation cannot take {options.KeyDerivationTime}; that is less than no time.", nameof(options));

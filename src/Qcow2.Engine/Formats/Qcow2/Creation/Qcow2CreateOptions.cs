@@ -70,11 +70,13 @@ public sealed record Qcow2CreateOptions : DiskCreateOptions
     public bool DataFileRaw { get; init; }
 
     /// <summary>
-    /// How the disk is encrypted: <see cref="EncryptionMethod.None"/>, the default, or <see cref="EncryptionMethod.Luks"/> with
-    /// QEMU's defaults (LUKS version 1, AES-256 in XTS mode, plain64, SHA-256). Images of the legacy AES method can be read and
-    /// written, but are not made: it is not secure.
+    /// How the disk is encrypted: <see cref="EncryptionMethod.None"/>, the default, or <see cref="EncryptionMethod.Luks"/>, version 1. Images of
+    /// the legacy AES method can be read and written, but are not made: it is not secure.
     /// </summary>
     public EncryptionMethod Encryption { get; init; }
+
+    /// <summary>The algorithms of an image that is encrypted with LUKS; QEMU's defaults by default.</summary>
+    public LuksOptions Luks { get; init; } = LuksOptions.Default;
 
     /// <summary>The passphrase of key slot 0, for an encrypted image. It stays the caller's, and is not empty.</summary>
     public Passphrase? Passphrase { get; init; }

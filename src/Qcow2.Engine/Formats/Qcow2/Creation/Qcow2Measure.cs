@@ -31,7 +31,7 @@ internal static class Qcow2Measure
         long metadata = FullLayout.MetadataClusters(size, geometry, refcounts) << geometry.ClusterBits;
         if (options.Encryption == EncryptionMethod.Luks)
         {
-            metadata += AlignUp(LuksFormatter.AreaLength, geometry.ClusterSize);
+            metadata += AlignUp(LuksPlan.Of(options.Luks).AreaLength, geometry.ClusterSize);
         }
 
         bool isWritten = options.Preallocation is Preallocation.Falloc or Preallocation.Full;

@@ -31,7 +31,8 @@ internal static class LuksHeaderWriter
         }
     }
 
-    private static void WriteKeySlot(LuksKeySlot slot, Span<byte> bytes)
+    /// <summary>Writes the entry of a key slot.</summary>
+    internal static void WriteKeySlot(LuksKeySlot slot, Span<byte> bytes)
     {
         BinaryPrimitives.WriteUInt32BigEndian(bytes, slot.IsActive ? SlotActive : SlotInactive);
         BinaryPrimitives.WriteUInt32BigEndian(bytes.Slice(SlotIterationsOffset), slot.Iterations);

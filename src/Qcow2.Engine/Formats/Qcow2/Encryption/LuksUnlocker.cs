@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using Qcow2.Engine.Disks;
 using Qcow2.Engine.Disks.Encryption;
 
@@ -9,7 +8,7 @@ namespace Qcow2.Engine.Formats.Qcow2.Encryption;
 /// <param name="destination">Is filled whole, or an exception is thrown.</param>
 internal delegate void LuksKeyMaterialReader(long offset, Span<byte> destination);
 
-/// <summary>Turns a passphrase into the cipher of a LUKS volume's data.</summary>
+/// <summary>Turns a passphrase into the master key of a LUKS volume and the cipher of its data.</summary>
 /// <remarks>"LUKS On-Disk Format Specification", version 1.2.3, section 4.3 (master key recovery).</remarks>
 internal static class LuksUnlocker
 {
@@ -26,24 +25,31 @@ internal static class LuksUnlocker
     internal static SectorCipher Unlock(
         LuksHeader header, LuksKeyMaterialReader readKeyMaterial, Passphrase passphrase, CancellationToken cancellationToken)
     {
-        // Before any work: seconds of key derivation would be wasted on a cipher that is then refused.
-        LuksCipherSpec cipher = LuksCipherSpec.Resolve(header);
-        LuksHash hash = LuksHash.Resolve(header.HashSpec, "LUKS hash-spec");
-
+        LuksKeyScheme scheme = LuksKeyScheme.Resolve(header);
         using var masterKey = new SecretBuffer(header.KeyBytes);
-        int tried = 0;
-        foreach (LuksKeySlot slot in header.KeySlots)
-        {
-            if (!slot.IsActive)
-            {
-                continue;
-            }
+        FindSlot(header, scheme, readKeyMaterial, passphrase, masterKey.Span, cancellationToken);
+        return scheme.CreateCipher(masterKey.Span);
+    }
 
+    /// <summary>Finds the first active key slot that the passphrase opens.</summary>
+    /// <param name="header">The partition header.</param>
+    /// <param name="scheme">Its algorithms.</param>
+    /// <param name="readKeyMaterial">Reads from the area of the LUKS header.</param>
+    /// <param name="passphrase">The passphrase, which stays the caller's.</param>
+    /// <param name="masterKey">Receives the master key.</param>
+    /// <param name="cancellationToken">Ends the attempt, which takes seconds for each slot.</param>
+    /// <exception cref="Qcow2Exception"><see cref="Qcow2ErrorCode.PassphraseIncorrect"/>: no active slot opens.</exception>
+    internal static LuksKeySlot FindSlot(
+        LuksHeader header, LuksKeyScheme scheme, LuksKeyMaterialReader readKeyMaterial, Passphrase passphrase, Span<byte> masterKey,
+        CancellationToken cancellationToken)
+    {
+        int tried = 0;
+        foreach (LuksKeySlot slot in header.KeySlots.Where(slot => slot.IsActive))
+        {
             tried++;
-            RecoverMasterKey(header, slot, cipher, hash, readKeyMaterial, passphrase, masterKey.Span, cancellationToken);
-            if (IsMasterKey(header, hash, masterKey.Span, cancellationToken))
+            if (Opens(scheme, slot, readKeyMaterial, passphrase, masterKey, cancellationToken))
             {
-                return cipher.Create(masterKey.Span);
+                return slot;
             }
         }
 
@@ -55,24 +61,22 @@ internal static class LuksUnlocker
         });
     }
 
-    private static void RecoverMasterKey(
-        LuksHeader header, LuksKeySlot slot, LuksCipherSpec cipher, LuksHash hash, LuksKeyMaterialReader readKeyMaterial,
-        Passphrase passphrase, Span<byte> masterKey, CancellationToken cancellationToken)
+    /// <summary>Whether the passphrase opens a key slot.</summary>
+    /// <param name="scheme">The volume's algorithms.</param>
+    /// <param name="slot">The slot, which is active.</param>
+    /// <param name="readKeyMaterial">Reads from the area of the LUKS header.</param>
+    /// <param name="passphrase">The passphrase, which stays the caller's.</param>
+    /// <param name="masterKey">Receives the master key, or noise.</param>
+    /// <param name="cancellationToken">Ends the attempt, which takes seconds.</param>
+    internal static bool Opens(
+        LuksKeyScheme scheme, LuksKeySlot slot, LuksKeyMaterialReader readKeyMaterial, Passphrase passphrase, Span<byte> masterKey,
+        CancellationToken cancellationToken)
     {
-        using var slotKey = new SecretBuffer(header.KeyBytes);
-        using var material = new SecretBuffer(header.KeyMaterialLength);
+        using var slotKey = new SecretBuffer(scheme.KeyBytes);
+        using var material = new SecretBuffer(scheme.MaterialLength);
         readKeyMaterial(slot.KeyMaterialOffset, material.Span);
-        Pbkdf2.Derive(hash, passphrase.Utf8, slot.Salt, (int)slot.Iterations, slotKey.Span, cancellationToken);
-
-        using SectorCipher slotCipher = cipher.Create(slotKey.Span);
-        slotCipher.Decrypt(0, material.Span);
-        AntiForensicSplit.Merge(material.Span.Slice(0, header.KeyBytes * LuksHeader.Stripes), hash, masterKey);
-    }
-
-    private static bool IsMasterKey(LuksHeader header, LuksHash hash, ReadOnlySpan<byte> candidate, CancellationToken cancellationToken)
-    {
-        Span<byte> digest = stackalloc byte[header.MasterKeyDigest.Length];
-        Pbkdf2.Derive(hash, candidate, header.MasterKeySalt, (int)header.MasterKeyIterations, digest, cancellationToken);
-        return CryptographicOperations.FixedTimeEquals(digest, header.MasterKeyDigest);
+        scheme.DeriveSlotKey(passphrase, slot.Salt, slot.Iterations, slotKey.Span, cancellationToken);
+        scheme.Open(material.Span, slotKey.Span, masterKey);
+        return scheme.IsMasterKey(masterKey, passphrase.Keys, cancellationToken);
     }
 }
