@@ -79,8 +79,9 @@ internal static class SpanSearch
     internal static int CountLeadingZeroWords(ReadOnlySpan<ulong> words)
     {
 #if NET
-        int index = words.IndexOfAnyExcept(0UL);
-        return index < 0 ? words.Length : index;
+        // By the byte, which .NET ships compiled; for words, the search is compiled anew in each process, and badly at first.
+        int index = MemoryMarshal.AsBytes(words).IndexOfAnyExcept((byte)0);
+        return index < 0 ? words.Length : index / sizeof(ulong);
 #else
         int i = 0;
         while (i < words.Length && words[i] == 0)
