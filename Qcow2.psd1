@@ -24,6 +24,7 @@
         'Get-Qcow2Bitmap'
         'Get-Qcow2Extent'
         'Get-Qcow2Image'
+        'Get-Qcow2Partition'
         'Get-Qcow2Snapshot'
         'Measure-Qcow2Image'
         'Merge-Qcow2Bitmap'

@@ -54,6 +54,26 @@ function Copy-Fixture {
     }
 }
 
+# A raw disk out of the sectors that a fixture in volumes/ has of it: its size, and then each sector with its offset.
+function New-VolumeFixture {
+    param([string] $Name, [string] $Destination)
+
+    $packed = [IO.File]::OpenRead((Join-Path (Split-Path $PSScriptRoot) 'Fixtures' 'volumes' "$Name.gz"))
+    $content = [IO.Compression.GZipStream]::new($packed, [IO.Compression.CompressionMode]::Decompress)
+    $memory = [IO.MemoryStream]::new()
+    $content.CopyTo($memory)
+    $content.Dispose()
+    $bytes = $memory.ToArray()
+    $file = [IO.File]::Create($Destination)
+    $file.SetLength([BitConverter]::ToInt64($bytes, 0))
+    for ($at = 8; $at -lt $bytes.Length; $at += 520) {
+        $file.Position = [BitConverter]::ToInt64($bytes, $at)
+        $file.Write($bytes, $at + 8, 512)
+    }
+
+    $file.Dispose()
+}
+
 # The SHA-256 that qemu-img's own conversion of a fixture has.
 function Get-ExpectedHash {
     param([string] $Name, [string] $Of = 'disk')

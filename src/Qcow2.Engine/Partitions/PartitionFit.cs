@@ -6,6 +6,9 @@ internal static class PartitionFit
     /// <summary>Sectors that the 32 bits of an MBR reach.</summary>
     private const long MbrSectors = 1L << 32;
 
+    /// <summary>How sentences end that say that a backup belongs elsewhere.</summary>
+    private const string Repair = "by sgdisk -e in a Linux guest, by Update-Disk or diskpart's rescan in Windows.";
+
     /// <summary>What will be wrong with another size of the disk, a sentence each.</summary>
     /// <param name="table">The table.</param>
     /// <param name="length">The disk's size now, in bytes.</param>
@@ -22,7 +25,7 @@ internal static class PartitionFit
         if (table is { Style: PartitionStyle.Gpt, BackupEnd: long end } && newLength != length && end != newLength)
         {
             yield return newLength < end
-                ? $"The backup of the GPT lies at the end of the disk and is cut off; {Repair}"
+                ? $"The backup of the GPT lies at the end of the disk and is cut off. It is written anew {Repair}"
                 : BackupInside(end, newLength);
         }
 
@@ -41,7 +44,5 @@ internal static class PartitionFit
 
     /// <summary>Says that the backup of a GPT is not at the end.</summary>
     internal static string BackupInside(long end, long length)
-        => $"The backup of the GPT ends at {end} and the disk at {length}: what lies between cannot be used for partitions until the backup is moved; {Repair}";
-
-    private const string Repair = "in a Linux guest sgdisk -e does that, in Windows Update-Disk or diskpart's rescan.";
+        => $"The backup of the GPT ends at {end} and the disk at {length}: what lies between cannot be used for partitions until the backup is moved {Repair}";
 }

@@ -48,6 +48,10 @@ namespace Qcow2.PowerShell.Commands;
 /// qcow2 image that names a file of this machine.
 /// </para>
 /// <para>
+/// The partition table on the disk is not changed. A warning says where the new disk does not fit it: where it counts in sectors of another size than the new disk has, and where the new disk is
+/// larger, so that the backup of a GPT does not lie at its end.
+/// </para>
+/// <para>
 /// Compressed clusters are written as QEMU does: deflate with a window of 4 KiB, so that every reader understands them, or zstd. The
 /// compressed bytes, but not the disk, can differ between Windows PowerShell and PowerShell 7, which compress deflate with different programs.
 /// </para>

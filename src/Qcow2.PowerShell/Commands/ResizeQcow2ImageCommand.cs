@@ -23,6 +23,10 @@ namespace Qcow2.PowerShell.Commands;
 /// disk that gets smaller cuts off its data file at its new end, whatever was past it.
 /// </para>
 /// <para>
+/// The partition table on the disk is looked at, and a warning says what the new size does to it: a partition that would be cut off, and the backup of a GPT, which belongs at the end of
+/// the disk and is moved there in the guest, by <c>sgdisk -e</c> or by <c>Update-Disk</c>. <c>-WhatIf</c> warns, too; <c>Get-Qcow2Partition</c> shows the table.
+/// </para>
+/// <para>
 /// A smaller disk loses what lay past its new end, for good: make partitions and file systems smaller first. It needs
 /// <c>-AllowShrink</c>, and asks for confirmation unless <c>-Confirm:$false</c> is given.
 /// </para>
@@ -56,6 +60,7 @@ namespace Qcow2.PowerShell.Commands;
 /// <para>Makes a raw disk larger, and has the host reserve the space for what is added.</para>
 /// </example>
 /// <seealso cref="GetQcow2ImageCommand"/>
+/// <seealso cref="GetQcow2PartitionCommand"/>
 /// <seealso cref="NewQcow2ImageCommand"/>
 [Cmdlet(VerbsCommon.Resize, "Qcow2Image", DefaultParameterSetName = PathSet, SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Medium)]
 [OutputType(typeof(Qcow2ImageInfo), ParameterSetName = [PathSet, LiteralPathSet, InputObjectSet])]
@@ -135,6 +140,7 @@ public sealed class ResizeQcow2ImageCommand : DiskWritingCmdlet
         }
 
         Qcow2OpenOptions options = OptionsFor(image.Path);
+        WarnOfPartitions(() => format.Open(image.Path, options with { Writable = false, ForceShare = true }, StopToken), image.Path, size);
         if (!ShouldProcess(image.Path, $"Resize the disk {change}") || (size < old && !ShouldShrink(image.Path, change)))
         {
             return;
@@ -155,6 +161,15 @@ public sealed class ResizeQcow2ImageCommand : DiskWritingCmdlet
         if (PassThru)
         {
             WriteObject(format.ReadInformation(image.Path));
+        }
+    }
+
+    /// <summary>Before anything is asked or done: who shrinks a disk below its last partition should know.</summary>
+    private void WarnOfPartitions(Func<VirtualDisk> open, string path, long size)
+    {
+        foreach (string problem in PartitionWarnings.OfResize(open, size, StopToken))
+        {
+            WriteWarning($"{path}: {problem}");
         }
     }
 

@@ -218,7 +218,16 @@ public abstract partial class ConversionCmdlet : DiskReadingCmdlet
 
     /// <summary>Does the work, on other threads than this one.</summary>
     private protected virtual ConversionResult Run(IReadOnlyList<DiskSource> sources, ConversionDestination destination)
-        => new DiskConversion(sources, destination, Options(), DeletesSources).Run(WriteProgress, StopToken);
+    {
+        var conversion = new DiskConversion(sources, destination, Options(), DeletesSources);
+        ConversionResult result = conversion.Run(WriteProgress, StopToken);
+        foreach (string problem in conversion.PartitionProblems)
+        {
+            WriteWarning($"{destination.Path}: {problem}");
+        }
+
+        return result;
+    }
 
     private protected virtual ConversionOptions Options() => new()
     {

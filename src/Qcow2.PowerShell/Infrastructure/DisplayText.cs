@@ -187,6 +187,24 @@ public static class DisplayText
         return more > 0 ? $"{lines}{Environment.NewLine}and {more} more".TrimStart() : lines;
     }
 
+    /// <summary>The type of a partition, with what is special about it: <c>EFI System</c>, <c>Linux, active</c>. What has no name is shown by its number or GUID.</summary>
+    /// <param name="partition">The partition.</param>
+    public static string PartitionType(object partition) => PartitionType(ImageObjectReader.As<Qcow2Partition>(partition));
+
+    private static string PartitionType(Qcow2Partition partition)
+    {
+        string type = Printable(partition.Type ?? partition.GptType) is { Length: > 0 } name ? name : Offset(partition.MbrType);
+        // Of an MBR it is the type that says hidden.
+        string[] flags = [partition.IsActive ? "active" : "", partition.IsHidden && partition.MbrType is null ? "hidden" : "", partition.IsReadOnly ? "read-only" : ""];
+        return string.Join(", ", new[] { type }.Concat(flags).Where(text => text.Length > 0));
+    }
+
+    /// <summary>The label of what lies in a partition, or the partition's own.</summary>
+    /// <param name="partition">The partition.</param>
+    public static string PartitionLabel(object partition) => PartitionLabel(ImageObjectReader.As<Qcow2Partition>(partition));
+
+    private static string PartitionLabel(Qcow2Partition partition) => Printable(partition.FileSystemLabel ?? partition.Label);
+
     /// <summary>A file as it is seen from another: its name if both lie in one folder, else its path.</summary>
     /// <param name="path">The file's path.</param>
     /// <param name="beside">The other file's path.</param>

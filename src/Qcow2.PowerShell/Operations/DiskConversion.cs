@@ -14,6 +14,9 @@ namespace Qcow2.PowerShell.Operations;
 internal sealed class DiskConversion(
     IReadOnlyList<DiskSource> sources, ConversionDestination destination, ConversionOptions options, bool deletesSources = false)
 {
+    /// <summary>What the new size or the sectors of the new disk do to the partition table on it, for warnings.</summary>
+    internal IReadOnlyList<string> PartitionProblems { get; private set; } = [];
+
     /// <summary>Converts, on other threads than this one.</summary>
     /// <param name="show">Called on this thread with progress.</param>
     /// <param name="stop">Cancelled when the pipeline is stopped.</param>
@@ -63,14 +66,18 @@ internal sealed class DiskConversion(
         switch (destination)
         {
             case NewDisk file:
-                return DiskConverter.Convert(disk, file.Path, file.Layout, file.Overwrite, options, progress, cancellationToken);
+                ConversionResult result = DiskConverter.Convert(disk, file.Path, file.Layout, file.Overwrite, options, progress, cancellationToken);
+                PartitionProblems = PartitionWarnings.OfCopy(disk, file.Layout, cancellationToken);
+                return result;
             case ExistingDisk existing when disk.ReadsFrom(existing.Path):
                 throw DestinationFile.IsSource(existing.Path, disk.Path); // Before its lock says so less clearly.
             default:
                 var into = (ExistingDisk)destination;
                 using (VirtualDisk target = into.Format.Open(into.Path, into.Options, cancellationToken))
                 {
-                    return DiskConverter.ConvertInto(disk, target, into.IsZero, options, progress, cancellationToken);
+                    ConversionResult copied = DiskConverter.ConvertInto(disk, target, into.IsZero, options, progress, cancellationToken);
+                    PartitionProblems = PartitionWarnings.OfCopy(disk, target, cancellationToken);
+                    return copied;
                 }
         }
     }
