@@ -19,4 +19,20 @@ internal static class BitMath
         return count;
 #endif
     }
+
+    /// <summary>The place of the highest one bit; 0 if there is none.</summary>
+    internal static int Log2(uint value)
+    {
+#if NET
+        return System.Numerics.BitOperations.Log2(value);
+#else
+        int place = 0;
+        while ((value >>= 1) != 0)
+        {
+            place++;
+        }
+
+        return place;
+#endif
+    }
 }

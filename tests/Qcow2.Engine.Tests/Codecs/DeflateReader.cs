@@ -3,20 +3,20 @@ namespace Qcow2.Engine.Tests.Codecs;
 /// <summary>Inflates raw deflate by the letter of RFC 1951, and keeps count of how far back it looks.</summary>
 internal sealed class DeflateReader(byte[] stream)
 {
-    private static readonly int[] LengthBases =
+    internal static readonly int[] LengthBases =
     [
         3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258,
     ];
 
-    private static readonly int[] LengthBits = [0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0];
+    internal static readonly int[] LengthBits = [0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0];
 
-    private static readonly int[] DistanceBases =
+    internal static readonly int[] DistanceBases =
     [
         1, 2, 3, 4, 5, 7, 9, 13, 17, 25, 33, 49, 65, 97, 129, 193, 257, 385, 513, 769, 1025, 1537, 2049, 3073, 4097, 6145, 8193,
         12_289, 16_385, 24_577,
     ];
 
-    private static readonly int[] Order = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
+    internal static readonly int[] Order = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
 
     private readonly List<byte> _output = [];
     private long _bit;
@@ -26,6 +26,9 @@ internal sealed class DeflateReader(byte[] stream)
 
     /// <summary>How many blocks there are of each type.</summary>
     internal int[] BlockTypes { get; } = new int[3];
+
+    /// <summary>Bits that follow the code of a distance.</summary>
+    internal static int DistanceBits(int symbol) => symbol < 4 ? 0 : (symbol / 2) - 1;
 
     /// <summary>Inflates the stream, which must end in its last byte.</summary>
     internal byte[] ReadAll()
@@ -115,7 +118,7 @@ internal sealed class DeflateReader(byte[] stream)
 
             int length = LengthBases[symbol - 257] + Bits(LengthBits[symbol - 257]);
             int code = distances.Read(this);
-            int distance = DistanceBases[code] + Bits(code < 4 ? 0 : (code / 2) - 1);
+            int distance = DistanceBases[code] + Bits(DistanceBits(code));
             MaxDistance = Math.Max(MaxDistance, distance);
             for (; length > 0; length--)
             {

@@ -19,11 +19,3 @@ public sealed class NativeDeflateEncoderTests : DeflateEncoderContract
         Assert.IsType<ManagedDeflateEncoder>(small);
     }
 }
-
-public sealed class NativeInflateDecoderTests : InflateDecoderContract
-{
-    private protected override ClusterDecoder Create() => new NativeInflateDecoder();
-
-    [Fact]
-    public void It_is_taken() => Assert.IsType<NativeInflateDecoder>(InflateDecoder.Create());
-}

@@ -62,6 +62,9 @@ internal static class DeflateAlphabet
     /// <summary>Bits that follow a symbol of the first alphabet.</summary>
     internal static int ExtraBits(int symbol) => symbol < FirstLength ? 0 : LengthExtraBits[symbol - FirstLength];
 
+    /// <summary>The shortest length of a symbol.</summary>
+    internal static int LengthBase(int symbol) => LengthBases[symbol - FirstLength];
+
     /// <summary>The symbol of a distance of 1 to 32768 bytes.</summary>
     internal static int DistanceSymbol(int distance) => DistanceSymbols[distance];
 
@@ -70,4 +73,7 @@ internal static class DeflateAlphabet
 
     /// <summary>Bits that follow a symbol of the second alphabet.</summary>
     internal static int DistanceBits(int symbol) => DistanceExtraBits[symbol];
+
+    /// <summary>The shortest distance of a symbol.</summary>
+    internal static int DistanceBase(int symbol) => DistanceBases[symbol];
 }

@@ -1,16 +1,24 @@
+using System.Collections.Concurrent;
+
 namespace Qcow2.Engine.Codecs;
 
-/// <summary>Chooses a decoder of raw deflate (RFC 1951).</summary>
-internal static class InflateDecoder
+/// <summary>Raw deflate (RFC 1951), whatever window it was written with.</summary>
+/// <remarks>
+/// What is damaged and what is not says zlib, as QEMU calls it: see <see cref="Inflater"/>. Nothing native is called, so it is the same everywhere.
+/// </remarks>
+internal sealed class InflateDecoder : ClusterDecoder
 {
-    internal static ClusterDecoder Create()
+    private readonly ConcurrentBag<Inflater> _idle = [];
+
+    internal override bool TryDecode(byte[] compressed, int count, Span<byte> cluster)
     {
-#if NET
-        if (NativeZlib.IsAvailable)
+        if (!_idle.TryTake(out Inflater? inflater))
         {
-            return new NativeInflateDecoder();
+            inflater = new Inflater();
         }
-#endif
-        return new StreamInflateDecoder();
+
+        bool isFilled = inflater.TryFill(compressed.AsSpan(0, count), cluster);
+        _idle.Add(inflater);
+        return isFilled;
     }
 }

@@ -13,7 +13,6 @@ internal static unsafe class NativeZlib
 {
     internal const int Ok = 0;
     internal const int StreamEnd = 1;
-    internal const int BufferError = -5;
 
     /// <summary>Everything that comes has come, and there is room for all: what zlib calls Z_FINISH.</summary>
     internal const int Finish = 4;
@@ -34,23 +33,9 @@ internal static unsafe class NativeZlib
     private static readonly delegate* unmanaged<Stream*, int> DeflateEndFunction
         = (delegate* unmanaged<Stream*, int>)Find("CompressionNative_DeflateEnd");
 
-    private static readonly delegate* unmanaged<Stream*, int, int> InflateInitFunction
-        = (delegate* unmanaged<Stream*, int, int>)Find("CompressionNative_InflateInit2_");
-
-    private static readonly delegate* unmanaged<Stream*, int, int> InflateFunction
-        = (delegate* unmanaged<Stream*, int, int>)Find("CompressionNative_Inflate");
-
-    private static readonly delegate* unmanaged<Stream*, int> InflateEndFunction
-        = (delegate* unmanaged<Stream*, int>)Find("CompressionNative_InflateEnd");
-
-    // .NET 8 and 9 have none.
-    private static readonly delegate* unmanaged<Stream*, int, int> InflateResetFunction
-        = (delegate* unmanaged<Stream*, int, int>)Find("CompressionNative_InflateReset2_");
-
     /// <summary>Whether the library and the functions that are needed were found.</summary>
     internal static bool IsAvailable { get; }
-        = DeflateInitFunction is not null && DeflateFunction is not null && DeflateEndFunction is not null
-        && InflateInitFunction is not null && InflateFunction is not null && InflateEndFunction is not null;
+        = DeflateInitFunction is not null && DeflateFunction is not null && DeflateEndFunction is not null;
 
     internal static int DeflateInit(Stream* stream, int level, int windowBits, int memoryLevel)
         => DeflateInitFunction(stream, level, Deflated, windowBits, memoryLevel, DefaultStrategy);
@@ -58,25 +43,6 @@ internal static unsafe class NativeZlib
     internal static int Deflate(Stream* stream, int flush) => DeflateFunction(stream, flush);
 
     internal static int DeflateEnd(Stream* stream) => DeflateEndFunction(stream);
-
-    internal static int InflateInit(Stream* stream, int windowBits) => InflateInitFunction(stream, windowBits);
-
-    internal static int Inflate(Stream* stream, int flush) => InflateFunction(stream, flush);
-
-    internal static int InflateEnd(Stream* stream) => InflateEndFunction(stream);
-
-    /// <summary>Makes a stream that inflated something like a new one.</summary>
-    internal static int InflateReset(Stream* stream, int windowBits)
-    {
-        if (InflateResetFunction is not null)
-        {
-            return InflateResetFunction(stream, windowBits);
-        }
-
-        InflateEndFunction(stream);
-        *stream = default;
-        return InflateInitFunction(stream, windowBits);
-    }
 
     // From where the framework's own assembly finds it, and not from the folder of ours.
     private static nint Load()

@@ -15,7 +15,7 @@ internal sealed class Qcow1Disk : SparseDisk
 
     private readonly Qcow1Header _header;
     private readonly TablePages _tables;
-    private readonly ClusterDecoder _decoder = InflateDecoder.Create();
+    private readonly InflateDecoder _decoder = new();
     private readonly DecodedClusterCache _decoded;
     private readonly SectorCipher? _cipher;
 

@@ -29,7 +29,7 @@ internal sealed class VmdkSparseExtent : VmdkExtent
         _layout = layout;
         _pages = new TablePages(file);
         _decoded = new DecodedClusterCache(layout.GrainSize);
-        _decoder = layout.IsCompressed ? InflateDecoder.Create() : null;
+        _decoder = layout.IsCompressed ? new InflateDecoder() : null;
         Length = length;
         if (length > layout.Capacity)
         {

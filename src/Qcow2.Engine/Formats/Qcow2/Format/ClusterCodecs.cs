@@ -9,7 +9,7 @@ internal static class ClusterCodecs
     /// <summary>The decoder for an image's compression type.</summary>
     internal static ClusterDecoder Decoder(CompressionType type) => type switch
     {
-        CompressionType.Deflate => InflateDecoder.Create(),
+        CompressionType.Deflate => new InflateDecoder(),
         CompressionType.Zstd => new ZstdDecoder(),
         _ => throw Qcow2Errors.Unsupported($"compression_type is {(byte)type}; known are 0 (deflate) and 1 (zstd)."),
     };
