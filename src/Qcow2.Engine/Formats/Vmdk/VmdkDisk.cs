@@ -151,7 +151,7 @@ internal sealed class VmdkDisk : VirtualDisk
             {
                 yield return new DiskExtent(
                     offset, stretch.Length, stretch.Kind == VmdkStretchKind.Zero ? ExtentKind.Zero : ExtentKind.Data, depth, _extents[index].File?.Path ?? Path,
-                    stretch.Kind == VmdkStretchKind.Data ? stretch.FileOffset : null, stretch.Kind == VmdkStretchKind.Compressed);
+                    stretch.Kind == VmdkStretchKind.Data || _extents[index].HasPlaceForAll ? stretch.FileOffset : null, stretch.Kind == VmdkStretchKind.Compressed);
             }
 
             offset += stretch.Length;

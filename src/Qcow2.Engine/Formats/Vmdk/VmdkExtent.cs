@@ -11,6 +11,9 @@ internal abstract class VmdkExtent : IDisposable
     /// <summary>The file with the data; null where there is none.</summary>
     internal abstract BlockStorage? File { get; }
 
+    /// <summary>Whether each byte has its place in the file, holes included.</summary>
+    internal virtual bool HasPlaceForAll => false;
+
     /// <summary>What is damaged without being in the way; null if nothing is.</summary>
     internal virtual string? Problem => null;
 

@@ -28,6 +28,9 @@ internal sealed class VmdkFlatExtent : VmdkExtent
     internal override BlockStorage File => _file;
 
     /// <inheritdoc/>
+    internal override bool HasPlaceForAll => true;
+
+    /// <inheritdoc/>
     internal override VmdkStretch Find(long offset, long length)
     {
         StorageRun run = _file.RunAt(_start + offset);
