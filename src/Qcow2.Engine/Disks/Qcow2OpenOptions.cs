@@ -43,10 +43,16 @@ public sealed record Qcow2OpenOptions
     public string? DataFile { get; init; }
 
     /// <summary>
-    /// The passphrase of every encrypted image in the chain. Without one an encrypted image opens, and its metadata can be
+    /// The passphrase of the image, and without <see cref="BackingPassphrases"/> of every encrypted file below it. Without one an encrypted image opens, and its metadata can be
     /// read; its data cannot. It must stay undisposed until the image is open.
     /// </summary>
     public Passphrase? Passphrase { get; init; }
+
+    /// <summary>
+    /// Asked for the passphrase of each file below the image, by its full path: files of a chain can be encrypted each with its own. Where it has none for a file,
+    /// <see cref="Passphrase"/> is not tried: with the legacy method a wrong one is not found out, and shows noise. Null to open all files with <see cref="Passphrase"/>.
+    /// </summary>
+    public Func<string, Passphrase?>? BackingPassphrases { get; init; }
 
     /// <summary>
     /// Read the image although another program may be writing it, as <c>qemu-img -U</c> does. What is read may then be
@@ -69,4 +75,10 @@ public sealed record Qcow2OpenOptions
 
     /// <summary>Most memory for L2 tables, in bytes, for each image of the chain. 32 MiB by default.</summary>
     public long L2CacheSize { get; init; } = 32L << 20;
+
+    /// <summary>The passphrase of a file below the image.</summary>
+    internal Passphrase? PassphraseBelow(string path) => BackingPassphrases is null ? Passphrase : BackingPassphrases(path);
+
+    /// <summary>How a file below the image is opened by itself, and the rest of the chain with it.</summary>
+    internal Qcow2OpenOptions Below(string path) => this with { Passphrase = PassphraseBelow(path), BackingPassphrases = PassphraseBelow };
 }

@@ -43,15 +43,19 @@ internal static class ParentFile
     }
 
     /// <summary>Opens what an image that does not exist yet is to be layered on.</summary>
+    /// <param name="name">Its name, as it will be stored.</param>
+    /// <param name="format">Its format.</param>
+    /// <param name="imagePath">The image that will name it.</param>
+    /// <param name="passphrases">Has the passphrases of the chain, by path; null where no data is read.</param>
     /// <exception cref="Qcow2Exception">The file is missing or not usable as what it should be.</exception>
-    internal static VirtualDisk OpenForCreation(string name, string? format, string imagePath)
+    internal static VirtualDisk OpenForCreation(string name, string? format, string imagePath, Func<string, Passphrase?>? passphrases = null)
     {
         // Others may use a backing file at the same time, and do.
-        var options = new Qcow2OpenOptions { ForceShare = true };
+        var options = new Qcow2OpenOptions { ForceShare = true, BackingPassphrases = passphrases };
         (LocalFile file, DiskFormat known) = OpenForInformation(name, format, imagePath, options);
         try
         {
-            return known.Open(file, ChainContext.Begin(file, options));
+            return known.Open(file, ChainContext.Begin(file, options.Below(file.Path)));
         }
         catch
         {

@@ -101,6 +101,14 @@ namespace Qcow2.PowerShell.Commands;
 /// <para>Writes a disk to a device that exists and is large enough.</para>
 /// </example>
 /// <example>
+/// <code>Convert-Qcow2Image vault.qcow2 copy.qcow2 -Passphrase $old -Encryption Luks -DestinationPassphrase $new</code>
+/// <para>Makes a copy of an encrypted image with another passphrase. Without <c>-Encryption</c> the copy is not encrypted.</para>
+/// </example>
+/// <example>
+/// <code>Convert-Qcow2Image overlay.qcow2 whole.raw -Passphrase $mine -BackingPassphrase @{ 'base.qcow2' = $theirs; 'golden.qcow2' = $ours }</code>
+/// <para>Reads a chain of encrypted images, each with its own passphrase. Where all below have one, <c>-BackingPassphrase $theirs</c> is enough.</para>
+/// </example>
+/// <example>
 /// <code>Convert-Qcow2Image damaged.qcow2 rescued.raw -Salvage -WarningVariable lost</code>
 /// <para>Saves what can be read. The warnings, which are in <c>$lost</c> afterwards, say what is lost.</para>
 /// </example>

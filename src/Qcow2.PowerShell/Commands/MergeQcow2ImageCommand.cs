@@ -76,12 +76,21 @@ public sealed class MergeQcow2ImageCommand : ChainCmdlet
     public SwitchParameter KeepSource { get; set; }
 
     /// <summary>
-    /// The passphrase of all encrypted images of the chain. It is not needed otherwise. <c>Read-Host -AsSecureString</c> and
+    /// The passphrase of the overlay, and of all encrypted images of the chain unless <c>-BackingPassphrase</c> is given. It is not needed otherwise. <c>Read-Host -AsSecureString</c> and
     /// <c>Get-Secret</c> make one.
     /// </summary>
     [Parameter]
     [ValidateNotNull]
     public SecureString? Passphrase { get; set; }
+
+    /// <summary>
+    /// The passphrases of the encrypted files below the image, where they have others than the image: one for all of them, or a table that says which file has which, by path or by name:
+    /// <c>@{ 'base.qcow2' = $one; 'golden.qcow2' = $other }</c>. By default it is that of <c>-Passphrase</c>, which is not tried where this is given. The file that is merged into is one of them.
+    /// </summary>
+    /// <value>That of -Passphrase</value>
+    [Parameter]
+    [ValidateNotNull]
+    public BackingPassphrase? BackingPassphrase { get; set; }
 
     /// <summary>
     /// How many threads read, decompress and write at the same time; 1 to 64. The default is the number of processors, but at
@@ -115,7 +124,8 @@ public sealed class MergeQcow2ImageCommand : ChainCmdlet
     }
 
     /// <inheritdoc/>
-    private protected override Qcow2OpenOptions OptionsFor(string imagePath) => base.OptionsFor(imagePath) with { Passphrase = Unseal(Passphrase) };
+    private protected override Qcow2OpenOptions OptionsFor(string imagePath)
+        => base.OptionsFor(imagePath) with { Passphrase = Unseal(Passphrase), BackingPassphrases = Unseal(BackingPassphrase) };
 
     /// <inheritdoc/>
     private protected override void ProcessImage(ImageInput image)

@@ -68,12 +68,21 @@ public sealed class OptimizeQcow2ImageCommand : ChainCmdlet
     public int? CompressionLevel { get; set; }
 
     /// <summary>
-    /// The passphrase of an encrypted image, and of all encrypted images of its backing chain. <c>Read-Host -AsSecureString</c> and
-    /// <c>Get-Secret</c> make one.
+    /// The passphrase of an encrypted image, and of all encrypted images of its backing chain unless <c>-BackingPassphrase</c> is given.
+    /// <c>Read-Host -AsSecureString</c> and <c>Get-Secret</c> make one.
     /// </summary>
     [Parameter]
     [ValidateNotNull]
     public SecureString? Passphrase { get; set; }
+
+    /// <summary>
+    /// The passphrases of the encrypted files below the image, where they have others than the image: one for all of them, or a table that says which file has which, by path or by name:
+    /// <c>@{ 'base.qcow2' = $one; 'golden.qcow2' = $other }</c>. By default it is that of <c>-Passphrase</c>, which is not tried where this is given.
+    /// </summary>
+    /// <value>That of -Passphrase</value>
+    [Parameter]
+    [ValidateNotNull]
+    public BackingPassphrase? BackingPassphrase { get; set; }
 
     /// <summary>
     /// How many threads read, compress and write at the same time; 1 to 64. The default is the number of processors, but at
@@ -89,7 +98,8 @@ public sealed class OptimizeQcow2ImageCommand : ChainCmdlet
     public SwitchParameter PassThru { get; set; }
 
     /// <inheritdoc/>
-    private protected override Qcow2OpenOptions OptionsFor(string imagePath) => base.OptionsFor(imagePath) with { Passphrase = Unseal(Passphrase) };
+    private protected override Qcow2OpenOptions OptionsFor(string imagePath)
+        => base.OptionsFor(imagePath) with { Passphrase = Unseal(Passphrase), BackingPassphrases = Unseal(BackingPassphrase) };
 
     /// <inheritdoc/>
     private protected override void ProcessImage(ImageInput image)

@@ -155,12 +155,21 @@ public sealed class SetQcow2ImageCommand : ReferenceCmdlet
     public SwitchParameter DataFileRaw { get; set; }
 
     /// <summary>
-    /// The passphrase of all encrypted images of both chains; with <c>-Version 2</c> that of the image. It is not needed otherwise. <c>Read-Host -AsSecureString</c> and
-    /// <c>Get-Secret</c> make one.
+    /// The passphrase of the image, and of all encrypted images of both chains, the old and the new one, unless <c>-BackingPassphrase</c> is given; with <c>-Version 2</c> that of the image.
+    /// It is not needed otherwise. <c>Read-Host -AsSecureString</c> and <c>Get-Secret</c> make one.
     /// </summary>
     [Parameter]
     [ValidateNotNull]
     public SecureString? Passphrase { get; set; }
+
+    /// <summary>
+    /// The passphrases of the encrypted files below the image, where they have others than the image: one for all of them, or a table that says which file has which, by path or by name:
+    /// <c>@{ 'base.qcow2' = $one; 'golden.qcow2' = $other }</c>. By default it is that of <c>-Passphrase</c>, which is not tried where this is given. Both the old and the new backing file are among them.
+    /// </summary>
+    /// <value>That of -Passphrase</value>
+    [Parameter]
+    [ValidateNotNull]
+    public BackingPassphrase? BackingPassphrase { get; set; }
 
     /// <summary>
     /// How many threads read, compare and write at the same time for another backing file; 1 to 64. The default is the number of processors, but at
@@ -183,7 +192,8 @@ public sealed class SetQcow2ImageCommand : ReferenceCmdlet
     public SwitchParameter PassThru { get; set; }
 
     /// <inheritdoc/>
-    private protected override Qcow2OpenOptions OptionsFor(string imagePath) => base.OptionsFor(imagePath) with { Passphrase = Unseal(Passphrase) };
+    private protected override Qcow2OpenOptions OptionsFor(string imagePath)
+        => base.OptionsFor(imagePath) with { Passphrase = Unseal(Passphrase), BackingPassphrases = Unseal(BackingPassphrase) };
 
     /// <inheritdoc/>
     /// <remarks>The format that is given here is that of the new backing file, and no error of the old chain; the data file's name is one to store.</remarks>

@@ -149,7 +149,13 @@ public abstract partial class ConversionCmdlet : IQcow2FileLayout, IDiskLayout
             throw ImageCmdletException.Contradiction("-BackingFile needs -BackingFormat, qcow2 or raw for one: the format of a backing file is never guessed.");
         }
 
-        return Qcow2Layout.Of(this, Unseal(DestinationPassphrase)) with { DataFile = DestinationDataFile, DataFileRaw = DestinationDataFileRaw };
+        Passphrase? source = Unseal(Passphrase);
+        return Qcow2Layout.Of(this, Unseal(DestinationPassphrase)) with
+        {
+            BackingPassphrases = Unseal(BackingPassphrase) ?? (_ => source),
+            DataFile = DestinationDataFile,
+            DataFileRaw = DestinationDataFileRaw,
+        };
     }
 
     private void EnsureDataFileUsable(string path)

@@ -277,6 +277,6 @@ public abstract partial class ConversionCmdlet : DiskReadingCmdlet
         DestinationFile.EnsureDisk(path, "-DestinationPath");
 
         DiskFormat format = DiskSource.FormatOf(path, DestinationFormat?.Known(), "-DestinationFormat");
-        return new ExistingDisk(path, format, Qcow2OpenOptions.Sequential with { Writable = true, Passphrase = Unseal(DestinationPassphrase) }, TargetIsZero);
+        return new ExistingDisk(path, format, Qcow2OpenOptions.Sequential with { Writable = true, Passphrase = Unseal(DestinationPassphrase), BackingPassphrases = Unseal(BackingPassphrase) }, TargetIsZero);
     }
 }

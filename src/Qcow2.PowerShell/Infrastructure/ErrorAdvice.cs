@@ -31,7 +31,8 @@ internal static class ErrorAdvice
                 : "Record it first: Set-Qcow2Image -MetadataOnly, with -BackingFile and -BackingFormat.",
             Qcow2ErrorCode.ParentNotNamed => Parameter("SourceParentPath") is string parent ? $"Say which file it is with -{parent}." : null,
             Qcow2ErrorCode.DataFileUnavailable => Parameter("DataFile") is string data ? $"Say which file it is with -{data}." : null,
-            Qcow2ErrorCode.PassphraseRequired => Parameter("Passphrase") is string passphrase ? $"Give it with -{passphrase}." : null,
+            Qcow2ErrorCode.PassphraseRequired => Parameter("Passphrase") is string passphrase ? $"Give it with -{passphrase}{Table(passphrase)}." : null,
+            Qcow2ErrorCode.PassphraseIncorrect => Parameter("Passphrase") is string right ? $"Give the right one with -{right}{Table(right)}." : null,
             Qcow2ErrorCode.SnapshotWouldChange => Parameter("MetadataOnly") is string header
                 ? $"Or change the header alone with -{header}, which changes what the snapshot shows."
                 : null,
@@ -43,6 +44,10 @@ internal static class ErrorAdvice
             _ => null,
         };
     }
+
+    /// <summary>How several passphrases are given.</summary>
+    private static string Table(string parameter)
+        => parameter == "BackingPassphrase" ? ": one for all files below the image, or one for each: @{ 'base.qcow2' = $passphrase }" : "";
 
     /// <summary>Whether a file is of the one format that is repaired here, or may be.</summary>
     private static bool IsRepaired(string? path)

@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using Qcow2.Engine;
+using Qcow2.PowerShell.Operations;
 
 namespace Qcow2.PowerShell.Infrastructure;
 
@@ -11,6 +12,7 @@ public abstract class ImageCmdlet : Qcow2Cmdlet
     internal const string InputObjectSet = "InputObject";
 
     private readonly DamageWarnings _damage = new();
+    private readonly HashSet<string> _given = new(DestinationFile.PathComparer);
     private PathResolver? _resolver;
 
     /// <summary>
@@ -93,6 +95,7 @@ public abstract class ImageCmdlet : Qcow2Cmdlet
             ForFile(nameOf(input), () => images.AddRange(resolve(input)));
         }
 
+        _given.UnionWith(images.Select(image => image.Path));
         Preview(images);
         foreach (ImageInput image in images)
         {
@@ -105,6 +108,15 @@ public abstract class ImageCmdlet : Qcow2Cmdlet
             WarnOfDamage();
         }
     }
+
+    /// <summary>What the engine asks for the passphrases of the files below an image.</summary>
+    /// <param name="passphrases">What the user gave; null for nothing.</param>
+    private protected Func<string, Passphrase?>? Unseal(BackingPassphrase? passphrases) => passphrases?.Open(Resolver.Literal, Unseal);
+
+    /// <inheritdoc/>
+    /// <remarks>The passphrase of a file that was not given as an image is that of one below it.</remarks>
+    private protected override string? ParameterFor(string usual, string? path)
+        => base.ParameterFor(usual == "Passphrase" && path is not null && !_given.Contains(path) && base.ParameterFor("BackingPassphrase", path) is not null ? "BackingPassphrase" : usual, path);
 
     /// <summary>Notes what is damaged without being an error; it becomes a warning when the image is done. Safe from any thread.</summary>
     private protected void NoteDamage(string problem) => _damage.Add(problem);

@@ -110,7 +110,7 @@ internal sealed record DiskSource(string Path, DiskFormat Format, Qcow2OpenOptio
         if (Options.Salvage)
         {
             // What describes an image reads all of its metadata, of which some may be damaged.
-            using OpenedDisk opened = (this with { Options = Options with { Passphrase = null } }).Open(CancellationToken.None);
+            using OpenedDisk opened = (this with { Options = Options with { Passphrase = null, BackingPassphrases = null } }).Open(CancellationToken.None);
             return opened.Disk.Length;
         }
 

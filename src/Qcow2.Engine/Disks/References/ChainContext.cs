@@ -56,6 +56,9 @@ internal sealed class ChainContext
         }
     }
 
+    /// <summary>The passphrase of the file that is being opened; null for none.</summary>
+    internal Passphrase? PassphraseOf(BlockStorage file) => IsTop ? Options.Passphrase : Options.PassphraseBelow(file.Path);
+
     /// <summary>Goes one file down.</summary>
     /// <exception cref="Qcow2Exception">The file is in the chain already, or the chain gets too long.</exception>
     internal ChainContext Enter(BlockStorage file, string imagePath)

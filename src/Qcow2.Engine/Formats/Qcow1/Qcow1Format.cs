@@ -25,7 +25,7 @@ internal sealed class Qcow1Format() : DiskFormat("qcow", "a QCOW image of versio
     /// <inheritdoc/>
     internal override VirtualDisk Open(BlockStorage storage, ChainContext chain)
         => Qcow1Disk.Open(
-            storage, name => chain.Options.WithoutBacking ? new UnopenedDisk(name, storage.Path) : ParentFile.Open(name, null, storage.Path, chain), chain.Options.Passphrase);
+            storage, name => chain.Options.WithoutBacking ? new UnopenedDisk(name, storage.Path) : ParentFile.Open(name, null, storage.Path, chain), chain.PassphraseOf(storage));
 
     /// <inheritdoc/>
     internal override Qcow2CheckResult Check(FileCheck check) => Qcow1Checker.Run(check);

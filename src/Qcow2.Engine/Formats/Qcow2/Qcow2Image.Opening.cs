@@ -157,7 +157,7 @@ public sealed partial class Qcow2Image
                 EnsureNothingIsHidden(header, snapshots);
             }
 
-            cipher = ImageEncryption.Unlock(storage, header, chain.Options.Passphrase, chain.CancellationToken);
+            cipher = ImageEncryption.Unlock(storage, header, chain.PassphraseOf(storage), chain.CancellationToken);
             data = header.Has(IncompatibleFeatures.ExternalDataFile)
                 ? BackingFile.OpenDataFile(header, storage, chain.Options, isWritable)
                 : storage;

@@ -79,7 +79,7 @@ internal sealed class NewQcow2File : NewDiskFile
         RequireApart(source, _backing, path, layout);
         _image = NewImageFile.Create(path, source.Length, layout, overwrite, cancellationToken);
         _image.Preallocate(null, cancellationToken);
-        _disk = _image.Open(OpenBacking(layout, path) ?? BackingToCome(path));
+        _disk = _image.Open(_backing is null ? BackingToCome(path) : new BorrowedDisk(_backing)); // Opened once: to unlock it takes seconds.
         _target = new Qcow2Target(_disk, isZero: true, _backing, _options) { Shares = layout.Preallocation is Preallocation.Off or Preallocation.Metadata };
     }
 
@@ -114,7 +114,7 @@ internal sealed class NewQcow2File : NewDiskFile
     }
 
     private static VirtualDisk? OpenBacking(Qcow2CreateOptions layout, string path)
-        => layout.BackingFile is null || layout.BackingFormat is null ? null : ParentFile.OpenForCreation(layout.BackingFile, layout.BackingFormat, path);
+        => layout.BackingFile is null || layout.BackingFormat is null ? null : ParentFile.OpenForCreation(layout.BackingFile, layout.BackingFormat, path, layout.BackingPassphrases);
 
     /// <summary>Neither the source nor the backing file may be read from what is written.</summary>
     private static void RequireApart(VirtualDisk source, VirtualDisk? backing, string path, Qcow2CreateOptions layout)

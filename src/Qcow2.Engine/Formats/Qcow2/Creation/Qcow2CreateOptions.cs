@@ -5,22 +5,6 @@ using Qcow2.Engine.Formats.Qcow2.Creation;
 
 namespace Qcow2.Engine;
 
-/// <summary>What a new image allocates in advance.</summary>
-public enum Preallocation
-{
-    /// <summary>Nothing: the file grows as the disk is written.</summary>
-    Off,
-
-    /// <summary>All tables, and a place for each cluster; the file is sparse.</summary>
-    Metadata,
-
-    /// <summary>As <see cref="Metadata"/>, and the host reserves the space without writing it.</summary>
-    Falloc,
-
-    /// <summary>As <see cref="Metadata"/>, and zeros are written to all of it, encrypted where the image is.</summary>
-    Full,
-}
-
 /// <summary>How to lay out a new QCOW2 image.</summary>
 public sealed record Qcow2CreateOptions : DiskCreateOptions
 {
@@ -59,6 +43,12 @@ public sealed record Qcow2CreateOptions : DiskCreateOptions
     /// True by default.
     /// </summary>
     public bool CheckBackingFile { get; init; } = true;
+
+    /// <summary>
+    /// Asked for the passphrase of each encrypted file of the backing chain, by its full path. A conversion needs them, because it leaves out what the backing file has; a
+    /// new image without data does not. Null for none.
+    /// </summary>
+    public Func<string, Passphrase?>? BackingPassphrases { get; init; }
 
     /// <summary>
     /// Name of an external data file to create, as it will be stored: relative to the new image's folder, or absolute. Null

@@ -68,14 +68,14 @@ internal sealed class MergeChain : IDisposable
         Qcow2OpenOptions read = options.Open with { Writable = false, DataFile = null };
         Qcow2OpenOptions write = options.Open with { Writable = true, DataFile = null };
         Qcow2ImageInfo destination = _route.Destination;
-        Destination = Keep(DiskFormats.Get(destination.Format).Open(destination.Path, write, cancellationToken));
+        Destination = Keep(DiskFormats.Get(destination.Format).Open(destination.Path, write.Below(destination.Path), cancellationToken));
 
         VirtualDisk below = new StandInDisk(Destination.Path, Destination.Length);
         for (int i = _route.Depth - 1; i >= 0; i--)
         {
             string path = _route.Images[i].Path;
             LocalFile file = Keep(held.TryOpenRead(path) ?? (i == 0 && empties ? ImageFile.OpenForWriting(path) : ImageFile.Open(path, read)));
-            Qcow2OpenOptions how = i > 0 ? read : options.Open with { Writable = empties };
+            Qcow2OpenOptions how = i > 0 ? read.Below(path) : options.Open with { Writable = empties };
             Top = Keep(Qcow2Image.OpenOver(file, below, how, cancellationToken));
             below = Top;
         }
