@@ -10,7 +10,7 @@ internal static class CodecRows
     private static IEnumerable<CodecRow> Inflate(byte[][] clusters)
     {
         // As QEMU writes clusters, where its zlib is here.
-        using ClusterEncoder writer = SystemZlib.IsAvailable ? new SystemZlibEncoder(6) : DeflateEncoder.Create(6);
+        using ClusterEncoder writer = SystemZlib.IsAvailable ? new SystemZlibEncoder(6) : new DeflateEncoder(6);
         var streams = CompressedSample.Of(clusters, writer);
         yield return new DecodingRow("inflate: ours", new InflateDecoder(), streams);
         yield return new DecodingRow("inflate: .NET's zlib-ng", new FrameworkInflateDecoder(), streams);
@@ -23,7 +23,16 @@ internal static class CodecRows
     private static IEnumerable<CodecRow> Deflate(byte[][] clusters)
     {
         ClusterDecoder decoder = new InflateDecoder();
-        yield return new EncodingRow("deflate 6: ours", DeflateEncoder.Create(6), decoder, clusters);
+        for (int level = 1; level <= 9; level++)
+        {
+            yield return new EncodingRow($"deflate {level}: ours", new DeflateEncoder(level), decoder, clusters);
+        }
+
+        foreach (int level in (int[])[1, 3, 6, 9])
+        {
+            yield return new EncodingRow($"deflate {level}: .NET's zlib-ng", new FrameworkDeflateEncoder(level), decoder, clusters);
+        }
+
         if (SystemZlib.IsAvailable)
         {
             yield return new EncodingRow("deflate 6: zlib, as qemu-img has it", new SystemZlibEncoder(6), decoder, clusters);

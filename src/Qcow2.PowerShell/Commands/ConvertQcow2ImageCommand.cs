@@ -53,7 +53,7 @@ namespace Qcow2.PowerShell.Commands;
 /// </para>
 /// <para>
 /// Compressed clusters are written as QEMU does: deflate with a window of 4 KiB, so that every reader understands them, or zstd. The
-/// compressed bytes, but not the disk, can differ between Windows PowerShell and PowerShell 7, which compress deflate with different programs.
+/// same disk and level become the same compressed bytes in Windows PowerShell and in PowerShell 7.
 /// </para>
 /// </remarks>
 /// <example>

@@ -44,9 +44,9 @@ internal sealed class CodeLengthWriter
 
     internal void Write(ref DeflateBitWriter writer)
     {
-        writer.Write(_literals - MinLiterals, 5);
-        writer.Write(_distances - MinDistances, 5);
-        writer.Write(_orders - MinOrders, 4);
+        writer.Write((uint)(_literals - MinLiterals), 5);
+        writer.Write((uint)(_distances - MinDistances), 5);
+        writer.Write((uint)(_orders - MinOrders), 4);
         for (int i = 0; i < _orders; i++)
         {
             writer.Write(_code.Lengths[Order[i]], 3);

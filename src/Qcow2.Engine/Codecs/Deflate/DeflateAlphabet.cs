@@ -16,12 +16,12 @@ internal static class DeflateAlphabet
     internal const int EndOfBlock = 256;
     internal const int MaxCodeLength = 15;
 
-    private const int FirstLength = 257;
+    internal const int FirstLength = 257;
 
-    private static readonly byte[] LengthSymbols = new byte[MaxMatch + 1];
+    internal static readonly byte[] LengthSymbols = new byte[MaxMatch + 1];
     private static readonly byte[] LengthExtraBits = new byte[LiteralCount - FirstLength];
     private static readonly ushort[] LengthBases = new ushort[LiteralCount - FirstLength];
-    private static readonly byte[] DistanceSymbols = new byte[MaxDistance + 1];
+    internal static readonly byte[] DistanceSymbols = new byte[MaxDistance + 1];
     private static readonly byte[] DistanceExtraBits = new byte[DistanceCount];
     private static readonly ushort[] DistanceBases = new ushort[DistanceCount];
 

@@ -1,58 +1,58 @@
 using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
 
 namespace Qcow2.Engine.Codecs;
 
 /// <summary>Writes bits, the lowest first. Whoever writes has made sure that there is room.</summary>
-internal ref struct DeflateBitWriter(Span<byte> destination)
+/// <remarks>No more than four fields, so that a copy in a local variable is kept in registers.</remarks>
+/// <param name="destination">Where they go.</param>
+/// <param name="end">Where the room ends; the <see cref="Slack"/> behind it may be written, too.</param>
+internal unsafe struct DeflateBitWriter(byte* destination, byte* end)
 {
-    private readonly Span<byte> _destination = destination;
+    /// <summary>Bytes behind the room that are written together with its last ones.</summary>
+    internal const int Slack = sizeof(ulong);
+
+    /// <summary>The most bits that are written at once.</summary>
+    internal const int MaxBits = 56;
+
+    private readonly byte* _end = end;
+    private byte* _next = destination;
     private ulong _pending;
-    private int _pendingBits;
-    private int _position;
+    private int _pendingBits; // Fewer than 8.
 
     /// <summary>Bits that can still be written.</summary>
-    internal readonly long Room => ((long)(_destination.Length - _position) * 8) - _pendingBits;
+    internal readonly long Room => ((_end - _next) * 8) - _pendingBits;
 
     /// <summary>Bits to the next byte.</summary>
     internal readonly int Padding => -_pendingBits & 7;
 
-    /// <summary>Bytes written, the last one filled with zero bits.</summary>
-    internal readonly int Length => _position + ((_pendingBits + 7) / 8);
-
     /// <summary>Adds bits.</summary>
     /// <param name="value">The bits; those above are 0.</param>
-    /// <param name="count">At most 16.</param>
-    internal void Write(int value, int count)
+    /// <param name="count">At most <see cref="MaxBits"/>.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal void Write(ulong value, int count)
     {
-        _pending |= (ulong)(uint)value << _pendingBits;
-        _pendingBits += count;
-        if (_pendingBits >= 32)
-        {
-            BinaryPrimitives.WriteUInt32LittleEndian(_destination.Slice(_position), (uint)_pending);
-            _position += sizeof(uint);
-            _pending >>= 32;
-            _pendingBits -= 32;
-        }
+        ulong pending = _pending | (value << _pendingBits);
+        int bits = _pendingBits + count;
+        Unsafe.WriteUnaligned(_next, BitConverter.IsLittleEndian ? pending : BinaryPrimitives.ReverseEndianness(pending));
+        _next += bits >> 3;
+        _pending = pending >> (bits & ~7);
+        _pendingBits = bits & 7;
     }
 
     /// <summary>Adds whole bytes, from the next byte on.</summary>
     internal void Write(ReadOnlySpan<byte> bytes)
     {
-        Flush();
-        bytes.CopyTo(_destination.Slice(_position));
-        _position += bytes.Length;
+        Write(0, Padding);
+        bytes.CopyTo(new Span<byte>(_next, bytes.Length));
+        _next += bytes.Length;
     }
 
-    /// <summary>Fills the byte that is begun with zero bits.</summary>
-    internal void Flush()
+    /// <summary>Fills the last byte with zero bits.</summary>
+    /// <returns>Where what was written ends.</returns>
+    internal byte* Finish()
     {
-        for (; _pendingBits > 0; _pendingBits -= 8)
-        {
-            _destination[_position++] = (byte)_pending;
-            _pending >>= 8;
-        }
-
-        _pendingBits = 0;
-        _pending = 0;
+        Write(0, Padding);
+        return _next;
     }
 }

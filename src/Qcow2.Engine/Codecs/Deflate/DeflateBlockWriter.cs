@@ -1,7 +1,7 @@
 namespace Qcow2.Engine.Codecs;
 
 /// <summary>Writes a block in the shortest of the three ways: with a code of its own, with the fixed code, or as it is.</summary>
-internal sealed class DeflateBlockWriter
+internal sealed unsafe class DeflateBlockWriter
 {
     private const int HeaderBits = 3;
     private const int Stored = 0;
@@ -9,25 +9,32 @@ internal sealed class DeflateBlockWriter
     private const int Dynamic = 2;
     private const int MaxStored = ushort.MaxValue;
 
+    /// <summary>One bit less than there may be, so that four literals fit in what is written at once.</summary>
+    private const int MaxLiteralBits = DeflateBitWriter.MaxBits / 4;
+
     private static readonly HuffmanCode FixedLiterals = CreateFixedLiterals();
     private static readonly HuffmanCode FixedDistances = CreateFixedDistances();
 
-    private readonly HuffmanCode _literals = new(DeflateAlphabet.LiteralCount, DeflateAlphabet.MaxCodeLength);
+    private readonly HuffmanCode _literals = new(DeflateAlphabet.LiteralCount, MaxLiteralBits);
     private readonly HuffmanCode _distances = new(DeflateAlphabet.DistanceCount, DeflateAlphabet.MaxCodeLength);
     private readonly CodeLengthWriter _codeLengths = new();
+    private readonly DeflateSymbolTables _tables = new();
 
     /// <summary>Writes a block, if there is room for it.</summary>
     /// <param name="writer">Where it goes.</param>
-    /// <param name="symbols">What the bytes became.</param>
-    /// <param name="bytes">The bytes themselves.</param>
+    /// <param name="data">All data, from its first byte on.</param>
+    /// <param name="block">How often the symbols occur in the block.</param>
+    /// <param name="chunks">What the block is put together of.</param>
     /// <param name="isLast">Whether it is the last block of the stream.</param>
-    internal bool TryWrite(ref DeflateBitWriter writer, DeflateSymbols symbols, ReadOnlySpan<byte> bytes, bool isLast)
+    internal bool TryWrite(ref DeflateBitWriter writer, byte* data, DeflateFrequencies block, ReadOnlySpan<DeflateChunk> chunks, bool isLast)
     {
-        _literals.Build(symbols.LiteralFrequencies);
-        _distances.Build(symbols.DistanceFrequencies);
-        long dynamicBits = _codeLengths.Prepare(_literals, _distances) + Cost(_literals, _distances, symbols);
-        long fixedBits = Cost(FixedLiterals, FixedDistances, symbols);
+        _literals.Build(block.Literals);
+        _distances.Build(block.Distances);
+        long dynamicBits = _codeLengths.Prepare(_literals, _distances) + Cost(_literals, _distances, block);
+        long fixedBits = Cost(FixedLiterals, FixedDistances, block);
         long packedBits = HeaderBits + Math.Min(dynamicBits, fixedBits);
+        int start = chunks[0].Start;
+        var bytes = new ReadOnlySpan<byte>(data + start, chunks[chunks.Length - 1].End - start);
         long storedBits = StoredBits(writer, bytes.Length);
         if (Math.Min(packedBits, storedBits) > writer.Room)
         {
@@ -41,62 +48,46 @@ internal sealed class DeflateBlockWriter
         else if (fixedBits <= dynamicBits)
         {
             WriteHeader(ref writer, Fixed, isLast);
-            WriteSymbols(ref writer, symbols, FixedLiterals, FixedDistances);
+            WriteSymbols(ref writer, data, chunks, FixedLiterals, FixedDistances);
         }
         else
         {
             WriteHeader(ref writer, Dynamic, isLast);
             _codeLengths.Write(ref writer);
-            WriteSymbols(ref writer, symbols, _literals, _distances);
+            WriteSymbols(ref writer, data, chunks, _literals, _distances);
         }
 
         return true;
     }
 
-    private static long Cost(HuffmanCode literals, HuffmanCode distances, DeflateSymbols symbols)
+    private static long Cost(HuffmanCode literals, HuffmanCode distances, DeflateFrequencies block)
     {
-        long bits = literals.Cost(symbols.LiteralFrequencies) + distances.Cost(symbols.DistanceFrequencies);
-        for (int symbol = DeflateAlphabet.EndOfBlock + 1; symbol < DeflateAlphabet.LiteralCount; symbol++)
+        long bits = literals.Cost(block.Literals) + distances.Cost(block.Distances);
+        for (int symbol = DeflateAlphabet.FirstLength; symbol < DeflateAlphabet.LiteralCount; symbol++)
         {
-            bits += (long)symbols.LiteralFrequencies[symbol] * DeflateAlphabet.ExtraBits(symbol);
+            bits += (long)block.Literals[symbol] * DeflateAlphabet.ExtraBits(symbol);
         }
 
         for (int symbol = 0; symbol < DeflateAlphabet.DistanceCount; symbol++)
         {
-            bits += (long)symbols.DistanceFrequencies[symbol] * DeflateAlphabet.DistanceBits(symbol);
+            bits += (long)block.Distances[symbol] * DeflateAlphabet.DistanceBits(symbol);
         }
 
         return bits;
     }
 
     private static void WriteHeader(ref DeflateBitWriter writer, int type, bool isLast)
-        => writer.Write((type << 1) | (isLast ? 1 : 0), HeaderBits);
+        => writer.Write((uint)((type << 1) | (isLast ? 1 : 0)), HeaderBits);
 
-    private static void WriteSymbols(ref DeflateBitWriter writer, DeflateSymbols symbols, HuffmanCode literals, HuffmanCode distances)
+    private void WriteSymbols(ref DeflateBitWriter writer, byte* data, ReadOnlySpan<DeflateChunk> chunks, HuffmanCode literals, HuffmanCode distances)
     {
-        ReadOnlySpan<ushort> values = symbols.Values;
-        ReadOnlySpan<ushort> backs = symbols.Distances;
-        ReadOnlySpan<ushort> literalBits = literals.Bits;
-        ReadOnlySpan<byte> literalLengths = literals.Lengths;
-        for (int i = 0; i < values.Length; i++)
+        _tables.Fill(literals, distances);
+        foreach (DeflateChunk chunk in chunks)
         {
-            int value = values[i];
-            int distance = backs[i];
-            if (distance == 0)
-            {
-                writer.Write(literalBits[value], literalLengths[value]);
-                continue;
-            }
-
-            int symbol = DeflateAlphabet.LengthSymbol(value);
-            writer.Write(literalBits[symbol], literalLengths[symbol]);
-            writer.Write(DeflateAlphabet.LengthExtra(value), DeflateAlphabet.ExtraBits(symbol));
-            symbol = DeflateAlphabet.DistanceSymbol(distance);
-            writer.Write(distances.Bits[symbol], distances.Lengths[symbol]);
-            writer.Write(DeflateAlphabet.DistanceExtra(distance), DeflateAlphabet.DistanceBits(symbol));
+            _tables.Write(ref writer, data + chunk.Start, chunk);
         }
 
-        writer.Write(literalBits[DeflateAlphabet.EndOfBlock], literalLengths[DeflateAlphabet.EndOfBlock]);
+        writer.Write(literals.Bits[DeflateAlphabet.EndOfBlock], literals.Lengths[DeflateAlphabet.EndOfBlock]);
     }
 
     // The first piece is padded from where the block begins; the others begin at a byte, and their header takes a whole one.
@@ -114,9 +105,8 @@ internal sealed class DeflateBlockWriter
             ReadOnlySpan<byte> piece = bytes.Slice(0, Math.Min(bytes.Length, MaxStored));
             bytes = bytes.Slice(piece.Length);
             WriteHeader(ref writer, Stored, isLast && bytes.IsEmpty);
-            writer.Flush();
-            writer.Write(piece.Length, 16);
-            writer.Write(piece.Length ^ MaxStored, 16);
+            writer.Write(0, writer.Padding);
+            writer.Write((uint)(piece.Length | ((piece.Length ^ MaxStored) << 16)), 32);
             writer.Write(piece);
         }
         while (!bytes.IsEmpty);

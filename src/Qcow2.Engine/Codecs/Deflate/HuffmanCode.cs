@@ -3,11 +3,19 @@ namespace Qcow2.Engine.Codecs;
 /// <summary>A prefix code for an alphabet (RFC 1951, section 3.2.2): the lengths say everything.</summary>
 internal sealed class HuffmanCode
 {
+    // Frequencies are sorted by one digit after the other.
+    private const int DigitBits = 8;
+    private const int Digits = 1 << DigitBits;
+
+    private static readonly byte[] ReversedBytes = CreateReversedBytes();
+
     private readonly int _maxLength;
     private readonly byte[] _lengths;
     private readonly ushort[] _bits;
     private readonly int[] _order;
     private readonly int[] _weights;
+    private readonly int[] _sorted;
+    private readonly int[] _places = new int[Digits];
     private readonly int[] _lengthCounts = new int[DeflateAlphabet.MaxCodeLength + 1];
 
     /// <param name="symbols">Symbols of the alphabet.</param>
@@ -19,6 +27,7 @@ internal sealed class HuffmanCode
         _bits = new ushort[symbols];
         _order = new int[symbols];
         _weights = new int[symbols];
+        _sorted = new int[symbols];
     }
 
     /// <summary>Bits of each symbol; 0 for one that does not occur.</summary>
@@ -45,12 +54,13 @@ internal sealed class HuffmanCode
     {
         Array.Clear(_lengths, 0, _lengths.Length);
         int used = 0;
+        int all = 0;
         for (int symbol = 0; symbol < frequencies.Length; symbol++)
         {
             if (frequencies[symbol] != 0)
             {
-                _order[used] = symbol;
-                _weights[used++] = frequencies[symbol];
+                _order[used++] = symbol;
+                all |= frequencies[symbol];
             }
         }
 
@@ -61,9 +71,16 @@ internal sealed class HuffmanCode
         }
         else if (used > 1)
         {
-            // Ties are broken by the symbol's number, so that every framework writes the same bytes.
-            Array.Sort(_weights, _order, 0, used);
-            SortTies(used);
+            for (int shift = 0; shift < 32 && all >> shift != 0; shift += DigitBits)
+            {
+                Sort(frequencies, used, shift);
+            }
+
+            for (int i = 0; i < used; i++)
+            {
+                _weights[i] = frequencies[_order[i]];
+            }
+
             ToDepths(_weights.AsSpan(0, used));
             CountLengths(used);
         }
@@ -92,19 +109,30 @@ internal sealed class HuffmanCode
         return bits;
     }
 
-    private void SortTies(int used)
+    /// <summary>Sorts the symbols by a digit of their frequency; where it is the same they stay in their order.</summary>
+    private void Sort(ReadOnlySpan<int> frequencies, int used, int shift)
     {
-        for (int first = 0; first < used;)
+        Array.Clear(_places, 0, Digits);
+        for (int i = 0; i < used; i++)
         {
-            int next = first + 1;
-            while (next < used && _weights[next] == _weights[first])
-            {
-                next++;
-            }
-
-            Array.Sort(_order, first, next - first);
-            first = next;
+            _places[(frequencies[_order[i]] >> shift) & (Digits - 1)]++;
         }
+
+        int place = 0;
+        for (int digit = 0; digit < Digits; digit++)
+        {
+            int count = _places[digit];
+            _places[digit] = place;
+            place += count;
+        }
+
+        for (int i = 0; i < used; i++)
+        {
+            int symbol = _order[i];
+            _sorted[_places[(frequencies[symbol] >> shift) & (Digits - 1)]++] = symbol;
+        }
+
+        Array.Copy(_sorted, _order, used);
     }
 
     /// <summary>
@@ -229,13 +257,16 @@ internal sealed class HuffmanCode
 
     // Codes go into the stream from their highest bit, everything else from its lowest.
     private static ushort Reverse(int code, int length)
+        => (ushort)(((ReversedBytes[code & 0xff] << 8) | ReversedBytes[code >> 8]) >> (16 - length));
+
+    private static byte[] CreateReversedBytes()
     {
-        int reversed = 0;
-        for (; length > 0; length--, code >>= 1)
+        byte[] reversed = new byte[256];
+        for (int value = 1; value < reversed.Length; value++)
         {
-            reversed = (reversed << 1) | (code & 1);
+            reversed[value] = (byte)((reversed[value >> 1] >> 1) | ((value & 1) << 7));
         }
 
-        return (ushort)reversed;
+        return reversed;
     }
 }

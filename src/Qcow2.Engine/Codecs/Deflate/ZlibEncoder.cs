@@ -14,7 +14,7 @@ internal sealed class ZlibEncoder(int level) : IDisposable
     /// <summary>Deflate with a window of 32 KiB.</summary>
     private const byte Method = 0x78;
 
-    private readonly ClusterEncoderPool _pool = new(() => DeflateEncoder.Create(level, DeflateEncoder.MaxWindowBits));
+    private readonly ClusterEncoderPool _pool = new(() => new DeflateEncoder(level, DeflateEncoder.MaxWindowBits));
 
     /// <summary>The most bytes that so many become: what cannot be compressed gets longer.</summary>
     internal static int MaxLength(int length) => HeaderLength + length + (StoredBlocks(length) * StoredHeaderLength) + TrailerLength;

@@ -21,7 +21,7 @@ internal static class ClusterCodecs
     internal static ClusterEncoder Encoder(CompressionType type, int? level = null)
     {
         int resolved = CompressionLevels.Resolve(type, level);
-        return type == CompressionType.Zstd ? ZstdEncoder.Create(resolved) : DeflateEncoder.Create(resolved);
+        return type == CompressionType.Zstd ? ZstdEncoder.Create(resolved) : new DeflateEncoder(resolved);
     }
 
     /// <summary>Encoders for a compression type.</summary>
