@@ -16,7 +16,7 @@
     What to do; several tasks are done in the order given. The default is Build.
 
 .PARAMETER Configuration
-    The configuration to build. The default is Release.
+    The configuration to build. The default is Release, which is also compiled ahead for the systems of build/ReadyToRun.
 
 .PARAMETER PesterVersion
     The version of Pester, which comes from NuGet whatever is installed. The default is that of Directory.Packages.props.
@@ -74,11 +74,17 @@ function Invoke-Build {
         'msbuild', (Join-Path $root 'src' 'Qcow2.PowerShell'), '-restore', "-p:Configuration=$Configuration", '-nodeReuse:false', '-v:q', '-nologo'
     )
 
+    if ($Configuration -eq 'Release') {
+        Invoke-Program dotnet @(
+            'msbuild', (Join-Path $root 'build' 'ReadyToRun'), '-restore', '-t:CompileAhead', "-p:Configuration=$Configuration", '-nodeReuse:false', '-v:q', '-nologo'
+        )
+    }
+
     # A layout of another version would be found first.
     Get-Item (Join-Path $out 'Qcow2' '*') -Exclude $version -ErrorAction Ignore | Remove-Item -Recurse -Force
     Invoke-Program dotnet @(
         'msbuild', (Join-Path $root 'build' 'StageModule.targets'), '-t:StageModule', '-nodeReuse:false', '-v:q', '-nologo'
-        "-p:Configuration=$Configuration", "-p:ModuleStageFolder=$module/", '-p:IncludeDesktop=true'
+        "-p:Configuration=$Configuration", "-p:ModuleStageFolder=$module/", '-p:IncludeDesktop=true', "-p:IncludeAhead=$($Configuration -eq 'Release')"
     )
     $null = Test-ModuleManifest -Path (Join-Path $module 'Qcow2.psd1')
     Write-Host "The module is in $module" -ForegroundColor Green

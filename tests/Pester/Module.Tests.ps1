@@ -63,6 +63,52 @@ Describe 'The module' {
         $result | Should -Be (Get-ExpectedHash zstd)
     }
 
+    Context 'on a system that it is compiled ahead for' {
+        BeforeAll {
+            $runtime = [Runtime.InteropServices.RuntimeInformation]::RuntimeIdentifier
+            $ahead = Join-Path (Split-Path $manifestPath) "bin/net8.0/$runtime"
+            $without = Join-Path $TestDrive 'without/Qcow2'
+            $null = New-Item -ItemType Directory $without -Force
+            Copy-Item (Join-Path (Split-Path $manifestPath) '*') $without -Recurse
+            if (Test-Path $ahead) {
+                Remove-Item (Join-Path $without "bin/net8.0/$runtime") -Recurse
+            }
+
+            Copy-Fixture zstd.qcow2 $TestDrive
+            # Where the engine lies, how many methods the JIT compiled for the first image, and what the disk's hash is.
+            $first = @"
+                `$path = '$TestDrive/zstd.qcow2'
+                `$before = [Runtime.JitInfo]::GetCompiledMethodCount()
+                `$image = Get-Qcow2Image `$path
+                [Runtime.JitInfo]::GetCompiledMethodCount() - `$before
+                Split-Path `$image.GetType().Assembly.Location
+                Convert-Qcow2Image `$path '$TestDrive/first.raw' -Force
+                (Get-FileHash '$TestDrive/first.raw').Hash.ToLowerInvariant()
+"@
+        }
+
+        It 'loads that assembly, and the JIT has less to do' {
+            if (-not (Test-Path $ahead) -or [Environment]::Version.Major -lt 10) {
+                Set-ItResult -Skipped -Because "nothing is compiled ahead for $runtime and .NET $([Environment]::Version)"
+                return
+            }
+
+            $fast = Invoke-Fresh "Import-Module `$manifest; $first"
+            $slow = Invoke-Fresh "Import-Module '$without/Qcow2.psd1'; $first"
+            $fast[1] | Should -Be $ahead
+            $slow[1] | Should -Be (Join-Path $without 'bin/net8.0')
+            [int] $fast[0] | Should -BeLessThan ([int] $slow[0] / 2)
+            $fast[2] | Should -Be (Get-ExpectedHash zstd)
+            $slow[2] | Should -Be (Get-ExpectedHash zstd)
+        }
+
+        It 'says what is wrong where the assembly cannot be loaded' {
+            Set-Content (Join-Path $without 'bin/net8.0/Qcow2.PowerShell.dll') 'no assembly'
+            Invoke-Fresh "try { Import-Module '$without/Qcow2.psd1'; 'imported' } catch { `$_.Exception.GetBaseException().GetType().Name }" |
+                Should -Be 'BadImageFormatException'
+        }
+    }
+
     It 'brings no private library into the default load context' {
         Copy-Fixture zstd.qcow2 $TestDrive
         Invoke-Fresh @"

@@ -22,11 +22,13 @@ internal static class PrivateDependencies
     private static Assembly? Resolve(AssemblyLoadContext context, AssemblyName name)
         => string.Equals(name.Name, Library, StringComparison.Ordinal) ? Loaded.Value : null;
 
+    /// <summary>The folder of an assembly that was compiled ahead for one system lies in that of all systems, and uses its library.</summary>
     private static Assembly? Load()
     {
         string folder = Path.GetDirectoryName(typeof(PrivateDependencies).Assembly.Location) ?? "";
-        string path = Path.Combine(folder, "deps", Library + ".dll");
-        return File.Exists(path) ? new AssemblyLoadContext("Qcow2 private dependencies").LoadFromAssemblyPath(path) : null;
+        string? path = Array.Find(
+            [Path.Combine(folder, "deps", Library + ".dll"), Path.Combine(Path.GetDirectoryName(folder) ?? "", "deps", Library + ".dll")], File.Exists);
+        return path is null ? null : new AssemblyLoadContext("Qcow2 private dependencies").LoadFromAssemblyPath(path);
     }
 }
 #endif
