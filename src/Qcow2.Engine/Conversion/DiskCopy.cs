@@ -18,7 +18,12 @@ internal sealed class DiskCopy : OrderedPipeline<CopyParcel>
     private long _done;
 
     private DiskCopy(
-        SourceReader reader, CopyTarget target, ConversionOptions options, IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
+        SourceReader reader,
+        CopyTarget target,
+        ConversionOptions options,
+        Func<SharedExtents?, IEnumerable<CopyPiece>>? pieces,
+        IProgress<WorkProgress>? progress,
+        CancellationToken cancellationToken)
     {
         _reader = reader;
         _target = target;
@@ -27,8 +32,11 @@ internal sealed class DiskCopy : OrderedPipeline<CopyParcel>
         _cancellationToken = cancellationToken;
         _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         _stopped = _stop.Token;
-        _sharing = options.SharesExtents ? new SharedExtents(reader.Disk, target) : null;
-        _pieces = CopyPiece.Of(Extents(options), target.Reach(reader.Disk.Length), target.Unit, target.MaxParcelBytes, _sharing, target.MaxSharedBytes).GetEnumerator();
+        _sharing = options.SharesExtents ? new SharedExtents(reader.Disk, target, target.SharesUnread ? target.Unit : 1) : null;
+        target.Sharing = _sharing;
+        SharedExtents? unread = target.SharesUnread ? _sharing : null;
+        _pieces = (pieces?.Invoke(unread)
+            ?? CopyPiece.Of(Extents(options), target.Reach(reader.Disk.Length), target.Unit, target.MaxParcelBytes, unread, target.MaxSharedBytes)).GetEnumerator();
     }
 
     /// <summary>Copies all of a disk.</summary>
@@ -37,11 +45,20 @@ internal sealed class DiskCopy : OrderedPipeline<CopyParcel>
     /// <param name="options">How.</param>
     /// <param name="progress">Told of progress from any of the threads, often; null for nobody.</param>
     /// <param name="cancellationToken">Stops the work within a fraction of a second.</param>
+    /// <param name="pieces">
+    /// Divides the disk, with what finds what can be shared, if anything may: pieces of whole units of the destination, in order, that cover all of the disk.
+    /// Null for what the destination has not.
+    /// </param>
     internal static ConversionResult Run(
-        VirtualDisk source, CopyTarget target, ConversionOptions options, IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
+        VirtualDisk source,
+        CopyTarget target,
+        ConversionOptions options,
+        IProgress<WorkProgress>? progress,
+        CancellationToken cancellationToken,
+        Func<SharedExtents?, IEnumerable<CopyPiece>>? pieces = null)
     {
         var reader = new SourceReader(source, options.Salvage);
-        var copy = new DiskCopy(reader, target, options, progress, cancellationToken);
+        var copy = new DiskCopy(reader, target, options, pieces, progress, cancellationToken);
         int threads = options.ThrottleLimit;
 
         // Parcels beyond one for each thread are those that were ready before their turn.
@@ -79,7 +96,7 @@ internal sealed class DiskCopy : OrderedPipeline<CopyParcel>
             }
 
             parcel.Piece = _pieces.Current;
-            if (parcel.Piece.IsData || _target.WritesZeros)
+            if (!parcel.Piece.IsKept && (parcel.Piece.IsData || _target.WritesZeros))
             {
                 return true;
             }

@@ -2,6 +2,7 @@ using System.Management.Automation;
 using System.Security;
 using Qcow2.Engine;
 using Qcow2.Engine.Chains;
+using Qcow2.Engine.Conversion;
 using Qcow2.PowerShell.Completion;
 using Qcow2.PowerShell.Infrastructure;
 using Qcow2.PowerShell.Operations;
@@ -102,6 +103,13 @@ public sealed class MergeQcow2ImageCommand : ChainCmdlet
     public int ThrottleLimit { get; set; } = ImageMergeOptions.Default.ThrottleLimit;
 
     /// <summary>
+    /// Copies everything. By default, on a file system that can (XFS, Btrfs, bcachefs, ReFS), the destination shares what the overlay holds (reflinks), in
+    /// no time and no new space; what is written later to either is its own. <c>-Verbose</c> says how much is shared.
+    /// </summary>
+    [Parameter]
+    public SwitchParameter NoReflink { get; set; }
+
+    /// <summary>
     /// Merges into a raw disk although it begins as an image does, which a guest can have written there. By default that is an error, because an
     /// image that the overlay records as raw by mistake would be destroyed.
     /// </summary>
@@ -131,12 +139,15 @@ public sealed class MergeQcow2ImageCommand : ChainCmdlet
     private protected override void ProcessImage(ImageInput image)
     {
         SnapshotChoice.RequireActiveDisk(image, "merged");
+        ConversionResult? shared = null;
         var options = new ImageMergeOptions
         {
             DestinationPath = DestinationPath is null ? null : Resolver.Literal(DestinationPath),
             Source = DeleteSource ? MergedImage.Delete : KeepSource ? MergedImage.Keep : MergedImage.Default,
             Open = OptionsFor(image.Path),
             ThrottleLimit = ThrottleLimit,
+            ShareExtents = !NoReflink,
+            OnShared = result => shared = result,
         };
         IReadOnlyList<Qcow2ImageInfo> images = FindImages(image.Path, options);
         Qcow2ImageInfo destination = images[images.Count - 1];
@@ -156,6 +167,11 @@ public sealed class MergeQcow2ImageCommand : ChainCmdlet
         }
 
         Track("Merging", image.Path, (progress, token) => ImageMerge.Merge(image.Path, options, progress, token));
+        foreach (string line in DisplayText.Sharing(destination.Path, shared))
+        {
+            WriteVerbose(line);
+        }
+
         long grown = images[0].Size;
         if (destination.Format != "raw" && grown > destination.Size && DiskSize.RoundUp(grown) != grown)
         {

@@ -93,6 +93,13 @@ public sealed class OptimizeQcow2ImageCommand : ChainCmdlet
     [ValidateRange(1, 64)]
     public int ThrottleLimit { get; set; } = ImageOptimizeOptions.Default.ThrottleLimit;
 
+    /// <summary>
+    /// Copies everything. By default, on a file system that can (XFS, Btrfs, bcachefs, ReFS), the new file shares what it keeps of the old one (reflinks),
+    /// so that little space is needed for both. <c>-Verbose</c> says how much was shared.
+    /// </summary>
+    [Parameter]
+    public SwitchParameter NoReflink { get; set; }
+
     /// <summary>Emits what was gained, as a <c>Qcow2OptimizeResult</c>. By default nothing is emitted; <c>-Verbose</c> says it, too.</summary>
     [Parameter]
     public SwitchParameter PassThru { get; set; }
@@ -121,12 +128,18 @@ public sealed class OptimizeQcow2ImageCommand : ChainCmdlet
             CompressionLevel = CompressionLevel,
             Open = OptionsFor(image.Path),
             ThrottleLimit = ThrottleLimit,
+            ShareExtents = !NoReflink,
         };
         WarnOfFullDisk(() => Need(image.Path, before, options.Open));
         Qcow2OptimizeResult result = Track("Compacting", image.Path, (progress, token) => ImageOptimizer.Optimize(image.Path, options, progress, token));
         WriteVerbose(result.IsReplaced
             ? $"{result.Path}: {DisplayText.Size(result.AllocatedSizeBefore)} before, {DisplayText.Size(result.AllocatedSize)} now. {result.Reason}"
             : $"{result.Path}: left as it is. {result.Reason}");
+        if (result.SharedBytes > 0)
+        {
+            WriteVerbose($"{result.Path}: {DisplayText.SizeAndBytes(result.SharedBytes)} were taken over by the new file without a copy.");
+        }
+
         if (result.IsReplaced && DiskSize.RoundUp(before.Size) is long rounded && rounded != before.Size)
         {
             WriteVerbose(DisplayText.RoundedSize(result.Path, before.Size, rounded));

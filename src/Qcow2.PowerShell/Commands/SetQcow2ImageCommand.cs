@@ -2,6 +2,7 @@ using System.Management.Automation;
 using System.Security;
 using Qcow2.Engine;
 using Qcow2.Engine.Chains;
+using Qcow2.Engine.Conversion;
 using Qcow2.PowerShell.Infrastructure;
 using Qcow2.PowerShell.Operations;
 
@@ -181,6 +182,13 @@ public sealed class SetQcow2ImageCommand : ReferenceCmdlet
     public int ThrottleLimit { get; set; } = ImageMergeOptions.Default.ThrottleLimit;
 
     /// <summary>
+    /// Copies everything that the image gets from its old backing file. By default, on a file system that can (XFS, Btrfs, bcachefs, ReFS), both share
+    /// it (reflinks), in no new space; what is written later to either is its own. <c>-Verbose</c> says how much is shared.
+    /// </summary>
+    [Parameter]
+    public SwitchParameter NoReflink { get; set; }
+
+    /// <summary>
     /// Takes the new backing file for what <c>-BackingFormat</c> says, or the image records, although its content says something else: a guest can
     /// write the beginning of an image to its raw disk. By default that is an error.
     /// </summary>
@@ -318,6 +326,7 @@ public sealed class SetQcow2ImageCommand : ReferenceCmdlet
             return;
         }
 
+        ConversionResult? shared = null;
         var options = new ImageRebaseOptions
         {
             BackingFile = BackingFile,
@@ -325,8 +334,15 @@ public sealed class SetQcow2ImageCommand : ReferenceCmdlet
             MetadataOnly = MetadataOnly,
             Open = OptionsFor(image.Path),
             ThrottleLimit = ThrottleLimit,
+            ShareExtents = !NoReflink,
+            OnShared = result => shared = result,
         };
         Track("Rebasing", image.Path, (progress, token) => ImageRebase.Rebase(image.Path, options, progress, token));
+        foreach (string line in DisplayText.Sharing(image.Path, shared))
+        {
+            WriteVerbose(line);
+        }
+
         PassOn(image);
     }
 

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Management.Automation;
 using System.Text;
 using Qcow2.Engine;
+using Qcow2.Engine.Conversion;
 using Qcow2.Engine.Format;
 using Qcow2.Engine.Storage;
 using Qcow2.PowerShell.Infrastructure;
@@ -46,6 +47,9 @@ public static class DisplayText
     /// <summary>Says that a disk has another size than was asked for.</summary>
     internal static string RoundedSize(string path, long asked, long size)
         => $"{path}: the disk has {SizeAndBytes(size)}, {size - asked} more than {SizeAndBytes(asked)}, because disks have whole sectors of {DiskSize.SectorSize} bytes.";
+
+    /// <summary>Says what of an image takes no space of its own; nothing where nothing was to be shared.</summary>
+    internal static IEnumerable<string> Sharing(string path, ConversionResult? result) => result is null ? [] : Sharing(path, result.SharedBytes, result.SharingRefusal);
 
     /// <summary>Says what of a copy takes no space of its own, and why the rest does.</summary>
     /// <param name="path">The copy.</param>

@@ -1,3 +1,4 @@
+using Qcow2.Engine.Chains;
 using Qcow2.Engine.Conversion;
 using Qcow2.Engine.Storage;
 using Qcow2.Engine.Tests.Formats.Qcow2.Writing;
@@ -114,6 +115,64 @@ public sealed class ReflinkTests
 
         Assert.True(volume.UsedBytes - before < MostNewBytes);
         ConversionJudge.AssertSame(kind, content, File.ReadAllBytes(volume.File("copy.raw")));
+    }
+
+    /// <summary>What a merge, a rebase and a compaction take over takes no space, and the chain shows what it showed.</summary>
+    [SharingFileSystemTheory]
+    [InlineData("xfs")]
+    [InlineData("btrfs")]
+    public void Chains_are_merged_rebased_and_compacted_without_a_copy(string kind)
+    {
+        using var volume = LoopFileSystem.Sharing(kind);
+        byte[] content = new byte[Size & -65_536];
+        var random = new Random(4);
+        random.NextBytes(content);
+        string below = volume.File("base.qcow2");
+        string path = volume.File("image.qcow2");
+        using (Qcow2Image image = Qcow2Image.Create(below, content.Length))
+        {
+            image.Write(0, content.AsSpan(0, 12 << 20));
+        }
+
+        using (Qcow2Image image = Qcow2Image.Create(path, content.Length, new Qcow2CreateOptions { BackingFile = "base.qcow2", BackingFormat = "qcow2" }))
+        {
+            random.NextBytes(content.AsSpan(8 << 20));
+            image.Write(8 << 20, content.AsSpan(8 << 20));
+            image.CreateSnapshot("before");
+            random.NextBytes(content.AsSpan(14 << 20, 1 << 20));
+            image.Write(14 << 20, content.AsSpan(14 << 20, 1 << 20));
+            image.DeleteSnapshot(image.Snapshots[0]);
+        }
+
+        ConversionResult? shared = null;
+        long before = volume.UsedBytes;
+        ImageMerge.Merge(path, new ImageMergeOptions { Source = MergedImage.Keep, OnShared = result => shared = result });
+        Assert.InRange(shared!.SharedBytes, 7 << 20, content.Length);
+        Assert.True(volume.UsedBytes - before < MostNewBytes);
+        ConversionJudge.AssertImage("merged", content, below, asksQemu: false);
+        ConversionJudge.AssertImage("kept", content, path, asksQemu: false);
+
+        before = volume.UsedBytes;
+        ImageRebase.Rebase(path, new ImageRebaseOptions { OnShared = result => shared = result });
+        Assert.InRange(shared.SharedBytes, 7 << 20, content.Length);
+        Assert.True(volume.UsedBytes - before < MostNewBytes);
+        ConversionJudge.AssertImage("rebased", content, path);
+
+        // Half of it is given up, and a stretch is zeros that are data: compacting finds them, also in what could be shared.
+        using (Qcow2Image image = Qcow2Image.Open(path, new Qcow2OpenOptions { Writable = true }))
+        {
+            image.Write(4 << 20, new byte[1 << 20]);
+            content.AsSpan(4 << 20, 1 << 20).Clear();
+            image.CreateSnapshot("now");
+            random.NextBytes(content.AsSpan(1 << 20, 1 << 20));
+            image.Write(1 << 20, content.AsSpan(1 << 20, 1 << 20));
+        }
+
+        Qcow2OptimizeResult optimized = ImageOptimizer.Optimize(path, new ImageOptimizeOptions { ReplacesAlways = true });
+        Assert.InRange(optimized.SharedBytes, 13 << 20, (16 << 20) + 65_536);
+        Assert.InRange(optimized.AllocatedSize, 16 << 20, 18 << 20); // With the zeros it would be one MiB more.
+        ConversionJudge.AssertImage("compacted", content, path);
+        ConversionJudge.AssertSound("its old base", below);
     }
 
     /// <summary>Files of two file systems, a file system without reflinks, and a device share nothing; the copy is the same.</summary>

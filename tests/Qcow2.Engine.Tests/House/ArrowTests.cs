@@ -32,6 +32,7 @@ public sealed class ArrowTests
         ("DiskConverter", "Formats/Raw", "ConvertToRaw is public, and takes storage of the caller's."),
         ("ImageMeasure", "Formats/Qcow2", "ForSize and ForDisk are public and take Qcow2CreateOptions; Of takes any format's."),
         ("ImageMeasure", "Formats/Raw", "ForRaw is public."),
+        ("ImageMerge", "Conversion", "What is merged into an image goes there as what is converted into it does, through the same steps."),
         ("ImageOptimizer", "Conversion", "Compaction is a conversion of an image into one of its own format, with its snapshots, which only the format knows."),
         ("Qcow2ImageObject", "Formats/Qcow2", "What is said of an image is public and says of which internal snapshot it is; only QCOW2 has these."),
         ("Qcow2DiskObject", "Formats/Qcow2", "As Qcow2ImageObject."),

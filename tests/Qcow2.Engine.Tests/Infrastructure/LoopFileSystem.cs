@@ -50,7 +50,7 @@ internal sealed class LoopFileSystem : IDisposable
 
     public void Dispose()
     {
-        Shell.Run("umount", Path);
+        Shell.Run("umount", "--lazy", Path); // A test that failed may have left a file open.
         Directory.Delete(_folder, recursive: true);
     }
 }

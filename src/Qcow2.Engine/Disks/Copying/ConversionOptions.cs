@@ -61,7 +61,7 @@ public sealed record ConversionOptions
     public bool ShareExtents { get; init; } = true;
 
     /// <summary>Whether anything is to be shared.</summary>
-    internal bool SharesExtents => ShareExtents && SparseSize > 0 && !Salvage && OnlyWithin is null;
+    internal bool SharesExtents => ShareExtents && SparseSize > 0 && !Salvage;
 
     /// <summary>Checks the values.</summary>
     /// <exception cref="ArgumentException">One of them makes no sense.</exception>

@@ -10,6 +10,9 @@ internal readonly record struct CopyPiece(long Offset, long Length, bool IsData,
     /// <summary>Zeros cost little to write, but not nothing: the work must be stoppable.</summary>
     private const long MaxZeroLength = 128L << 20;
 
+    /// <summary>Whether the destination keeps what it has there: it is counted and nothing else.</summary>
+    internal bool IsKept { get; init; }
+
     private long End => Offset + Length;
 
     /// <summary>Divides a disk by what is to be read of it.</summary>

@@ -56,6 +56,15 @@ internal abstract class CopyTarget : IDisposable
     /// <summary>Most bytes of a parcel that is shared and needs no buffer; a multiple of the unit. The work must be stoppable.</summary>
     internal virtual int MaxSharedBytes => 32 << 20;
 
+    /// <summary>
+    /// Whether what can be shared goes there unread. If not, it is read, for what the destination has to know of it, and shared in place of being
+    /// written; one thread at a time finishes parcels then.
+    /// </summary>
+    internal virtual bool SharesUnread => true;
+
+    /// <summary>Shares with the source what the host allows to be shared; null where nothing is.</summary>
+    internal SharedExtents? Sharing { get; set; }
+
     /// <summary>Says whether the destination can share what lies in a file.</summary>
     /// <param name="source">The file.</param>
     /// <param name="refusal">Why not, as the end of a sentence; null if it can.</param>

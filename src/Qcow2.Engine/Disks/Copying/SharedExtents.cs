@@ -3,14 +3,15 @@ using Qcow2.Engine.Storage;
 namespace Qcow2.Engine.Disks.Copying;
 
 /// <summary>
-/// Finds what of a disk a destination can share with the file that it lies in, and shares it. The finding is for one thread, the sharing for any.
+/// Finds what of a disk a destination can share with the file that it lies in, and shares it. The finding is for one thread at a time, the sharing for any.
 /// </summary>
 /// <param name="source">The disk.</param>
 /// <param name="target">Where it is copied to.</param>
-internal sealed class SharedExtents(VirtualDisk source, CopyTarget target)
+/// <param name="unit">What is shared in whole, in bytes of the disk, if the blocks of the host are smaller; a power of two.</param>
+internal sealed class SharedExtents(VirtualDisk source, CopyTarget target, int unit)
 {
-    /// <summary>What is shorter is copied: the host would take as long for the sharing, and keep a file in many pieces.</summary>
-    private const int LeastBytes = 64 << 10;
+    /// <summary>Fewer blocks are copied: the host would take as long for the sharing, and keep a file in many pieces.</summary>
+    private const int LeastBlocks = 16;
 
     /// <summary>Blocks are looked up by one thread for all, which must not wait for long.</summary>
     private const long LongestLookUp = 1L << 30;
@@ -26,19 +27,21 @@ internal sealed class SharedExtents(VirtualDisk source, CopyTarget target)
     /// <summary>Why something was not shared that could have been, as the end of a sentence; null if nothing was refused.</summary>
     internal string? Refusal => _refusal;
 
-    /// <summary>Finds what can be shared of an extent: in order, and in whole units of the destination.</summary>
-    /// <remarks>Holes of the file are none of it: copying finds zeros in them, for which the destination needs no place.</remarks>
+    /// <summary>Finds what can be shared of an extent.</summary>
     /// <param name="extent">What lies somewhere on the disk.</param>
     internal IEnumerable<SharedExtent> Of(DiskExtent extent)
-    {
-        if (extent.Kind != ExtentKind.Data || extent.IsCompressed || extent.HostOffset is null)
-        {
-            yield break;
-        }
+        => extent is { Kind: ExtentKind.Data, IsCompressed: false, HostOffset: not null } ? Within(extent.Offset, extent.Length) : [];
 
-        for (long offset = extent.Offset; offset < extent.End && !_isRefused;)
+    /// <summary>Finds what can be shared of a stretch of the disk, which is known to be data: in order, and in whole units.</summary>
+    /// <remarks>Holes of the file are none of it: copying finds zeros in them, for which the destination needs no place.</remarks>
+    /// <param name="offset">Where it starts, in bytes.</param>
+    /// <param name="length">Bytes.</param>
+    internal IEnumerable<SharedExtent> Within(long offset, long length)
+    {
+        long stretchEnd = offset + length;
+        while (offset < stretchEnd && !_isRefused)
         {
-            if (FindRun(offset, extent.End - offset) is not HostRun run)
+            if (FindRun(offset, stretchEnd - offset) is not HostRun run)
             {
                 yield break;
             }
@@ -47,12 +50,12 @@ internal sealed class SharedExtents(VirtualDisk source, CopyTarget target)
             long inFile = file.Unit == 0 ? 0 : Math.Min(run.Length, run.File.Length - run.Offset);
             if (inFile > 0)
             {
-                foreach (DiskExtent part in file.Extents.Of(run.Offset, offset, inFile, extent.Depth))
+                foreach (DiskExtent part in file.Extents.Of(run.Offset, offset, inFile, depth: 0))
                 {
                     long start = (part.Offset + file.Unit - 1) & -file.Unit;
                     long end = part.End & -file.Unit;
                     long host = run.Offset + start - offset;
-                    if (part.Kind == ExtentKind.Data && end - start >= LeastBytes && (host & (file.BlockSize - 1)) == 0)
+                    if (part.Kind == ExtentKind.Data && end - start >= LeastBlocks * file.BlockSize && (host & (file.BlockSize - 1)) == 0)
                     {
                         yield return new SharedExtent(start, run.Slice(start - offset, end - start));
                     }
@@ -111,7 +114,7 @@ internal sealed class SharedExtents(VirtualDisk source, CopyTarget target)
         {
             int blockSize = target.ShareUnit(file, out string? refusal);
             _refusal ??= refusal;
-            known = new SharedFile(blockSize, blockSize == 0 ? 0 : Math.Max(blockSize, target.Unit), new FileExtents(file));
+            known = new SharedFile(blockSize, blockSize == 0 ? 0 : Math.Max(blockSize, unit), new FileExtents(file));
             _files.Add(file, known);
         }
 

@@ -116,6 +116,12 @@ public sealed partial class Qcow2Image : VirtualDisk
     /// </summary>
     internal void Empty() => _writer!.Empty();
 
+    /// <summary>Whether others may share the image's clusters though it is open for writing: nobody writes it meanwhile.</summary>
+    internal bool MayBeShared
+    {
+        set => _resources.IsStill = value || !_resources.IsWritable;
+    }
+
     /// <summary>Makes the header name another backing file, or none. This object goes on with the disk it was opened over.</summary>
     internal void SetBackingFile(BackingReference? reference) => _writer!.SetBackingFile(reference);
 
@@ -241,6 +247,20 @@ public sealed partial class Qcow2Image : VirtualDisk
         try
         {
             _writer!.Write(offset, data);
+        }
+        catch (Qcow2Exception e)
+        {
+            e.At(Path);
+            throw;
+        }
+    }
+
+    /// <summary>Writes what another file has, too, and shares with it what it can.</summary>
+    internal void Write(long offset, ReadOnlySpan<byte> data, SharedExtents sharing)
+    {
+        try
+        {
+            _writer!.Write(offset, data, sharing);
         }
         catch (Qcow2Exception e)
         {

@@ -14,6 +14,12 @@ public sealed record ImageOptimizeOptions
     /// <summary>How hard the compressor tries; null for the format's usual level (<see cref="ConversionOptions.CompressionLevel"/>).</summary>
     public int? CompressionLevel { get; init; }
 
+    /// <summary>
+    /// Whether the new file shares what it can with the old one while both are there, where the file system is able to (XFS, Btrfs, bcachefs, ReFS): then
+    /// little space is needed beside the image. All of it is read all the same, to find zeros. True by default.
+    /// </summary>
+    public bool ShareExtents { get; init; } = true;
+
     /// <summary>Whether the image is replaced even if the new file is no smaller.</summary>
     internal bool ReplacesAlways { get; init; }
 

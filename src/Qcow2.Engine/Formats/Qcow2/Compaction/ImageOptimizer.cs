@@ -46,6 +46,7 @@ public static class ImageOptimizer
         (Qcow2Header model, long firstSize, byte[] encryption) = ReadModel(held, options);
         using var image = NewImageFile.CreateLike(held, model, firstSize, encryption, options.Open.Passphrase, cancellationToken);
         Qcow2OptimizeResult result;
+        long sharedBytes;
         using (Qcow2Image source = Qcow2Image.Open(held.OpenRead(), HowToRead(options), cancellationToken))
         {
             RequireUnchanged(source.Header, model, fullPath);
@@ -55,11 +56,12 @@ public static class ImageOptimizer
             {
                 // Each compressed cluster is counted again by each snapshot to come.
                 destination.Writer.MaxPacked = Math.Max(1, model.RefcountOrder.MaxValue / ((ulong)source.Snapshots.Count + 1));
-                CopyAll(source, destination, options, progress, cancellationToken);
+                sharedBytes = CopyAll(source, destination, options, progress, cancellationToken);
                 BitmapCopier.Copy(source, destination, cancellationToken: cancellationToken);
             }
 
             result = Compare(fullPath, image.Storage, model.ClusterSize, options.ReplacesAlways);
+            result.SharedBytes = result.IsReplaced ? sharedBytes : 0;
         }
 
         if (result.IsReplaced)
@@ -164,11 +166,13 @@ public static class ImageOptimizer
     }
 
     /// <summary>Makes each snapshot, and the active disk last; each differs from the one before it, the first from the backing file.</summary>
-    private static void CopyAll(
+    /// <returns>Bytes that the new image shares with the old one.</returns>
+    private static long CopyAll(
         Qcow2Image source, Qcow2Image destination, ImageOptimizeOptions options, IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
     {
         var sum = new StepProgress(progress, source.Length + source.Snapshots.Sum(snapshot => snapshot.DiskSizeIn(source.Header)));
         VirtualDisk? before = source.Backing;
+        long sharedBytes = 0;
         foreach (SnapshotTableEntry? snapshot in source.Snapshots.Append<SnapshotTableEntry?>(null))
         {
             // One at a time, and the one before it: each has its L1 table in memory.
@@ -178,7 +182,7 @@ public static class ImageOptimizer
                 destination.Resize(disk.Length, allowShrink: true, cancellationToken: cancellationToken);
             }
 
-            Copy(disk, destination, before, options, sum, cancellationToken);
+            sharedBytes += Copy(disk, destination, before, options, sum, cancellationToken).SharedBytes;
             if (snapshot is not null)
             {
                 destination.CreateSnapshotLike(snapshot, cancellationToken);
@@ -187,18 +191,21 @@ public static class ImageOptimizer
             before = disk;
             sum.Next(disk.Length);
         }
+
+        return sharedBytes;
     }
 
-    private static void Copy(
+    private static ConversionResult Copy(
         VirtualDisk disk, Qcow2Image destination, VirtualDisk? before, ImageOptimizeOptions options, StepProgress progress, CancellationToken cancellationToken)
     {
         bool compresses = options.Compress || HasCompressed(disk, cancellationToken);
-        var how = new ConversionOptions { ThrottleLimit = options.ThrottleLimit, Compress = compresses, CompressionLevel = compresses ? options.CompressionLevel : null };
+        var how = new ConversionOptions { ThrottleLimit = options.ThrottleLimit, ShareExtents = options.ShareExtents, Compress = compresses, CompressionLevel = compresses ? options.CompressionLevel : null };
         using var target = new Qcow2Target(destination, isZero: true, before, how)
         {
+            FindsAllZeros = true, // It is what the image is written anew for.
             IsToBeCompressed = options.Compress ? null : (offset, length) => disk.EnumerateExtents(offset, length, 0).Any(extent => extent.IsCompressed && extent.Depth == 0),
         };
-        DiskCopy.Run(disk, target, how, progress, cancellationToken);
+        return DiskCopy.Run(disk, target, how, progress, cancellationToken);
     }
 
     private static bool HasCompressed(VirtualDisk disk, CancellationToken cancellationToken)

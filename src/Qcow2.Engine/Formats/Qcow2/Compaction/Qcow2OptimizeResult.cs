@@ -27,6 +27,9 @@ public sealed class Qcow2OptimizeResult : Qcow2ImageObject
     /// <summary>Bytes of the host's disk that were gained; none, or a few less than none, where only the file's length was.</summary>
     public long SavedBytes { get; set; }
 
+    /// <summary>Bytes of the disk that were taken over by the new file without a copy, because the file system lets files share them.</summary>
+    public long SharedBytes { get; set; }
+
     /// <summary>Why the image was replaced or left as it was, for people.</summary>
     public string Reason { get; set; } = "";
 

@@ -1,4 +1,5 @@
 using System.Buffers;
+using Qcow2.Engine.Disks.Copying;
 using Qcow2.Engine.Formats.Qcow2.Writing;
 
 namespace Qcow2.Engine.Formats.Qcow2.Layering;
@@ -49,16 +50,25 @@ internal sealed class BackingComparer(VirtualDisk old, VirtualDisk next, int blo
     }
 
     /// <summary>Writes what the old backing file holds in a range of the piece that was read last.</summary>
-    internal void Keep(Qcow2Image image, RebasePiece piece, long offset, int length)
+    /// <param name="image">The image.</param>
+    /// <param name="piece">The piece.</param>
+    /// <param name="offset">Where the range starts, in bytes.</param>
+    /// <param name="length">Bytes.</param>
+    /// <param name="sharing">Shares with the old backing file what it can in place of writing it; null for nothing.</param>
+    internal void Keep(Qcow2Image image, RebasePiece piece, long offset, int length, SharedExtents? sharing)
     {
         ReadOnlySpan<byte> data = _old.AsSpan((int)(offset - piece.Offset), length);
         if (!piece.HasOld || SpanSearch.IsAllZero(data))
         {
             image.WriteZeroes(offset, length);
         }
-        else
+        else if (sharing is null)
         {
             image.Write(offset, data);
+        }
+        else
+        {
+            image.Write(offset, data, sharing);
         }
     }
 

@@ -1,7 +1,6 @@
-using System.Buffers;
+using Qcow2.Engine.Conversion;
 using Qcow2.Engine.Formats.Qcow2.Layering;
 using Qcow2.Engine.Storage;
-using Qcow2.Engine.Work;
 
 namespace Qcow2.Engine.Chains;
 
@@ -48,7 +47,8 @@ public static class ImageMerge
         {
             // Before the files were locked another program may have layered one of them on something else.
             route.RequireSame(MergeRoute.Find(path, options));
-            Merge(chain.Top, chain.Destination, route.Depth, empties, options.ThrottleLimit, progress, cancellationToken);
+            ConversionResult result = Merge(chain.Top, chain.Destination, route.Depth, empties, options.ThrottleLimit, progress, cancellationToken, options.ShareExtents);
+            options.OnShared?.Invoke(result);
         }
 
         held.Delete(); // From the top down: what is left of the chain is whole at any point.
@@ -63,14 +63,16 @@ public static class ImageMerge
     /// <param name="threads">Threads.</param>
     /// <param name="progress">Told of progress.</param>
     /// <param name="cancellationToken">Stops the work.</param>
-    internal static void Merge(
+    /// <param name="shares">Whether the destination may share extents with the images above it.</param>
+    internal static ConversionResult Merge(
         Qcow2Image top,
         VirtualDisk destination,
         int depth,
         bool empties,
         int threads,
         IProgress<WorkProgress>? progress,
-        CancellationToken cancellationToken)
+        CancellationToken cancellationToken,
+        bool shares = true)
     {
         top.EnsureReadable();
         destination.EnsureReadable();
@@ -79,9 +81,18 @@ public static class ImageMerge
             destination.Grow(top.Length, cancellationToken);
         }
 
-        using (var work = new WorkQueue<MergePiece>(MergePiece.Of(top, depth, cancellationToken), top.Length, progress, cancellationToken))
+        var how = new ConversionOptions { ThrottleLimit = threads, ShareExtents = shares };
+        ConversionResult result;
+        top.MayBeShared = true; // Nobody writes it before it is emptied.
+        try
         {
-            ParallelWorkers.Run(threads, () => Work(top, destination, work), work.Stop);
+            // What an image holds as data stays data: zeros are not looked for.
+            using var target = new MergeTarget(destination, destination.TargetOfCopy(isZero: false, how with { SparseSize = 0 }));
+            result = DiskCopy.Run(top, target, how, progress, cancellationToken, sharing => MergePiece.Of(top, depth, target, sharing, cancellationToken));
+        }
+        finally
+        {
+            top.MayBeShared = false;
         }
 
         destination.Flush();
@@ -89,38 +100,7 @@ public static class ImageMerge
         {
             top.Empty();
         }
-    }
 
-    private static void Work(VirtualDisk top, VirtualDisk destination, WorkQueue<MergePiece> work)
-    {
-        byte[]? buffer = null;
-        try
-        {
-            while (work.TryTake(out MergePiece piece))
-            {
-                switch (piece.Action)
-                {
-                    case MergeAction.Copy:
-                        buffer ??= ArrayPool<byte>.Shared.Rent(1 << Format.Qcow2Limits.MaxClusterBits);
-                        Span<byte> data = buffer.AsSpan(0, (int)piece.Length);
-                        top.ReadCore(piece.Offset, data);
-                        destination.Write(piece.Offset, data);
-                        break;
-                    case MergeAction.Zero:
-                        destination.WriteZeroes(piece.Offset, piece.Length);
-                        break;
-                }
-
-                work.Complete(piece.Length);
-            }
-        }
-        finally
-        {
-            if (buffer is not null)
-            {
-                // What was read may be a decrypted disk.
-                ArrayPool<byte>.Shared.Return(buffer, clearArray: true);
-            }
-        }
+        return result;
     }
 }

@@ -1,4 +1,6 @@
+using Qcow2.Engine.Conversion;
 using Qcow2.Engine.Disks;
+using Qcow2.Engine.Disks.Copying;
 using Qcow2.Engine.Disks.References;
 using Qcow2.Engine.Errors;
 using Qcow2.Engine.Format;
@@ -71,14 +73,16 @@ public static class ImageRebase
     /// <param name="threads">Threads.</param>
     /// <param name="progress">Told of progress.</param>
     /// <param name="cancellationToken">Stops the work.</param>
-    internal static void Rebase(
+    /// <param name="shares">Whether the image may share extents with the old backing file.</param>
+    internal static ConversionResult Rebase(
         Qcow2Image image,
         PaddedDisk old,
         VirtualDisk? next,
         BackingReference? reference,
         int threads,
         IProgress<WorkProgress>? progress,
-        CancellationToken cancellationToken)
+        CancellationToken cancellationToken,
+        bool shares = true)
     {
         image.EnsureReadable();
         next?.EnsureReadable();
@@ -87,14 +91,28 @@ public static class ImageRebase
         VirtualDisk other = next ?? padded;
         RequireSnapshotsToStay(image, old, other, cancellationToken);
         int length = Math.Max(image.Header.ClusterSize, PieceBytes);
+        var all = new List<SharedExtents>(); // One for each thread.
         IEnumerable<RebasePiece> pieces = RebasePiece.Of(image, old, next, length, cancellationToken);
         using (var work = new WorkQueue<RebasePiece>(pieces, image.Length, progress, cancellationToken))
         {
-            ParallelWorkers.Run(threads, () => Work(image, old, other, work), work.Stop);
+            using CopyTarget target = image.TargetOfCopy(isZero: false, ConversionOptions.Default);
+            ParallelWorkers.Run(threads, () => Work(image, old, other, work, shares ? NewSharing(target) : null), work.Stop);
         }
 
         image.Flush();
         image.SetBackingFile(reference);
+        return new ConversionResult([]) { SharedBytes = all.Sum(one => one.Bytes), SharingRefusal = all.Select(one => one.Refusal).FirstOrDefault(refusal => refusal is not null) };
+
+        SharedExtents NewSharing(CopyTarget target)
+        {
+            var sharing = new SharedExtents(old, target, target.Unit);
+            lock (all)
+            {
+                all.Add(sharing);
+            }
+
+            return sharing;
+        }
     }
 
     private static void Rebase(
@@ -111,10 +129,11 @@ public static class ImageRebase
         VirtualDisk? before = BackingFile.Open(header, file.Path, chain);
         var old = new PaddedDisk(before, file.Path, Math.Max(before?.Length ?? 0, next?.Length ?? 0));
         using var image = Qcow2Image.OpenOver(file, old, options.Open with { Writable = true }, cancellationToken);
-        Rebase(image, old, next, reference, options.ThrottleLimit, progress, cancellationToken);
+        ConversionResult result = Rebase(image, old, next, reference, options.ThrottleLimit, progress, cancellationToken, options.ShareExtents);
+        options.OnShared?.Invoke(result);
     }
 
-    private static void Work(Qcow2Image image, PaddedDisk old, VirtualDisk next, WorkQueue<RebasePiece> work)
+    private static void Work(Qcow2Image image, PaddedDisk old, VirtualDisk next, WorkQueue<RebasePiece> work, SharedExtents? sharing)
     {
         using var comparer = new BackingComparer(old, next, 1 << image.Header.Geometry.SubclusterBits);
         while (work.TryTake(out RebasePiece piece))
@@ -123,7 +142,7 @@ public static class ImageRebase
             {
                 foreach ((long offset, int length) in comparer.Differences(piece))
                 {
-                    comparer.Keep(image, piece, offset, length);
+                    comparer.Keep(image, piece, offset, length, sharing);
                 }
             }
 

@@ -1,3 +1,5 @@
+using Qcow2.Engine.Conversion;
+
 namespace Qcow2.Engine.Chains;
 
 /// <summary>How to layer an image on another file.</summary>
@@ -22,6 +24,15 @@ public sealed record ImageRebaseOptions
 
     /// <summary>How the images are opened: what may be followed, formats, the passphrase of all that are encrypted.</summary>
     public Qcow2OpenOptions Open { get; init; } = Qcow2OpenOptions.Default;
+
+    /// <summary>
+    /// Whether the image gets what it can by sharing it with its old backing file, where the file system is able to (XFS, Btrfs, bcachefs, ReFS), in place of
+    /// a copy. True by default.
+    /// </summary>
+    public bool ShareExtents { get; init; } = true;
+
+    /// <summary>Told what was shared when everything is in the image; null for nobody.</summary>
+    public Action<ConversionResult>? OnShared { get; init; }
 
     /// <summary>Threads that read, compare and write; the number of processors, but at most eight, by default.</summary>
     public int ThrottleLimit { get; init; } = Math.Min(Environment.ProcessorCount, 8);

@@ -20,6 +20,7 @@ internal sealed class ImageResources : IDisposable
         Qcow2Header header, BlockStorage image, BlockStorage data, VirtualDisk? backing, SectorCipher? cipher, long l2CacheSize, bool isWritable)
     {
         _clusterUse = isWritable ? new ReaderWriterLockSlim() : null;
+        IsStill = !isWritable;
         Header = header;
         Image = image;
         Data = data;
@@ -40,6 +41,9 @@ internal sealed class ImageResources : IDisposable
     internal Action<string>? OnProblem { get; init; }
 
     internal bool IsWritable => _clusterUse is not null;
+
+    /// <summary>Whether clusters stay where they are from one look to the next, so that they can be shared: by default of an image that is only read.</summary>
+    internal bool IsStill { get; set; }
 
     /// <summary>The image file: all metadata, and the data where there is no external data file.</summary>
     internal BlockStorage Image { get; }

@@ -139,7 +139,7 @@ internal sealed class MappedDisk : VirtualDisk
         return run.State switch
         {
             ClusterState.Unallocated => BackingHostRun(offset, run.Length),
-            ClusterState.Data when _resources.Header.EncryptionMethod == EncryptionMethod.None && !_resources.IsWritable
+            ClusterState.Data when _resources.Header.EncryptionMethod == EncryptionMethod.None && _resources.IsStill
                 => new HostRun(_resources.Data, run.HostOffset, run.Length),
             _ => null,
         };

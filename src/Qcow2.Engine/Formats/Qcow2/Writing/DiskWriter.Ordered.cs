@@ -1,4 +1,5 @@
 using System.Buffers;
+using Qcow2.Engine.Disks.Copying;
 using Qcow2.Engine.Disks.Encryption;
 using Qcow2.Engine.Format;
 using Qcow2.Engine.Formats.Qcow2.Encryption;
@@ -48,7 +49,8 @@ internal sealed partial class DiskWriter
     /// <param name="write">What was reserved.</param>
     /// <param name="data">The data.</param>
     /// <param name="sparseSize">Runs of this many zeros need not be written into clusters that read as zeros; 0 to write all.</param>
-    internal void Carry(ReservedWrite write, ReadOnlySpan<byte> data, int sparseSize)
+    /// <param name="sharing">Shares what it can in place of writing it; null for nothing.</param>
+    internal void Carry(ReservedWrite write, ReadOnlySpan<byte> data, int sparseSize, SharedExtents? sharing = null)
     {
         if (write.Plan is not WritePlan plan)
         {
@@ -64,7 +66,15 @@ internal sealed partial class DiskWriter
             }
             else if (sparseSize > 0 && plan.IsFresh && !IsEncrypted)
             {
-                SparseBlocks.Write(_resources.Data, plan.ToHost(plan.DataOffset), plan.DataOffset, data, sparseSize);
+                if (sharing is null)
+                {
+                    SparseBlocks.Write(_resources.Data, plan.ToHost(plan.DataOffset), plan.DataOffset, data, sparseSize);
+                }
+                else
+                {
+                    ShareOrWrite(plan, data, sparseSize, sharing);
+                }
+
                 ReachLastCluster(plan, data);
             }
             else

@@ -51,6 +51,99 @@ internal sealed partial class DiskWriter
         }
     }
 
+    /// <summary>Shares what was read and lies in a file, and writes the rest, without blocks of zeros.</summary>
+    private void ShareOrWrite(WritePlan plan, ReadOnlySpan<byte> data, int sparseSize, SharedExtents sharing)
+    {
+        for (int start = 0; start < data.Length;)
+        {
+            int end = SparseBlocks.EndOfRun(plan.DataOffset, data, start, sparseSize, out bool isZero);
+            if (!isZero)
+            {
+                ShareOrWrite(plan.DataOffset + start, plan.ToHost(plan.DataOffset + start), data.Slice(start, end - start), sharing);
+            }
+
+            start = end;
+        }
+    }
+
+    private void ShareOrWrite(long offset, long position, ReadOnlySpan<byte> data, SharedExtents sharing)
+    {
+        int done = 0;
+        foreach (SharedExtent shared in sharing.Within(offset, data.Length))
+        {
+            int start = (int)(shared.Offset - offset);
+            if (sharing.TryShare(_resources.Data, position + start, shared.Run))
+            {
+                if (done < start)
+                {
+                    _resources.Data.Write(position + done, data.Slice(done, start - done));
+                }
+
+                done = start + (int)shared.Run.Length;
+            }
+        }
+
+        if (done < data.Length)
+        {
+            _resources.Data.Write(position + done, data.Slice(done));
+        }
+    }
+
+    /// <summary>Writes what another file has, too, and shares whole clusters of it.</summary>
+    /// <param name="offset">Guest offset.</param>
+    /// <param name="data">The data.</param>
+    /// <param name="sharing">Shares, in units of clusters.</param>
+    internal void Write(long offset, ReadOnlySpan<byte> data, SharedExtents sharing)
+    {
+        int done = 0;
+        foreach (SharedExtent shared in sharing.Within(offset, data.Length))
+        {
+            int start = (int)(shared.Offset - offset);
+            if (done < start)
+            {
+                Write(offset + done, data.Slice(done, start - done));
+            }
+
+            done = start + (int)shared.Run.Length;
+            WriteShared(shared, data.Slice(start, (int)shared.Run.Length), sharing);
+        }
+
+        if (done < data.Length)
+        {
+            Write(offset + done, data.Slice(done));
+        }
+    }
+
+    private void WriteShared(SharedExtent extent, ReadOnlySpan<byte> data, SharedExtents sharing)
+    {
+        var writes = new List<ReservedWrite>();
+        int next = 0;
+        try
+        {
+            Reserve(extent.Offset, data.Length, null, writes);
+            var piece = new CopyPiece(extent.Offset, data.Length, IsData: true, extent.Run);
+            while (next < writes.Count)
+            {
+                ReservedWrite write = writes[next++];
+                if (TryShare([write], piece, sharing))
+                {
+                    Show(write);
+                }
+                else
+                {
+                    Carry(write, data.Slice((int)(write.Offset - extent.Offset), write.Length), sparseSize: 0);
+                }
+            }
+        }
+        finally
+        {
+            foreach (ReservedWrite left in writes.Skip(next))
+            {
+                Abandon(left);
+            }
+        }
+    }
+
     /// <summary>Reads what goes where it was decided, and writes it.</summary>
     internal void CarryRead(ReservedWrite write, Span<byte> data, DiskRead read, int sparseSize)
     {

@@ -27,6 +27,7 @@ internal sealed class Qcow2Target : CopyTarget
     private readonly VirtualDisk? _backing;
     private readonly PartialSectors _partialSectors;
     private readonly bool _isZero;
+    private readonly bool _needsAllZeros;
     private readonly int _sparseSize;
 
     /// <summary>Prepares for copying into an image.</summary>
@@ -43,6 +44,7 @@ internal sealed class Qcow2Target : CopyTarget
         _partialSectors = new PartialSectors(backing);
         _isZero = isZero;
         _sparseSize = options.SparseSize;
+        _needsAllZeros = options.OnlyWithin is not null;
         bool needsZeros = !isZero || backing is not null || options.OnlyWithin is not null;
         _classifier = new ClusterClassifier(image.Header, detectsZeros: options.SparseSize > 0, needsZeros);
         _encoders = options.Compress ? ClusterCodecs.Encoders(image.Header.CompressionType, options.CompressionLevel) : null;
@@ -178,7 +180,7 @@ internal sealed class Qcow2Target : CopyTarget
         while (from.WritesDone < from.Writes.Count)
         {
             ReservedWrite write = from.Writes[from.WritesDone++];
-            _writer.Carry(write, from.Data.Slice((int)(write.Offset - from.Piece.Offset), write.Length), _sparseSize);
+            _writer.Carry(write, from.Data.Slice((int)(write.Offset - from.Piece.Offset), write.Length), _sparseSize, SharesUnread ? null : Sharing);
         }
 
         FinishCompressed(from);
@@ -188,8 +190,22 @@ internal sealed class Qcow2Target : CopyTarget
     internal override int ShareUnit(BlockStorage source, out string? refusal)
     {
         bool isPlain = _image.Header.EncryptionMethod == EncryptionMethod.None && (_encoders is null || IsToBeCompressed is not null);
-        return Shares && isPlain && _backing is null ? _writer.ShareUnit(source, out refusal) : base.ShareUnit(source, out refusal);
+        int block = 0;
+        refusal = null;
+        if (Shares && isPlain)
+        {
+            block = _writer.ShareUnit(source, out refusal);
+        }
+
+        // Clusters that are smaller lie anywhere in a block of the host.
+        return (block > 0 || refusal is not null) && block <= Unit ? block : base.ShareUnit(source, out refusal);
     }
+
+    /// <inheritdoc/>
+    internal override bool SharesUnread => _backing is null && !_needsAllZeros && !FindsAllZeros;
+
+    /// <summary>Whether every cluster is looked at for zeros, also what could be shared without that.</summary>
+    internal bool FindsAllZeros { get; init; }
 
     /// <inheritdoc/>
     internal override void FinishShared(CopyParcel parcel, SharedExtents sharing, DiskRead read)

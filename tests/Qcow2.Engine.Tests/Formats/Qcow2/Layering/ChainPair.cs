@@ -12,6 +12,8 @@ internal sealed class ChainPair
 {
     internal const string NewBase = "new.qcow2";
 
+    private const string SharedSuffix = " shared";
+
     private readonly TempFolder _folder;
 
     private ChainPair(TempFolder folder, byte[] image, byte[] below, byte[] content, byte[] next)
@@ -28,6 +30,7 @@ internal sealed class ChainPair
     [
         "512 on 512", "4096 on 512", "512 on 65536", "65536 on 4096", "16384x on 4096", "4096 on 16384x", "v2 on v2", "4096 on raw",
         "fixture:snapshots on 4096", "4096 on fixture:snapshots", "fixture:compressed-mixed on 4096",
+        "4096 on 512 shared", "512 on 65536 shared", "65536 on 4096 shared", "16384x on 4096 shared", "4096 on raw shared", "4096 on fixture:snapshots shared",
     ];
 
     /// <summary>The image, as a file.</summary>
@@ -44,6 +47,9 @@ internal sealed class ChainPair
 
     internal bool IsBelowRaw { get; private init; }
 
+    /// <summary>Blocks that the files share, as on a file system with reflinks; 0 for none.</summary>
+    internal int ShareBlock { get; private init; }
+
     /// <summary>The disk of the backing file before it was changed.</summary>
     internal byte[] BelowContent { get; private init; } = [];
 
@@ -53,6 +59,8 @@ internal sealed class ChainPair
 
     internal static ChainPair Make(string layout, TempFolder folder, Random random)
     {
+        bool isShared = layout.EndsWith(SharedSuffix, StringComparison.Ordinal);
+        layout = isShared ? layout[..^SharedSuffix.Length] : layout;
         string[] parts = layout.Split(" on ");
         bool isRaw = parts[1] == "raw";
         byte[] below = MakeFile(parts[1], 150_016, null, folder, random, isRaw);
@@ -62,7 +70,7 @@ internal sealed class ChainPair
         byte[] image = MakeFile(parts[0], 180_224, belowName, folder, random, isRaw: false);
         byte[] content = Read(image, folder.File("image.qcow2"));
         byte[] next = MakeNext(folder, belowContent, random);
-        return new ChainPair(folder, image, below, content, next) { IsBelowRaw = isRaw, BelowContent = belowContent };
+        return new ChainPair(folder, image, below, content, next) { IsBelowRaw = isRaw, BelowContent = belowContent, ShareBlock = isShared ? 512 : 0 };
     }
 
     /// <summary>Merges the image into its backing file.</summary>
@@ -104,9 +112,9 @@ internal sealed class ChainPair
         return DiskModel.ReadAll(disk);
     }
 
-    internal MemoryStorage ImageStorage() => new([.. Image], ImagePath);
+    internal MemoryStorage ImageStorage() => new([.. Image], ImagePath) { ShareBlock = ShareBlock };
 
-    internal MemoryStorage BelowStorage() => new([.. Below], BelowPath);
+    internal MemoryStorage BelowStorage() => new([.. Below], BelowPath) { ShareBlock = ShareBlock };
 
     /// <summary>The disks of the snapshots of an image.</summary>
     internal Dictionary<string, byte[]> Snapshots(byte[] image, byte[]? below = null)
