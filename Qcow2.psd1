@@ -13,6 +13,7 @@
     FunctionsToExport    = @()
     VariablesToExport    = @()
     CmdletsToExport      = @(
+        'Add-Qcow2KeySlot'
         'Checkpoint-Qcow2Image'
         'Clear-Qcow2Bitmap'
         'Compare-Qcow2Image'
@@ -24,6 +25,7 @@
         'Get-Qcow2Bitmap'
         'Get-Qcow2Extent'
         'Get-Qcow2Image'
+        'Get-Qcow2KeySlot'
         'Get-Qcow2Partition'
         'Get-Qcow2Snapshot'
         'Measure-Qcow2Image'
@@ -34,12 +36,14 @@
         'Optimize-Qcow2Image'
         'Read-Qcow2Image'
         'Remove-Qcow2Bitmap'
+        'Remove-Qcow2KeySlot'
         'Remove-Qcow2Snapshot'
         'Rename-Qcow2Snapshot'
         'Repair-Qcow2Image'
         'Resize-Qcow2Image'
         'Restore-Qcow2Snapshot'
         'Set-Qcow2Image'
+        'Set-Qcow2KeySlot'
         'Test-Qcow2Image'
         'Write-Qcow2Image'
     )

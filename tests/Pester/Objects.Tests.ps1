@@ -61,6 +61,7 @@ Describe 'Objects of the module' {
                 Qcow2ImageInfo = Get-Qcow2Image @image
                 Qcow2Snapshot = Get-Qcow2Snapshot @image old
                 Qcow2Bitmap = [Qcow2.Engine.Qcow2Bitmap] @{ Path = $image.LiteralPath; Name = 'nightly'; Granularity = 65536 }
+                Qcow2KeySlot = [Qcow2.Engine.Qcow2KeySlot] @{ Path = $image.LiteralPath; KeySlot = 3; IsActive = $true }
                 Qcow2Extent = Get-Qcow2Extent @image | Select-Object -First 1
                 'Qcow2Extent of a snapshot' = Get-Qcow2Extent @image -SnapshotName old | Select-Object -First 1
                 Qcow2Partition = [Qcow2.Engine.Qcow2Partition] @{ Path = $image.LiteralPath; PartitionNumber = 1; Offset = 1MB; Size = 1MB }
@@ -142,7 +143,7 @@ Describe 'Objects of the module' {
         $live.Keys | ForEach-Object { $disks[$_] = Get-Outcome $live[$_] { "$($args[0] | Read-Qcow2Image -Count 1)" } }
         $disks['Qcow2Snapshot', 'Qcow2Extent of a snapshot', 'Qcow2Partition of a snapshot', 'Qcow2MeasureResult of a snapshot'] | Should -Be '1', '1', '1', '1'
         $disks['Qcow2CompareResult of a snapshot'] | Should -Be '2'
-        $disks['Qcow2ImageInfo', 'Qcow2Extent', 'Qcow2Partition', 'Qcow2Bitmap', 'Qcow2CheckResult'] | Should -Be '4', '4', '4', '4', '4'
+        $disks['Qcow2ImageInfo', 'Qcow2Extent', 'Qcow2Partition', 'Qcow2Bitmap', 'Qcow2KeySlot', 'Qcow2CheckResult'] | Should -Be '4', '4', '4', '4', '4', '4'
         $disks['Qcow2ImageInfo of a raw disk'] | Should -Be ([int][char] 'Q') -Because 'it is read as the raw disk that the object says, though a guest made it begin as an image'
     }
 

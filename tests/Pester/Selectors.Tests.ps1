@@ -181,6 +181,7 @@ Describe 'A path' {
                 Set-Qcow2Image { $needed = @{ BackingFile = '' } }
                 Merge-Qcow2Bitmap { $needed = @{ SourceBitmapName = 'a' } }
                 Rename-Qcow2Snapshot { $needed = @{ SnapshotName = 'a'; NewName = 'b' } }
+                { $_ -match '(Add|Set)-Qcow2KeySlot' } { $needed = @{ Passphrase = [securestring]::new(); NewPassphrase = [securestring]::new() } }
                 { $_ -match '(Restore|Remove)-Qcow2Snapshot' } { $needed = @{ SnapshotName = 'a' } }
             }
 

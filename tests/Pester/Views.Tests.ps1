@@ -69,6 +69,7 @@ Describe 'Views' {
                 [Qcow2.Engine.Qcow2Snapshot] @{ Path = "/x/$name"; Name = $name; Id = $name }
                 [Qcow2.Engine.Qcow2Extent] @{ Path = "/x/$name"; FilePath = "/x/$name" }
                 [Qcow2.Engine.Qcow2Bitmap] @{ Path = "/x/$name"; Name = $name }
+                [Qcow2.Engine.Qcow2KeySlot] @{ Path = "/x/$name"; CipherMode = $name }
             )
             foreach ($object in $objects) {
                 $text = (Show -InputObject $object) + (($object | Format-List | Out-String) -replace "`e\[[\d;]*m")

@@ -158,6 +158,19 @@ public sealed class MeasureQcow2ImageCommand : DiskCmdlet, IQcow2Layout, IDiskLa
     [Parameter]
     public EncryptionMethod Encryption { get; set; }
 
+    /// <summary>The cipher of an image that is to be encrypted with LUKS, and the bits of its key, by which its header is smaller or larger. <c>aes-192</c> goes with the mode <c>xts</c> only.</summary>
+    [Parameter]
+    [ValidateSet("aes-128", "aes-192", "aes-256")]
+    public string CipherAlgorithm { get; set; } = LuksOptions.Default.CipherAlgorithm;
+
+    /// <summary>
+    /// The mode of the cipher. <c>ctr</c> and <c>ecb</c> are there because QEMU has them: <c>ctr</c> shows what changes in a sector that is written twice, <c>ecb</c> which blocks are
+    /// equal.
+    /// </summary>
+    [Parameter]
+    [ValidateSet("xts", "cbc", "ctr", "ecb")]
+    public string CipherMode { get; set; } = LuksOptions.Default.CipherMode;
+
     /// <inheritdoc/>
     protected override void BeginProcessing()
     {

@@ -83,6 +83,10 @@ namespace Qcow2.PowerShell.Commands;
 /// <code>1..5 | ForEach-Object { New-Qcow2Image "node$_.qcow2" -BackingFile base.raw -BackingFormat raw -SizeBytes 40GB }</code>
 /// <para>Creates five overlays of a raw disk, each larger than that disk is.</para>
 /// </example>
+/// <example>
+/// <code>New-Qcow2Image vault.qcow2 20GB -Encryption Luks -Passphrase $secure -CipherAlgorithm aes-128 -CipherMode cbc -IvGeneratorAlgorithm essiv -HashAlgorithm sha512 -IterationTimeMilliseconds 5000</code>
+/// <para>Creates one with another cipher than AES-256 in XTS mode, and makes each try of a passphrase take five seconds.</para>
+/// </example>
 /// <seealso cref="GetQcow2ImageCommand"/>
 /// <seealso cref="ResizeQcow2ImageCommand"/>
 /// <seealso cref="WriteQcow2ImageCommand"/>
@@ -255,6 +259,47 @@ public sealed class NewQcow2ImageCommand : Qcow2Cmdlet, IQcow2FileLayout, IDiskL
     /// </summary>
     [Parameter]
     public EncryptionMethod Encryption { get; set; }
+
+    /// <summary>The cipher of a new image that is encrypted with LUKS, and the bits of its key. <c>aes-192</c> goes with the mode <c>xts</c> only.</summary>
+    [Parameter]
+    [ValidateSet("aes-128", "aes-192", "aes-256")]
+    public string CipherAlgorithm { get; set; } = LuksOptions.Default.CipherAlgorithm;
+
+    /// <summary>
+    /// The mode of the cipher. <c>ctr</c> and <c>ecb</c> are there because QEMU has them: <c>ctr</c> shows what changes in a sector that is written twice, <c>ecb</c> which blocks are
+    /// equal.
+    /// </summary>
+    [Parameter]
+    [ValidateSet("xts", "cbc", "ctr", "ecb")]
+    public string CipherMode { get; set; } = LuksOptions.Default.CipherMode;
+
+    /// <summary>
+    /// How a sector's number becomes its initialisation vector: <c>plain64</c>, <c>plain</c>, which repeats itself every 2 TiB, or <c>essiv</c>, which belongs to the mode
+    /// <c>cbc</c>.
+    /// </summary>
+    [Parameter]
+    [ValidateSet("plain64", "plain", "essiv")]
+    public string IvGeneratorAlgorithm { get; set; } = LuksOptions.Default.IvGeneratorAlgorithm;
+
+    /// <summary>The hash of the generator <c>essiv</c>; others have none.</summary>
+    /// <value>sha256</value>
+    [Parameter]
+    [ValidateSet("sha256", "md5")]
+    public string? IvGeneratorHash { get; set; }
+
+    /// <summary>The hash by which keys are derived from passphrases.</summary>
+    [Parameter]
+    [ValidateSet("sha256", "sha512", "sha384", "sha1", "md5")]
+    public string HashAlgorithm { get; set; } = LuksOptions.Default.HashAlgorithm;
+
+    /// <summary>
+    /// How long it is to take to try a passphrase on a machine like this one, in milliseconds: the iterations of key derivation follow from it, 10,000 at least. Longer protects a weak
+    /// passphrase better, and is waited for whenever the image is opened.
+    /// </summary>
+    [Parameter]
+    [Alias("IterTime")]
+    [ValidateRange(0, 3_600_000)]
+    public int IterationTimeMilliseconds { get; set; } = Qcow2Layout.DefaultIterationTime;
 
     /// <summary>
     /// The passphrase of the new image, which must not be empty. <c>Read-Host -AsSecureString</c> and <c>Get-Secret</c> make one.

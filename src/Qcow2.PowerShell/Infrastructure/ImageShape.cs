@@ -23,6 +23,7 @@ internal static class ImageShape
         (typeof(Qcow2CheckResult), ["IsHealthy", "Corruptions"]),
         (typeof(Qcow2OptimizeResult), ["IsReplaced", "SavedBytes"]),
         (typeof(Qcow2Bitmap), ["Name", "Granularity"]),
+        (typeof(Qcow2KeySlot), ["KeySlot", "IsActive"]),
         (typeof(Qcow2ImageInfo), ["Format", "Size", "FileSize"]),
     ];
 

@@ -16,6 +16,10 @@ internal interface IQcow2Layout
     SwitchParameter ExtendedL2 { get; }
 
     EncryptionMethod Encryption { get; }
+
+    string CipherAlgorithm { get; }
+
+    string CipherMode { get; }
 }
 
 /// <summary>What can be said of the layout of a qcow2 image that is made.</summary>
@@ -30,6 +34,14 @@ internal interface IQcow2FileLayout : IQcow2Layout
     string? BackingFile { get; }
 
     string? BackingFormat { get; }
+
+    string IvGeneratorAlgorithm { get; }
+
+    string? IvGeneratorHash { get; }
+
+    string HashAlgorithm { get; }
+
+    int IterationTimeMilliseconds { get; }
 }
 
 /// <summary>
@@ -38,6 +50,9 @@ internal interface IQcow2FileLayout : IQcow2Layout
 /// </summary>
 internal static class Qcow2Layout
 {
+    /// <summary>Milliseconds that it takes to try a passphrase.</summary>
+    internal const int DefaultIterationTime = 2000;
+
     /// <summary>The names of the parameters that say nothing of a raw disk, of a cmdlet that measures.</summary>
     internal static IReadOnlyList<string> MeasuredNames { get; } = [.. typeof(IQcow2Layout).GetProperties().Select(property => property.Name)];
 
@@ -55,11 +70,19 @@ internal static class Qcow2Layout
         RefcountBits = said.RefcountBits,
         ExtendedL2 = said.ExtendedL2,
         Encryption = said.Encryption,
+        Luks = new LuksOptions { CipherAlgorithm = said.CipherAlgorithm.ToLowerInvariant(), CipherMode = said.CipherMode.ToLowerInvariant() },
     };
 
     /// <summary>The layout of an image that is made, but for its data file.</summary>
-    internal static Qcow2CreateOptions Of(IQcow2FileLayout said, Passphrase? passphrase) => Of(said) with
+    internal static Qcow2CreateOptions Of(IQcow2FileLayout said, Passphrase? passphrase) => Of((IQcow2Layout)said) with
     {
+        Luks = Of((IQcow2Layout)said).Luks with
+        {
+            IvGeneratorAlgorithm = said.IvGeneratorAlgorithm.ToLowerInvariant(),
+            IvGeneratorHash = said.IvGeneratorHash?.ToLowerInvariant(),
+            HashAlgorithm = said.HashAlgorithm.ToLowerInvariant(),
+        },
+        KeyDerivationTime = TimeSpan.FromMilliseconds(said.IterationTimeMilliseconds),
         CompressionType = said.CompressionType,
         LazyRefcounts = said.LazyRefcounts,
         BackingFile = said.BackingFile,

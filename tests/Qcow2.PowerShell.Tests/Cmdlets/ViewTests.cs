@@ -34,6 +34,7 @@ public sealed class ViewTests(ModuleSession session) : IClassFixture<ModuleSessi
     [InlineData("[Qcow2.Engine.Qcow2Partition] @{ Path = \"/x/$args\"; SnapshotName = \"$args\"; FileSystemLabel = \"$args\"; FileSystem = \"$args\"; Type = \"$args\" }")]
     [InlineData("[Qcow2.Engine.Qcow2Partition] @{ Path = \"/x/$args\"; Label = \"$args\"; GptType = \"$args\"; FileSystemUuid = \"$args\"; Problems = @(\"$args\") } | Format-List")]
     [InlineData("[Qcow2.Engine.Qcow2Bitmap] @{ Path = \"/x/$args\"; Name = \"$args\" }")]
+    [InlineData("[Qcow2.Engine.Qcow2KeySlot] @{ Path = \"/x/$args\"; CipherMode = \"$args\" }")]
     [InlineData("[Qcow2.Engine.Qcow2CheckResult] @{ Path = \"/x/$args\"; Findings = @([Qcow2.Engine.Qcow2CheckFinding] @{ Message = \"$args\" }) }")]
     [InlineData("[Qcow2.Engine.Qcow2CompareResult] @{ Path = \"/x/$args\"; DifferencePath = \"/y/$args\" }")]
     [InlineData("[Qcow2.Engine.Qcow2MeasureResult] @{ Path = \"/x/$args\" }")]

@@ -16,6 +16,7 @@ public sealed class LayoutParameterTests
     private static string[] LayoutNames { get; } =
     [
         "ClusterSizeBytes", "Preallocation", "CompressionType", "Version", "RefcountBits", "LazyRefcounts", "ExtendedL2", "Encryption",
+        "CipherAlgorithm", "CipherMode", "IvGeneratorAlgorithm", "IvGeneratorHash", "HashAlgorithm", "IterationTimeMilliseconds",
         "LogicalSectorSizeBytes", "PhysicalSectorSizeBytes", "AdapterType", "AzureReady",
     ];
 

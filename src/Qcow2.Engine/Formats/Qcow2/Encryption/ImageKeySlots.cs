@@ -150,13 +150,15 @@ public static class ImageKeySlots
         });
     }
 
+    internal static NotSupportedException HasNone(string path, EncryptionMethod method) => new(method == EncryptionMethod.Aes
+        ? $"{path}: the image is encrypted with the legacy AES method, whose key is the one passphrase itself. Convert it to LUKS, which has key slots."
+        : $"{path}: the image is not encrypted with LUKS, so it has no key slots.");
+
     private static LuksKeySlots Open(BlockStorage file, Qcow2Header header, CancellationToken cancellationToken)
     {
         if (ImageEncryption.ReadLuksHeader(file, header) is not LuksHeader luks)
         {
-            throw new NotSupportedException(header.EncryptionMethod == EncryptionMethod.None
-                ? $"{file.Path}: the image is not encrypted, so it has no key slots."
-                : $"{file.Path}: the image is encrypted with the legacy AES method, whose key is the one passphrase itself. Convert it to LUKS, which has key slots.");
+            throw HasNone(file.Path, header.EncryptionMethod);
         }
 
         long start = header.Extension<EncryptionHeaderExtension>()!.Offset;

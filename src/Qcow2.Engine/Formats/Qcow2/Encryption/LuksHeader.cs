@@ -97,6 +97,7 @@ internal sealed class LuksHeader
         Index = slot.Index,
         IsActive = slot.IsActive,
         Iterations = slot.IsActive ? slot.Iterations : null,
+        Salt = slot.IsActive ? BitConverter.ToString(slot.Salt).Replace("-", "").ToLowerInvariant() : null,
         Stripes = slot.IsActive ? Stripes : null,
         KeyOffset = slot.KeyMaterialOffset,
     };

@@ -12,6 +12,11 @@ public sealed class LuksKeySlotInfo
     /// <summary>Iterations of PBKDF2 that a passphrase goes through; null when the slot is not active.</summary>
     public long? Iterations { get; set; }
 
+    /// <summary>
+    /// The salt of PBKDF2, in hexadecimal digits; null when the slot is not active. It is no secret, and another one with each passphrase that is set.
+    /// </summary>
+    public string? Salt { get; set; }
+
     /// <summary>Into how many stripes the key is split, so that erasing any of them destroys it; null when the slot is not active.</summary>
     public long? Stripes { get; set; }
 

@@ -62,7 +62,7 @@ public sealed class KeySlotLimitsTests
     }
 
     [Theory]
-    [InlineData("v3", "is not encrypted")]
+    [InlineData("v3", "is not encrypted with LUKS")]
     [InlineData("aes", "legacy AES")]
     public void Images_without_key_slots_say_so(string fixture, string said)
     {
