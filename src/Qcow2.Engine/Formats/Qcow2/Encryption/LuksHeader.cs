@@ -1,3 +1,4 @@
+using System.Globalization;
 using Qcow2.Engine.Disks.Encryption;
 
 namespace Qcow2.Engine.Formats.Qcow2.Encryption;
@@ -97,7 +98,7 @@ internal sealed class LuksHeader
         Index = slot.Index,
         IsActive = slot.IsActive,
         Iterations = slot.IsActive ? slot.Iterations : null,
-        Salt = slot.IsActive ? BitConverter.ToString(slot.Salt).Replace("-", "").ToLowerInvariant() : null,
+        Salt = slot.IsActive ? string.Concat(slot.Salt.Select(value => value.ToString("x2", CultureInfo.InvariantCulture))) : null,
         Stripes = slot.IsActive ? Stripes : null,
         KeyOffset = slot.KeyMaterialOffset,
     };

@@ -41,21 +41,17 @@ public sealed class Qcow2KeySlot : Qcow2ImageObject
     /// <exception cref="Qcow2Exception">Its LUKS header is damaged.</exception>
     public static IReadOnlyList<Qcow2KeySlot> Of(Qcow2ImageInfo info)
     {
-        if (info is null)
-        {
-            throw new ArgumentNullException(nameof(info));
-        }
-
+        string path = (info ?? throw new ArgumentNullException(nameof(info))).Path;
         if (info.EncryptionMethod != EncryptionMethod.Luks)
         {
-            throw ImageKeySlots.HasNone(info.Path, info.EncryptionMethod);
+            throw ImageKeySlots.HasNone(path, info.EncryptionMethod);
         }
 
         LuksInfo luks = info.Luks
-            ?? throw new Qcow2Exception(Qcow2ErrorCode.ImageCorrupt, $"The LUKS header is damaged: {string.Join(" ", info.Problems)}").At(info.Path);
+            ?? throw new Qcow2Exception(Qcow2ErrorCode.ImageCorrupt, $"The LUKS header is damaged: {string.Join(" ", info.Problems)}").At(path);
         return [.. luks.Slots.Select(slot => new Qcow2KeySlot
         {
-            Path = info.Path,
+            Path = path,
             KeySlot = slot.Index,
             IsActive = slot.IsActive,
             Iterations = slot.Iterations,
