@@ -62,6 +62,10 @@ public sealed class RemoveQcow2KeySlotCommand : KeySlotCmdlet
     public SwitchParameter PassThru { get; set; }
 
     /// <inheritdoc/>
+    /// <remarks>-Passphrase is one that is to remain, and not the one to remove.</remarks>
+    private protected override string? ParameterFor(string usual, string? path) => usual == nameof(Passphrase) ? null : base.ParameterFor(usual, path);
+
+    /// <inheritdoc/>
     protected override void BeginProcessing()
     {
         base.BeginProcessing();
