@@ -7,8 +7,11 @@ internal abstract class CodecRow(string name)
 {
     internal string Name { get; } = name;
 
-    /// <summary>Bytes of clusters that a run goes through.</summary>
-    internal abstract long Bytes { get; }
+    /// <summary>Clusters that it goes through.</summary>
+    internal abstract int Count { get; }
+
+    /// <summary>Bytes of all these clusters.</summary>
+    internal long Bytes => (long)Count * CodecSample.ClusterSize;
 
     /// <summary>What the sample takes compressed; null where that says nothing of this codec.</summary>
     internal abstract long? CompressedBytes { get; }
@@ -16,8 +19,8 @@ internal abstract class CodecRow(string name)
     /// <summary>Fails unless the codec does what it should.</summary>
     internal abstract void Verify();
 
-    /// <summary>Goes through the sample once.</summary>
-    internal abstract void Run();
+    /// <summary>Does one cluster.</summary>
+    internal abstract void Run(int cluster);
 }
 
 /// <summary>Compresses each cluster. One that gets no smaller is tried all the same, and counts with its own size.</summary>
@@ -30,7 +33,7 @@ internal sealed class EncodingRow(string name, ClusterEncoder encoder, ClusterDe
     private readonly byte[] _compressed = new byte[CodecSample.ClusterSize];
     private long? _compressedBytes;
 
-    internal override long Bytes => (long)clusters.Length * CodecSample.ClusterSize;
+    internal override int Count => clusters.Length;
 
     internal override long? CompressedBytes => _compressedBytes;
 
@@ -49,13 +52,7 @@ internal sealed class EncodingRow(string name, ClusterEncoder encoder, ClusterDe
         }
     }
 
-    internal override void Run()
-    {
-        foreach (byte[] cluster in clusters)
-        {
-            encoder.TryEncode(cluster, _compressed, out _);
-        }
-    }
+    internal override void Run(int cluster) => encoder.TryEncode(clusters[cluster], _compressed, out _);
 }
 
 /// <summary>Decompresses each cluster of the sample that can be compressed.</summary>
@@ -66,7 +63,7 @@ internal sealed class DecodingRow(string name, ClusterDecoder decoder, Compresse
 {
     private readonly byte[] _cluster = new byte[CodecSample.ClusterSize];
 
-    internal override long Bytes => (long)streams.Clusters.Length * CodecSample.ClusterSize;
+    internal override int Count => streams.Clusters.Length;
 
     internal override long? CompressedBytes => null;
 
@@ -81,13 +78,7 @@ internal sealed class DecodingRow(string name, ClusterDecoder decoder, Compresse
         }
     }
 
-    internal override void Run()
-    {
-        foreach (byte[] stream in streams.Streams)
-        {
-            decoder.TryDecode(stream, stream.Length, _cluster);
-        }
-    }
+    internal override void Run(int cluster) => decoder.TryDecode(streams.Streams[cluster], streams.Streams[cluster].Length, _cluster);
 }
 
 /// <summary>The clusters of a sample that get smaller, and what they become.</summary>

@@ -14,6 +14,11 @@ internal static class CodecRows
         var streams = CompressedSample.Of(clusters, writer);
         yield return new DecodingRow("inflate: ours", new InflateDecoder(), streams);
         yield return new DecodingRow("inflate: .NET's zlib-ng", new FrameworkInflateDecoder(), streams);
+        if (SystemLibdeflateDecoder.IsAvailable)
+        {
+            yield return new DecodingRow("inflate: libdeflate", new SystemLibdeflateDecoder(), streams);
+        }
+
         if (SystemZlib.IsAvailable)
         {
             yield return new DecodingRow("inflate: zlib, as qemu-img has it", new SystemZlibDecoder(), streams);
