@@ -35,9 +35,9 @@ public sealed class DeflateFuzzTests
                     Assert.InRange(length, 1, Math.Min(room, data.Length - 1));
                     AssertSame(data, output.AsSpan(16, length).ToArray(), windowBits, readsByLetter: seed % 10 == 0);
                 }
-                else if (room == data.Length)
+                else if (room == data.Length && windowBits == DeflateEncoder.MaxWindowBits)
                 {
-                    // .NET's encoder, with a window that is no smaller, finds next to nothing either.
+                    // .NET's encoder, whose window is the same, finds next to nothing either.
                     Assert.InRange(Deflater.Deflate(data).Length, (data.Length * 9 / 10) - 20, int.MaxValue);
                 }
             }

@@ -9,12 +9,12 @@ internal readonly record struct DeflateEffort(int Chain, int NiceLength, int Laz
     private static readonly DeflateEffort[] Levels =
     [
         new(1, 8, 0),
-        new(2, 16, 0),
-        new(4, 16, 0),
-        new(8, 24, 0),
+        new(3, 16, 0),
+        new(6, 20, 0),
+        new(10, 32, 0),
         new(4, 32, 1),
-        new(6, 32, 1),
-        new(20, 64, 1),
+        new(8, 32, 1),
+        new(24, 64, 1),
         new(100, 258, 1),
         new(1000, 258, 2),
     ];

@@ -44,17 +44,15 @@ internal unsafe struct DeflateMatches
     /// <summary>For each place in the window the one before it that has the same hash.</summary>
     internal ushort* Chain;
 
-    /// <summary>Adds a place without looking for a match.</summary>
+    /// <summary>Adds a place without looking for a match, and so that none of three bytes is found there: that would take more time than it saves space.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal readonly void Insert(int position)
     {
         uint word = Read(Data + position);
         ushort* latest = Long + ((word * Multiplier) >> LongShift);
-        ushort* latestShort = Short + (((word << 8) * Multiplier) >> ShortShift);
         ushort place = (ushort)(position + Window + 1);
         Chain[position & (Window - 1)] = *latest;
         *latest = place;
-        *latestShort = place;
     }
 
     /// <summary>Adds a place, and looks for a match of what is there.</summary>
