@@ -175,6 +175,39 @@ public sealed class ReflinkTests
         ConversionJudge.AssertSound("its old base", below);
     }
 
+    /// <summary>What must be looked at is read, and shared all the same.</summary>
+    [SharingFileSystemTheory]
+    [InlineData("xfs")]
+    public void Overlay_and_parts_of_a_disk_share_what_they_need(string kind)
+    {
+        using var volume = LoopFileSystem.Sharing(kind);
+        byte[] content = new byte[Size & -65_536];
+        new Random(5).NextBytes(content);
+        string below = volume.File("base.raw");
+        File.WriteAllBytes(below, content);
+        new Random(6).NextBytes(content.AsSpan(2 << 20, 6 << 20));
+        content.AsSpan(4 << 20, 1 << 20).Clear();
+        string raw = volume.File("source.raw");
+        File.WriteAllBytes(raw, content);
+        using RawDisk source = RawDisk.Open(raw);
+        string over = volume.File("over.qcow2");
+
+        long before = volume.UsedBytes;
+        ConversionResult result = DiskConverter.ConvertToQcow2(source, over, new Qcow2CreateOptions { BackingFile = "base.raw", BackingFormat = "raw" });
+
+        Assert.Equal(5 << 20, result.SharedBytes); // Not the zeros.
+        Assert.True(volume.UsedBytes - before < MostNewBytes);
+        ConversionJudge.AssertImage("overlay", content, over, asksQemu: false);
+
+        string part = volume.File("part.qcow2");
+        result = DiskConverter.ConvertToQcow2(source, part, options: new ConversionOptions { OnlyWithin = [new DiskRange(3 << 20, 3 << 20)] });
+
+        Assert.Equal(2 << 20, result.SharedBytes);
+        using Qcow2Image image = Qcow2Image.Open(part);
+        byte[] read = DiskModel.ReadAll(image);
+        ConversionJudge.AssertSame("part", content.AsSpan(3 << 20, 3 << 20), read.AsSpan(3 << 20, 3 << 20));
+    }
+
     /// <summary>Files of two file systems, a file system without reflinks, and a device share nothing; the copy is the same.</summary>
     [SharingFileSystemTheory]
     [InlineData("xfs")]

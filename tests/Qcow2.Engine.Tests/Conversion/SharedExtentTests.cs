@@ -129,7 +129,7 @@ public sealed class SharedExtentTests : IDisposable
         ConversionJudge.AssertSame("raw", content, storage.Content);
     }
 
-    public static TheoryData<string> WaysOff => ["ShareExtents", "SparseSize", "Salvage", "Compress", "Encryption", "512-byte blocks", "host"];
+    public static TheoryData<string> WaysOff => ["ShareExtents", "SparseSize", "Salvage", "Compress", "Encryption", "512-byte blocks", "clusters of 1 KiB", "host"];
 
     [Theory, MemberData(nameof(WaysOff))]
     public void Nothing_is_shared_where_that_is_not_wanted_or_not_possible(string why)
@@ -147,13 +147,13 @@ public sealed class SharedExtentTests : IDisposable
             _ => new(),
         };
         ConversionResult result;
-        if (why is "Compress" or "Encryption")
+        if (why is "Compress" or "Encryption" or "clusters of 1 KiB")
         {
             using Passphrase key = Passphrase.FromString(ConversionJudge.Password);
             bool isEncrypted = why == "Encryption";
             var layout = isEncrypted
                 ? new Qcow2CreateOptions { Encryption = EncryptionMethod.Luks, Passphrase = key, KeyDerivationTime = TimeSpan.Zero }
-                : new Qcow2CreateOptions();
+                : new Qcow2CreateOptions { ClusterSize = why == "Compress" ? 65_536 : 1024 };
             using Qcow2Image image = Qcow2Image.Create(storage, Size, layout);
             result = DiskConverter.ConvertInto(source, image, isZero: true, options);
             ConversionJudge.AssertSame(why, content, DiskModel.ReadAll(image).AsSpan(0, Size));

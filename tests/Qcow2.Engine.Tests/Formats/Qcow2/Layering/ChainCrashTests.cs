@@ -59,6 +59,24 @@ public sealed class ChainCrashTests : IDisposable
         AssertMerged(pair, image.Content, merged, label);
     }
 
+    /// <summary>Whole clusters of the destination get their places in the order of the disk.</summary>
+    [Theory]
+    [InlineData("v2 on v2")]
+    [InlineData("4096 on 512")]
+    [InlineData("4096 on 512 shared")]
+    public void Merge_does_not_depend_on_the_number_of_threads(string layout)
+    {
+        (ChainPair pair, _, string label) = Make(layout, "threads");
+        byte[]? first = null;
+        foreach (int threads in (int[])[1, 2, 8])
+        {
+            MemoryStorage below = pair.BelowStorage();
+            pair.Merge(pair.ImageStorage(), below, empties: true, threads);
+            first ??= below.Content;
+            ChainFolder.AssertSame(first, below.Content, $"{label}, {threads} threads");
+        }
+    }
+
     [Theory, MemberData(nameof(Layouts))]
     public void Rebase_cut_off_anywhere_shows_the_same(string layout)
     {
