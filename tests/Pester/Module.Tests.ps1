@@ -75,13 +75,13 @@ Describe 'The module' {
             }
 
             Copy-Fixture zstd.qcow2 $TestDrive
-            # Where the engine lies, how many methods the JIT compiled for the first image, and what the disk's hash is.
+            # How many methods the JIT compiled for the first image, the folder that the engine lies in, and the disk's hash.
             $first = @"
                 `$path = '$TestDrive/zstd.qcow2'
                 `$before = [Runtime.JitInfo]::GetCompiledMethodCount()
                 `$image = Get-Qcow2Image `$path
                 [Runtime.JitInfo]::GetCompiledMethodCount() - `$before
-                Split-Path `$image.GetType().Assembly.Location
+                Split-Path -Leaf (Split-Path `$image.GetType().Assembly.Location)
                 Convert-Qcow2Image `$path '$TestDrive/first.raw' -Force
                 (Get-FileHash '$TestDrive/first.raw').Hash.ToLowerInvariant()
 "@
@@ -95,8 +95,8 @@ Describe 'The module' {
 
             $fast = Invoke-Fresh "Import-Module `$manifest; $first"
             $slow = Invoke-Fresh "Import-Module '$without/Qcow2.psd1'; $first"
-            $fast[1] | Should -Be $ahead
-            $slow[1] | Should -Be (Join-Path $without 'bin/net8.0')
+            $fast[1] | Should -Be $runtime
+            $slow[1] | Should -Be 'net8.0'
             [int] $fast[0] | Should -BeLessThan ([int] $slow[0] / 2)
             $fast[2] | Should -Be (Get-ExpectedHash zstd)
             $slow[2] | Should -Be (Get-ExpectedHash zstd)

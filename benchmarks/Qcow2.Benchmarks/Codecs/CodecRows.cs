@@ -48,7 +48,13 @@ internal static class CodecRows
     {
         var decoder = new ZstdDecoder();
         using var writer = ZstdEncoder.Create(3);
-        yield return new DecodingRow("zstd decoding: ours", decoder, CompressedSample.Of(clusters, writer));
+        var sample = CompressedSample.Of(clusters, writer);
+        yield return new DecodingRow("zstd decoding: ours", decoder, sample);
         yield return new EncodingRow("zstd encoding 3: ours", ZstdEncoder.Create(3), decoder, clusters);
+        if (SystemZstd.IsAvailable)
+        {
+            yield return new DecodingRow("zstd decoding: libzstd, as qemu-img has it", new SystemZstdDecoder(), sample);
+            yield return new EncodingRow("zstd encoding 3: libzstd, as qemu-img has it", new SystemZstdEncoder(3), decoder, clusters);
+        }
     }
 }
