@@ -114,7 +114,7 @@ internal static class InflateLoop
                 }
             }
 
-            int length = Number(entry, taken);
+            nint length = Number(entry, taken);
             if ((byte)count < MostDistanceBits)
             {
                 Refill(ref input, ref next, ref bits, ref count);
@@ -151,7 +151,7 @@ internal static class InflateLoop
             nint end = filled + length;
             if (end > lastOutput)
             {
-                int room = Math.Min(length, state.Output.Length - (int)filled);
+                int room = Math.Min((int)length, state.Output.Length - (int)filled);
                 Inflater.Repeat(state.Output, (int)filled, (int)distance, room);
                 filled += room;
                 if (room < length)
@@ -189,8 +189,8 @@ internal static class InflateLoop
 
     /// <summary>What a length or distance is, of the bits from its code on.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static int Number(uint entry, ulong bits)
-        => (int)(entry >> InflateSymbols.BaseShift) + (int)(Low(bits, entry) >> (int)(entry >> InflateSymbols.CodeShift));
+    private static nint Number(uint entry, ulong bits)
+        => (nint)((entry >> InflateSymbols.BaseShift) + (Low(bits, entry) >> (int)(entry >> InflateSymbols.CodeShift)));
 
     /// <summary>The lowest bits, as many as the lowest byte says, which is less than 64.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -207,7 +207,7 @@ internal static class InflateLoop
 
     /// <summary>Copies a match in pieces, none of which reads what it writes; ends up to <see cref="OutputMargin"/> behind it.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Copy(ref byte to, nint distance, int length)
+    private static void Copy(ref byte to, nint distance, nint length)
     {
         ref byte from = ref Unsafe.Subtract(ref to, distance);
         if (distance >= Piece)
@@ -227,7 +227,7 @@ internal static class InflateLoop
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void CopyNear(ref byte to, nint distance, int length)
+    private static void CopyNear(ref byte to, nint distance, nint length)
     {
         ref byte from = ref Unsafe.Subtract(ref to, distance);
         if (distance == 1)
