@@ -1,8 +1,9 @@
+using System.Diagnostics;
 using System.Management.Automation;
-using System.Security;
 using Qcow2.Engine;
 using Qcow2.PowerShell.Tests.Infrastructure;
 using Qcow2.Tests;
+using PowerShellPipeline = System.Management.Automation.PowerShell;
 
 namespace Qcow2.PowerShell.Tests.Cmdlets;
 
@@ -114,6 +115,23 @@ public sealed class KeySlotTests : IDisposable
     {
         Assert.Single(_session.Run(script).ErrorIds);
         Assert.False(File.Exists(_session.File("x.qcow2")));
+    }
+
+    [Theory]
+    [InlineData("Add-Qcow2KeySlot luks.qcow2 $old $new -IterationTimeMilliseconds 3600000")]
+    [InlineData("Set-Qcow2KeySlot luks.qcow2 $old $new -IterationTimeMilliseconds 3600000")]
+    public void Stops_while_a_key_is_derived_and_nothing_has_changed(string script)
+    {
+        byte[] before = File.ReadAllBytes(_session.File("luks.qcow2"));
+        using PowerShellPipeline shell = _session.Start(script);
+        IAsyncResult running = shell.BeginInvoke();
+        Thread.Sleep(1500);
+        Assert.False(running.IsCompleted);
+        var watch = Stopwatch.StartNew();
+        shell.Stop();
+        Assert.InRange(watch.Elapsed.TotalSeconds, 0, 5);
+        Assert.True(running.IsCompleted);
+        Assert.True(before.AsSpan().SequenceEqual(File.ReadAllBytes(_session.File("luks.qcow2"))));
     }
 
     private SessionResult Ok(string script)
