@@ -27,6 +27,7 @@ const string Usage = """
     qcow2-benchmarks rebase OVERLAY BASE          an overlay on another qcow2 image; '' for none
     qcow2-benchmarks codecs DISK [PART-OF-A-NAME] [ROUNDS]
                                                   codecs on one core, ours beside others, on clusters of any disk
+    qcow2-benchmarks serve-nbd IMAGE SOCKET       serves an image on a Unix socket until the last client has left
     qcow2-benchmarks report RESULTS README        medians, into the README's table
     qcow2-benchmarks report-writing RESULTS README
     qcow2-benchmarks report-chains RESULTS README
@@ -99,6 +100,9 @@ switch (args)
         return 0;
     case ["codecs", string disk, .. string[] which]:
         CodecCommand.Run(disk, which.ElementAtOrDefault(0) ?? "", which.ElementAtOrDefault(1) ?? "", Console.Out);
+        return 0;
+    case ["serve-nbd", string image, string socket]:
+        NbdCommands.Serve(image, socket);
         return 0;
     case ["report-chains", string results, string readme]:
         Report.Write(results, readme, "chains");

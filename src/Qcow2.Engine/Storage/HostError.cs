@@ -11,6 +11,9 @@ internal static class HostError
     private const int WindowsDiskFull = unchecked((int)0x8007_0070);
     private const int WindowsHandleDiskFull = unchecked((int)0x8007_0027);
 
+    /// <summary>Whether the host says that it cannot take more: the disk, the user's part of it or a file is as large as it can be.</summary>
+    internal static bool IsOfSpace(int code) => IsDiskFull(code) || code is FileTooLarge or WindowsFileTooLarge;
+
     /// <summary>Puts an error of a write or a change of length into words.</summary>
     /// <param name="error">What the framework threw.</param>
     /// <param name="opened">The path that the file was opened by; null for a file that has no name yet.</param>

@@ -1,0 +1,145 @@
+using System.Diagnostics;
+using System.Net.Sockets;
+
+namespace Qcow2.Engine.Nbd;
+
+/// <summary>
+/// The bytes of one connection, by blocking calls: one thread receives at a time and one sends. What arrives in small pieces is received at
+/// once. An end, an error and a closed socket are one thing, that there is nothing more.
+/// </summary>
+internal sealed class NbdChannel(Socket socket) : IDisposable
+{
+    private readonly byte[] _received = new byte[8192];
+    private int _start;
+    private int _end;
+    private long _sendingSince;
+    private long _receivingSince;
+
+    /// <summary>Bytes received.</summary>
+    internal bool TryReceive(byte[] buffer, int offset, int count)
+    {
+        while (count > 0)
+        {
+            if (_start < _end)
+            {
+                int ready = Math.Min(count, _end - _start);
+                Buffer.BlockCopy(_received, _start, buffer, offset, ready);
+                _start += ready;
+                offset += ready;
+                count -= ready;
+                continue;
+            }
+
+            if (count >= _received.Length)
+            {
+                int direct = Receive(buffer, offset, count);
+                if (direct == 0)
+                {
+                    return false;
+                }
+
+                offset += direct;
+                count -= direct;
+                continue;
+            }
+
+            _start = 0;
+            _end = Receive(_received, 0, _received.Length);
+            if (_end == 0)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>Receives what belongs to a message that has begun: whoever sent its head and not the rest keeps memory in use.</summary>
+    internal bool TryReceiveRest(byte[] buffer, int offset, int count)
+    {
+        Volatile.Write(ref _receivingSince, Stopwatch.GetTimestamp());
+        try
+        {
+            return TryReceive(buffer, offset, count);
+        }
+        finally
+        {
+            Volatile.Write(ref _receivingSince, 0);
+        }
+    }
+
+    /// <summary>Receives bytes that nobody wants.</summary>
+    internal bool TrySkip(long count)
+    {
+        if (count == 0)
+        {
+            return true;
+        }
+
+        byte[] nowhere = new byte[(int)Math.Min(count, 65_536)];
+        Volatile.Write(ref _receivingSince, Stopwatch.GetTimestamp());
+        try
+        {
+            for (; count > 0; count -= nowhere.Length)
+            {
+                if (!TryReceive(nowhere, 0, (int)Math.Min(count, nowhere.Length)))
+                {
+                    return false;
+                }
+            }
+
+            return true;
+        }
+        finally
+        {
+            Volatile.Write(ref _receivingSince, 0);
+        }
+    }
+
+    internal bool TrySend(byte[] buffer, int offset, int count)
+    {
+        Volatile.Write(ref _sendingSince, Stopwatch.GetTimestamp());
+        try
+        {
+            while (count > 0)
+            {
+                int sent = socket.Send(buffer, offset, count, SocketFlags.None);
+                offset += sent;
+                count -= sent;
+            }
+
+            return true;
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        {
+            return false;
+        }
+        finally
+        {
+            Volatile.Write(ref _sendingSince, 0);
+        }
+    }
+
+    /// <summary>Whether the client has been keeping a message from going on for that long.</summary>
+    internal bool IsStalled(TimeSpan time)
+    {
+        long limit = Stopwatch.GetTimestamp() - (long)(time.TotalSeconds * Stopwatch.Frequency);
+        return IsBefore(Volatile.Read(ref _sendingSince)) || IsBefore(Volatile.Read(ref _receivingSince));
+
+        bool IsBefore(long since) => since != 0 && since < limit;
+    }
+
+    public void Dispose() => socket.Dispose();
+
+    private int Receive(byte[] buffer, int offset, int count)
+    {
+        try
+        {
+            return socket.Receive(buffer, offset, count, SocketFlags.None);
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        {
+            return 0;
+        }
+    }
+}
