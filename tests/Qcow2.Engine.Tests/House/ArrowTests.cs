@@ -20,6 +20,7 @@ public sealed class ArrowTests
         ["Partitions"] = ["Disks", "Codecs"],
         ["Conversion"] = ["Disks", "Storage", "Work", Registry],
         ["Comparison"] = ["Disks", "Storage", "Work", Registry],
+        ["Nbd"] = ["Disks", "Storage"],
     };
 
     /// <summary>Of each format: no other one. What lies below another format's room is reached through the registry.</summary>
