@@ -27,6 +27,7 @@
         'Get-Qcow2Image'
         'Get-Qcow2KeySlot'
         'Get-Qcow2Partition'
+        'Get-Qcow2NbdServer'
         'Get-Qcow2Snapshot'
         'Measure-Qcow2Image'
         'Merge-Qcow2Bitmap'
@@ -44,6 +45,8 @@
         'Restore-Qcow2Snapshot'
         'Set-Qcow2Image'
         'Set-Qcow2KeySlot'
+        'Start-Qcow2NbdServer'
+        'Stop-Qcow2NbdServer'
         'Test-Qcow2Image'
         'Write-Qcow2Image'
     )

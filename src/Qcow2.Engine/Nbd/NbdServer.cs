@@ -65,6 +65,9 @@ public sealed class NbdServer : IDisposable
     /// <summary>Whether the server has ended, and the disk is closed.</summary>
     public bool HasEnded => _ended.IsSet;
 
+    /// <summary>Whether the disk could not be flushed and closed, and nobody has been told yet: <see cref="Stop"/> does.</summary>
+    public bool HasFailed => Volatile.Read(ref _failure) is not null;
+
     internal NbdExport Export { get; }
 
     internal NbdBuffers Buffers { get; }

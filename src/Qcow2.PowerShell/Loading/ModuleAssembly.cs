@@ -1,4 +1,6 @@
 using System.Management.Automation;
+using System.Management.Automation.Runspaces;
+using Qcow2.PowerShell.Operations;
 
 namespace Qcow2.PowerShell.Loading;
 
@@ -11,7 +13,12 @@ public sealed class ModuleAssembly : IModuleAssemblyInitializer, IModuleAssembly
     /// <summary>The module was imported.</summary>
     public void OnImport() => PrivateDependencies.Register();
 
-    /// <summary>The module is being removed.</summary>
+    /// <summary>The module is being removed: servers that this runspace started end. Those of others stay, of which a runspace may have ended long ago.</summary>
     /// <param name="psModuleInfo">The module.</param>
-    public void OnRemove(PSModuleInfo psModuleInfo) => PrivateDependencies.Unregister();
+    public void OnRemove(PSModuleInfo psModuleInfo)
+    {
+        Guid runspace = Runspace.DefaultRunspace?.InstanceId ?? Guid.Empty;
+        NbdServers.StopAll(server => server.RunspaceId == runspace);
+        PrivateDependencies.Unregister();
+    }
 }

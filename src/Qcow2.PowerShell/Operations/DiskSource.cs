@@ -80,9 +80,14 @@ internal sealed record DiskSource(string Path, DiskFormat Format, Qcow2OpenOptio
     /// <param name="cancellationToken">Ends the trying of a passphrase, which takes seconds by design.</param>
     /// <param name="held">Files that are held already, because they are deleted afterwards; null for none.</param>
     internal OpenedDisk Open(CancellationToken cancellationToken, HeldFiles? held = null)
+        => Open(Options with { L2CacheSize = Qcow2OpenOptions.Sequential.L2CacheSize }, held?.TryOpenRead(Path), cancellationToken);
+
+    /// <summary>Opens the disk to be read, or written, in no order.</summary>
+    /// <param name="cancellationToken">Ends the trying of a passphrase, which takes seconds by design.</param>
+    internal OpenedDisk OpenForRandomAccess(CancellationToken cancellationToken) => Open(Options, null, cancellationToken);
+
+    private OpenedDisk Open(Qcow2OpenOptions how, LocalFile? file, CancellationToken cancellationToken)
     {
-        LocalFile? file = held?.TryOpenRead(Path);
-        Qcow2OpenOptions how = Options with { L2CacheSize = Qcow2OpenOptions.Sequential.L2CacheSize };
         VirtualDisk disk = file is null ? Format.Open(Path, how, cancellationToken) : Format.Open(file, how, cancellationToken);
         if (disk is not Qcow2Image image)
         {

@@ -1,0 +1,253 @@
+using System.Management.Automation;
+using System.Management.Automation.Runspaces;
+using System.Net;
+using Qcow2.Engine;
+using Qcow2.Engine.Nbd;
+using Qcow2.PowerShell.Completion;
+using Qcow2.PowerShell.Infrastructure;
+using Qcow2.PowerShell.Operations;
+
+namespace Qcow2.PowerShell.Commands;
+
+/// <summary>Serves the disk of an image over NBD, to be mounted, booted or copied by other programs.</summary>
+/// <remarks>
+/// <para>
+/// Start-Qcow2NbdServer opens a disk, of any format, with its backing chain, or one of its internal snapshots, and serves it as a network block device,
+/// as <c>qemu-nbd</c> does: <c>nbd-client</c> and <c>nbdfuse</c> mount it on Linux, QEMU boots a virtual machine from it, <c>nbdcopy</c>, <c>qemu-img</c> and backup programs
+/// copy it. It emits an object whose <c>Uri</c> is what these programs are told.
+/// </para>
+/// <para>
+/// The server works in the background of this PowerShell until <c>Stop-Qcow2NbdServer</c>, <c>Remove-Module Qcow2</c> or the end of the process; all of
+/// these write what is to be written and close the image. With <c>-StopAfterLastClient</c> it stops when its last client has left. Servers are known to all
+/// runspaces of the process.
+/// </para>
+/// <para>
+/// The disk is read-only, unless <c>-Writable</c> is given: then qcow2 images and raw disks are locked as by a virtual machine, writes, zeros, trims and flushes of
+/// clients go to the image, and its enabled bitmaps record them. What a client has flushed is on the disk of the host.
+/// </para>
+/// <para>
+/// NBD has no passwords, and this server has no TLS: whoever can connect has the disk. On a Unix socket (<c>-SocketPath</c>) that is the user who runs this PowerShell;
+/// on a port of the loopback address, the default, every user of this computer; on another <c>-Address</c>, the network.
+/// </para>
+/// <para>
+/// Clients can ask which parts hold data (<c>base:allocation</c>), which file of the chain has them (<c>qemu:allocation-depth</c>), and what a bitmap marks
+/// (<c>qemu:dirty-bitmap:NAME</c>, with <c>-BitmapName</c>).
+/// </para>
+/// </remarks>
+/// <example>
+/// <code>$server = Start-Qcow2NbdServer web01.qcow2 -SocketPath /run/user/1000/web01.sock</code>
+/// <para>Serves a disk to this user's programs. <c>$server.Uri</c> is what they are told, as in <c>nbdinfo</c> or <c>nbdcopy</c>.</para>
+/// </example>
+/// <example>
+/// <code>Start-Qcow2NbdServer web01.qcow2 -SnapshotName before-upgrade -Port 0</code>
+/// <para>Serves a snapshot on a free port of the loopback address.</para>
+/// </example>
+/// <example>
+/// <code>Start-Qcow2NbdServer scratch.qcow2 -Writable -SocketPath scratch.sock -StopAfterLastClient</code>
+/// <para>Lets one program write to the image: when it leaves, the image is closed.</para>
+/// </example>
+/// <example>
+/// <code>Start-Qcow2NbdServer web01.qcow2 -BitmapName daily -SocketPath backup.sock</code>
+/// <para>Gives the disk to a backup program that copies what the bitmap marks.</para>
+/// </example>
+/// <seealso cref="StopQcow2NbdServerCommand"/>
+/// <seealso cref="GetQcow2NbdServerCommand"/>
+/// <seealso cref="GetQcow2BitmapCommand"/>
+[Cmdlet(VerbsLifecycle.Start, "Qcow2NbdServer", DefaultParameterSetName = PathSet, SupportsShouldProcess = true)]
+[OutputType(typeof(Qcow2NbdServer), ParameterSetName = [PathSet, LiteralPathSet, InputObjectSet])]
+public sealed class StartQcow2NbdServerCommand : DiskReadingCmdlet
+{
+    private readonly Guid _runspaceId = Runspace.DefaultRunspace?.InstanceId ?? Guid.Empty;
+
+    /// <summary>
+    /// What the image is. By default a file that begins as one of the formats does, or ends as a VHD does, is one, and others are raw if their name says so: <c>.raw</c>, <c>.img</c>,
+    /// <c>.iso</c>, <c>.dd</c> or <c>.bin</c>, and their content is not plainly something else. What bears the mark of an image under such a name is an error, but for QCOW2 under <c>.img</c>. Say it of a VHD that was cut off, of a raw disk with another name, and of one that a guest wrote whom you do
+    /// not trust: it could have made it look like an image that names a file of this machine.
+    /// </summary>
+    /// <value>By the file's content and name</value>
+    [Parameter]
+    public DiskImageFormat? SourceFormat { get; set; }
+
+    /// <summary>The server's name, for <c>Get-Qcow2NbdServer</c> and <c>Stop-Qcow2NbdServer</c>. By default the file's name without its extension, and a number where there is such a server.</summary>
+    /// <value>By the file's name</value>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? Name { get; set; }
+
+    /// <summary>
+    /// The Unix socket to listen on, of which a path has about 100 bytes at most. Only its owner can connect. It goes when the server stops; one that a killed server left is replaced, and nothing
+    /// else is. Not in Windows PowerShell.
+    /// </summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    [PathText(TakesImage = true)]
+    public string? SocketPath { get; set; }
+
+    /// <summary>The address to listen on: by default the loopback address, which only programs of this computer reach. On any other a warning says who can read, or write, the disk.</summary>
+    /// <value>127.0.0.1</value>
+    [Parameter]
+    [ValidateNotNull]
+    public IPAddress? Address { get; set; }
+
+    /// <summary>The TCP port to listen on; 0 takes one that is free. The default is the port that is registered for NBD.</summary>
+    /// <value>10809</value>
+    [Parameter]
+    [ValidateRange(0, 65_535)]
+    public int Port { get; set; } = NbdListener.DefaultPort;
+
+    /// <summary>The name of the export, which is the path of the URI. Clients that ask for no name get the disk, too.</summary>
+    [Parameter]
+    [ValidateNotNull]
+    public string ExportName { get; set; } = "";
+
+    /// <summary>Lets clients write to the disk of a qcow2 image or to a raw disk. Not with a snapshot, and not with <c>-BitmapName</c>.</summary>
+    [Parameter]
+    public SwitchParameter Writable { get; set; }
+
+    /// <summary>
+    /// Persistent bitmaps of the image that clients can ask about, as <c>qemu:dirty-bitmap:NAME</c>. A bitmap that comes down the pipeline from <c>Get-Qcow2Bitmap</c> stands for itself. Not
+    /// of a snapshot, and not while the disk is written.
+    /// </summary>
+    [Parameter]
+    [ArgumentCompleter(typeof(BitmapNameCompleter))]
+    [ValidateNotNullOrEmpty]
+    public string[]? BitmapName { get; set; }
+
+    /// <summary>Most clients at once; who comes then is turned away.</summary>
+    /// <value>64</value>
+    [Parameter]
+    [ValidateRange(1, 1000)]
+    public int MaxClients { get; set; } = NbdServerOptions.Default.MaxClients;
+
+    /// <summary>Stops the server when the last client has left, as <c>qemu-nbd</c> does without <c>-t</c>. By default it stays until it is stopped.</summary>
+    [Parameter]
+    public SwitchParameter StopAfterLastClient { get; set; }
+
+    /// <inheritdoc/>
+    private protected override bool TakesRaw => true;
+
+    private bool IsOnTcp => SocketPath is null;
+
+    /// <inheritdoc/>
+    private protected override Qcow2OpenOptions OptionsFor(string imagePath) => base.OptionsFor(imagePath) with { Writable = Writable };
+
+    /// <inheritdoc/>
+    protected override void BeginProcessing()
+    {
+        base.BeginProcessing();
+        bool hasPort = MyInvocation.BoundParameters.ContainsKey(nameof(Port));
+        if (!IsOnTcp && (Address is not null || hasPort))
+        {
+            var conflict = new ImageCmdletException("ParameterConflict", ErrorCategory.InvalidArgument, "-SocketPath is listened on instead of a port: leave out -Address and -Port.");
+            ThrowTerminatingError(ErrorRecords.From(conflict, SocketPath!));
+        }
+    }
+
+    /// <inheritdoc/>
+    private protected override void ProcessImage(ImageInput image)
+    {
+        string[] bitmaps = BitmapName ?? (!Writable && image.Object is Qcow2Bitmap bitmap ? [bitmap.Name] : []);
+        bool isStarted = false;
+        DiskSource source = SourceOf(image, SourceFormat);
+        Action<string>? tell = source.Options.OnProblem;
+        source = source with { Options = source.Options with { OnProblem = problem => Tell(problem) } };
+        RequirePossible(source, bitmaps);
+        string? socket = SocketPath is null ? null : Resolver.Literal(SocketPath);
+        IPAddress address = Address ?? IPAddress.Loopback;
+        if (!ShouldProcess(image.Path, $"Serve the disk, {(Writable ? "to be read and written" : "to be read")}, over NBD on {socket ?? $"{address}, port {(Port == 0 ? "any" : Port)}"}"))
+        {
+            return;
+        }
+
+        HostedNbdServer? server = null;
+        LongOperation.Run(stop => server = NbdServers.Add(Name, image.Path, name => Start(name, source, bitmaps, socket, address, stop)), () => { }, StopToken);
+        isStarted = true;
+        if (IsOnTcp && !IPAddress.IsLoopback(address))
+        {
+            WriteWarning($"{image.Path}: NBD has neither passwords nor encryption: whoever reaches {address} can read {(Writable ? "and write " : "")}this disk.");
+        }
+
+        WriteObject(server!.Describe());
+
+        void Tell(string problem)
+        {
+            if (!isStarted)
+            {
+                tell?.Invoke(problem); // Later nobody is there to be told.
+            }
+        }
+    }
+
+    private void RequirePossible(DiskSource source, string[] bitmaps)
+    {
+        if (Writable && source.Snapshot is not null)
+        {
+            throw ImageCmdletException.NotPossible($"{source.Path}: an internal snapshot cannot be written. Leave out -Writable, or serve the disk itself.");
+        }
+
+        if (Writable && bitmaps.Length > 0)
+        {
+            throw ImageCmdletException.NotPossible($"{source.Path}: what a bitmap marks changes while the disk is written. Leave out -Writable or -BitmapName.");
+        }
+    }
+
+    private HostedNbdServer Start(string name, DiskSource source, string[] bitmaps, string? socket, IPAddress address, CancellationToken stop)
+    {
+        OpenedDisk opened = source.OpenForRandomAccess(stop);
+        NbdListener? listener = null;
+        try
+        {
+            NbdBitmap[] marked = [.. bitmaps.Distinct(StringComparer.Ordinal).Select(bitmap => Read(opened, bitmap, stop))];
+            var export = new NbdExport(opened.Disk, ExportName, Writable, marked, opened);
+            listener = Listen(socket, address);
+            stop.ThrowIfCancellationRequested();
+            NbdServer server = NbdServer.Start(listener, export, new NbdServerOptions { MaxClients = MaxClients, StopAfterLastClient = StopAfterLastClient });
+            return new HostedNbdServer(
+                server,
+                new Qcow2NbdServer
+                {
+                    Name = name,
+                    Uri = server.Uri,
+                    Path = source.Path,
+                    SnapshotId = opened.Snapshot?.Id,
+                    SnapshotName = opened.Snapshot?.Name,
+                    Size = export.Length,
+                    IsWritable = Writable,
+                    ExportName = ExportName,
+                    BitmapNames = [.. marked.Select(bitmap => bitmap.Name)],
+                    SocketPath = listener.SocketPath,
+                    Address = listener.Address?.ToString(),
+                    Port = listener.Port,
+                    StartTime = DateTime.Now,
+                },
+                _runspaceId);
+        }
+        catch
+        {
+            listener?.Dispose();
+            opened.Dispose();
+            throw;
+        }
+    }
+
+    private static NbdBitmap Read(OpenedDisk opened, string bitmap, CancellationToken stop)
+        => opened.Image is Qcow2Image image && opened.Snapshot is null
+            ? new NbdBitmap(bitmap, image.GetBitmapRanges(bitmap, stop))
+            : throw ImageCmdletException.NotPossible($"{opened.Disk.Path}: only the active disk of a qcow2 image has bitmaps.");
+
+    private NbdListener Listen(string? socket, IPAddress address)
+    {
+        try
+        {
+            return socket is null ? NbdListener.OnTcp(address, Port) : NbdListener.OnUnixSocket(socket);
+        }
+        catch (PlatformNotSupportedException e)
+        {
+            throw ImageCmdletException.NotPossible(e.Message);
+        }
+        catch (IOException e)
+        {
+            throw new ImageCmdletException("NbdListenFailed", ErrorCategory.ResourceUnavailable, socket is null ? $"{e.Message} Choose another -Port; 0 takes one that is free." : $"{e.Message} Choose another -SocketPath.");
+        }
+    }
+}
