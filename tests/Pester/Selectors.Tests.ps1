@@ -37,6 +37,7 @@ Describe 'A snapshot by an id that is the name of another' {
         { Export-Qcow2Snapshot clash.qcow2 x.raw -SnapshotName 3 -ErrorAction Stop }
         { Measure-Qcow2Image clash.qcow2 -SnapshotName 3 -ErrorAction Stop }
         { Get-Qcow2Extent clash.qcow2 -SnapshotName 3 -ErrorAction Stop }
+        { Start-Qcow2NbdServer clash.qcow2 -Port 0 -SnapshotName 3 -ErrorAction Stop }
         { Compare-Qcow2Image clash.qcow2 clash.qcow2 -SnapshotName 3 -ErrorAction Stop }
         { Compare-Qcow2Image clash.qcow2 clash.qcow2 -DifferenceSnapshotName 3 -ErrorAction Stop }
         { Restore-Qcow2Snapshot clash.qcow2 3 -Confirm:$false -ErrorAction Stop }
@@ -62,7 +63,7 @@ Describe 'A snapshot by an id that is the name of another' {
     }
 
     It 'is what -Id finds in every cmdlet that takes a snapshot, under both of its names' {
-        foreach ($name in 'Read-Qcow2Image', 'Convert-Qcow2Image', 'Measure-Qcow2Image', 'Get-Qcow2Extent', 'Get-Qcow2Partition', 'Compare-Qcow2Image', 'Export-Qcow2Snapshot',
+        foreach ($name in 'Read-Qcow2Image', 'Convert-Qcow2Image', 'Measure-Qcow2Image', 'Get-Qcow2Extent', 'Get-Qcow2Partition', 'Start-Qcow2NbdServer', 'Compare-Qcow2Image', 'Export-Qcow2Snapshot',
             'Restore-Qcow2Snapshot', 'Rename-Qcow2Snapshot', 'Remove-Qcow2Snapshot', 'Get-Qcow2Snapshot') {
             $command = Get-Command $name
             $command.ResolveParameter('Id').Name | Should -Be Id

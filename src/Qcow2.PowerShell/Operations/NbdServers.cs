@@ -14,7 +14,9 @@ internal static class NbdServers
 
     private static readonly List<HostedNbdServer> Running = [];
     private static readonly HashSet<string> Starting = new(StringComparer.OrdinalIgnoreCase);
-    private static bool _isRegistered;
+
+    // Set when the class is first used, once for the process.
+    private static readonly EventHandler AtExit = StopAtExit();
 
     /// <summary>The servers, in the order of their start. One that has ended as it was to is none any more.</summary>
     internal static IReadOnlyList<HostedNbdServer> All
@@ -54,11 +56,6 @@ internal static class NbdServers
             lock (Running)
             {
                 Running.Add(server);
-                if (!_isRegistered)
-                {
-                    _isRegistered = true;
-                    AppDomain.CurrentDomain.ProcessExit += (_, _) => StopAll(_ => true);
-                }
             }
 
             return server;
@@ -86,6 +83,13 @@ internal static class NbdServers
     {
         HostedNbdServer[] chosen = [.. All.Where(which)];
         Task.WaitAll([.. chosen.Select(server => Task.Factory.StartNew(() => StopQuietly(server), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default))]);
+    }
+
+    private static EventHandler StopAtExit()
+    {
+        EventHandler stop = (_, _) => StopAll(_ => true);
+        AppDomain.CurrentDomain.ProcessExit += stop;
+        return stop;
     }
 
     private static void StopQuietly(HostedNbdServer server)

@@ -152,7 +152,7 @@ internal sealed class NbdTestClient : IDisposable
     {
         ulong cookie = Request(0, (ulong)offset, (uint)length, flags);
         byte[] data = new byte[length];
-        Array.Fill(data, (byte)0xEE);
+        data.AsSpan().Fill(0xEE);
         error = 0;
         int covered = 0;
         bool isDone = false;
