@@ -25,7 +25,7 @@ public sealed class NbdExport : IDisposable
     /// <exception cref="ArgumentException">The name is too long, or the disk cannot be written.</exception>
     public NbdExport(VirtualDisk disk, string name = "", bool isWritable = false, IReadOnlyList<NbdBitmap>? bitmaps = null, IDisposable? owner = null)
     {
-        if (Encoding.UTF8.GetByteCount(name) > MaxStringBytes || name.IndexOf('\0') >= 0)
+        if (Encoding.UTF8.GetByteCount(name) > MaxStringBytes || name.Any(character => character == '\0'))
         {
             throw new ArgumentException($"The name of an export has at most {MaxStringBytes} bytes of UTF-8, and none that is zero.", nameof(name));
         }
