@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Measures copies over NBD beside qemu-nbd: nbdcopy reads a disk from either server, through a Unix socket. Called by hand: nbd.sh ROUNDS FOLDER PROGRAM RESULTS
+# FOLDER has root.raw, plain.qcow2 and deflate.qcow2 (prepare.sh). Each run becomes two lines: the copy with its time, and the server with its CPU time.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+rounds=$1 data=$2 ours=$3 results=$4
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+. "$here/measure.sh"
+
+# copy_from ROW PROGRAM SERVER...: starts a server, copies its disk, and waits for it to end.
+copy_from() {
+    local row=$1 program=$2 socket=$scratch/socket user system peak
+    shift 2
+    rm -f "$socket"
+    /usr/bin/time --quiet --output="$scratch/server" --format='%U %S %M' "$@" &
+    until [[ -S $socket ]]; do sleep 0.05; done
+    run "$row" "$program" nbdcopy "nbd+unix:///?socket=$socket" "$destination"
+    wait
+    read -r user system peak < "$scratch/server"
+    LC_ALL=C awk -v row="$row (server)" -v program="$program" -v user="$user" -v sys="$system" -v peak="$peak" \
+        'BEGIN { printf "%s\t%s\t%.4f\t%.2f\t%d\n", row, program, user + sys, user + sys, peak }' | tee -a "$results" >&2
+}
+
+for ((round = 0; round < rounds; round++)); do
+    for image in root.raw plain.qcow2 deflate.qcow2; do
+        format=qcow2
+        [[ $image != *.raw ]] || format=raw
+        for destination in null: "$scratch/copy"; do
+            row="nbdcopy $image to ${destination##*/}"
+            copy_from "$row" qemu-nbd qemu-nbd --read-only --shared=16 --socket="$scratch/socket" --format="$format" "$data/$image"
+            copy_from "$row" engine "$ours" serve-nbd "$data/$image" "$scratch/socket"
+            if ((round == 0)) && [[ $destination != null: ]]; then
+                cmp "$destination" "$data/root.raw"
+            fi
+        done
+    done
+done
