@@ -81,6 +81,14 @@ public abstract class BlockStorage : IDisposable
         return false;
     }
 
+    /// <summary>Has the host copy a range of another file, which costs it one copy where reading and writing cost two, and a server none over the network.</summary>
+    /// <param name="source">The other file.</param>
+    /// <param name="sourceOffset">Where the range lies there, in bytes; all of it lies inside that file.</param>
+    /// <param name="offset">Where it goes, in bytes; the file grows as needed.</param>
+    /// <param name="length">Bytes.</param>
+    /// <returns>False if the host did not, or not to its end: all of it must be written now.</returns>
+    internal virtual bool TryCopy(BlockStorage source, long sourceOffset, long offset, long length) => false;
+
     /// <summary>The file of the host whose bytes these are, each at its place; null if there is none.</summary>
     internal virtual LocalFile? HostFile => null;
 

@@ -53,6 +53,10 @@ internal class BorrowedStorage(BlockStorage storage, bool isWritable = false) : 
         => isWritable ? storage.TryShare(source, sourceOffset, offset, length, out refusal) : base.TryShare(source, sourceOffset, offset, length, out refusal);
 
     /// <inheritdoc/>
+    internal override bool TryCopy(BlockStorage source, long sourceOffset, long offset, long length)
+        => isWritable && storage.TryCopy(source, sourceOffset, offset, length);
+
+    /// <inheritdoc/>
     internal override LocalFile? HostFile => storage.HostFile;
 
     /// <inheritdoc/>

@@ -78,6 +78,11 @@ internal static unsafe partial class LibC
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     internal static extern int RenameAt(int oldFolder, byte* oldPath, int newFolder, byte* newPath, uint flags);
 
+    /// <summary>Linux only, and not in every C library. Moves the offsets.</summary>
+    [DllImport("libc", EntryPoint = "copy_file_range", SetLastError = true)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    internal static extern nint CopyRange(SafeHandle source, long* sourceOffset, SafeHandle destination, long* offset, nint length, uint flags);
+
     [DllImport("libc", EntryPoint = "flock", SetLastError = true)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     internal static extern int LockFile(SafeHandle file, int operation);

@@ -43,6 +43,31 @@ internal static unsafe class LinuxReflink
         return refusal is null;
     }
 
+    /// <summary>Copies inside the kernel (<c>copy_file_range(2)</c>).</summary>
+    internal static bool TryCopy(SafeFileHandle source, long sourceOffset, SafeFileHandle destination, long offset, long length)
+    {
+        try
+        {
+            while (length > 0)
+            {
+                // None is the end of the source, or a file system that cannot and does not say so.
+                nint count = LibC.CopyRange(source, &sourceOffset, destination, &offset, (nint)length, 0);
+                if (count <= 0)
+                {
+                    return false;
+                }
+
+                length -= count;
+            }
+
+            return true;
+        }
+        catch (EntryPointNotFoundException)
+        {
+            return false; // The C library is older than the call.
+        }
+    }
+
     private static bool TryClone(SafeFileHandle source, long sourceOffset, SafeFileHandle destination, long offset, long length, out int error)
     {
         bool isHeld = false;

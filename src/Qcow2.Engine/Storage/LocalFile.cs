@@ -334,6 +334,20 @@ public sealed class LocalFile : BlockStorage
     }
 
     /// <inheritdoc/>
+    internal override bool TryCopy(BlockStorage source, long sourceOffset, long offset, long length)
+    {
+        try
+        {
+            return LibC.IsLinux && source.HostFile is LocalFile { _kind: FileKind.Regular } file && _kind == FileKind.Regular
+                && LinuxReflink.TryCopy(file._handle, sourceOffset, _handle, offset, length);
+        }
+        finally
+        {
+            _flush.NoteWrite();
+        }
+    }
+
+    /// <inheritdoc/>
     internal override LocalFile? HostFile => this;
 
     /// <inheritdoc/>

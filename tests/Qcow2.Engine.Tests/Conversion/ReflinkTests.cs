@@ -175,6 +175,25 @@ public sealed class ReflinkTests
         ConversionJudge.AssertSound("its old base", below);
     }
 
+    /// <summary>What a merge cannot share is copied by the host, in one way or another.</summary>
+    [LinuxFact]
+    public void Host_copies_what_lies_in_a_file_and_nothing_past_its_end()
+    {
+        using var folder = new TempFolder();
+        byte[] content = new byte[300_000];
+        new Random(7).NextBytes(content);
+        using LocalFile source = LocalFile.OpenRead(folder.Write("source", content));
+        using LocalFile destination = LocalFile.CreateNew(folder.File("destination"));
+
+        Assert.True(destination.TryCopy(source, 1000, 5000, 200_000));
+        Assert.False(destination.TryCopy(source, 200_000, 0, 200_000));
+        Assert.False(destination.TryCopy(new MemoryStorage(content), 0, 0, 1000));
+
+        byte[] copied = new byte[200_000 - 100_000];
+        destination.ReadExactly(105_000, copied);
+        ConversionJudge.AssertSame("copy", content.AsSpan(101_000, copied.Length), copied);
+    }
+
     /// <summary>What must be looked at is read, and shared all the same.</summary>
     [SharingFileSystemTheory]
     [InlineData("xfs")]

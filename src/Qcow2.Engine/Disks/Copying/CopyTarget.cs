@@ -62,6 +62,9 @@ internal abstract class CopyTarget : IDisposable
     /// </summary>
     internal virtual bool SharesUnread => true;
 
+    /// <summary>Whether the host is to copy what it cannot share: it takes less time, and nobody looks for zeros.</summary>
+    internal virtual bool CopiesInHost => false;
+
     /// <summary>Shares with the source what the host allows to be shared; null where nothing is.</summary>
     internal SharedExtents? Sharing { get; set; }
 

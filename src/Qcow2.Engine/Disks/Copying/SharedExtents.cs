@@ -16,9 +16,13 @@ internal sealed class SharedExtents(VirtualDisk source, CopyTarget target, int u
     /// <summary>Blocks are looked up by one thread for all, which must not wait for long.</summary>
     private const long LongestLookUp = 1L << 30;
 
+    /// <summary>What files have in common whatever the file system is, so that a copy in the host goes page by page.</summary>
+    private const int PageSize = 4096;
+
     private readonly Dictionary<BlockStorage, SharedFile> _files = [];
     private long _bytes;
     private string? _refusal;
+    private volatile bool _isNotShared;
     private volatile bool _isRefused;
 
     /// <summary>Bytes that were shared.</summary>
@@ -66,7 +70,7 @@ internal sealed class SharedExtents(VirtualDisk source, CopyTarget target, int u
         }
     }
 
-    /// <summary>Shares a run, unless something was refused before.</summary>
+    /// <summary>Shares a run, or has the host copy it where the destination wants that, unless both were refused before.</summary>
     /// <param name="destination">The file that gets it.</param>
     /// <param name="offset">Where.</param>
     /// <param name="run">The run.</param>
@@ -78,16 +82,21 @@ internal sealed class SharedExtents(VirtualDisk source, CopyTarget target, int u
             return false;
         }
 
-        if (destination.TryShare(run.File, run.Offset, offset, run.Length, out string? refusal))
+        // Whatever it was that was refused, the next would most probably meet the same.
+        if (!_isNotShared)
         {
-            Interlocked.Add(ref _bytes, run.Length);
-            return true;
+            if (destination.TryShare(run.File, run.Offset, offset, run.Length, out string? refusal))
+            {
+                Interlocked.Add(ref _bytes, run.Length);
+                return true;
+            }
+
+            _refusal = refusal;
+            _isNotShared = true;
         }
 
-        // Whatever it was, the next would most probably meet the same.
-        _refusal = refusal;
-        _isRefused = true;
-        return false;
+        _isRefused = !target.CopiesInHost || !destination.TryCopy(run.File, run.Offset, offset, run.Length);
+        return !_isRefused;
     }
 
     /// <summary>Formats find a block at a time, and the blocks of a disk often lie in one run.</summary>
@@ -114,6 +123,12 @@ internal sealed class SharedExtents(VirtualDisk source, CopyTarget target, int u
         {
             int blockSize = target.ShareUnit(file, out string? refusal);
             _refusal ??= refusal;
+            if (blockSize == 0 && target.CopiesInHost && file.HostFile is not null)
+            {
+                blockSize = PageSize;
+                _isNotShared = true;
+            }
+
             known = new SharedFile(blockSize, blockSize == 0 ? 0 : Math.Max(blockSize, unit), new FileExtents(file));
             _files.Add(file, known);
         }

@@ -1,4 +1,5 @@
 using Qcow2.Engine.Disks.Copying;
+using Qcow2.Engine.Format;
 using Qcow2.Engine.Storage;
 
 namespace Qcow2.Engine.Formats.Qcow2.Layering;
@@ -25,6 +26,9 @@ internal sealed class MergeTarget(VirtualDisk destination, CopyTarget inner) : C
 
     /// <inheritdoc/>
     internal override int MaxSharedBytes => inner.MaxSharedBytes;
+
+    /// <inheritdoc/>
+    internal override bool CopiesInHost => destination is not Qcow2Image image || image.Header.EncryptionMethod == EncryptionMethod.None;
 
     /// <inheritdoc/>
     internal override CopyParcel NewParcel() => inner.NewParcel();
