@@ -137,6 +137,7 @@ public sealed class NbdListener : IDisposable
             if (SocketPath is null)
             {
                 client.NoDelay = true;
+                client.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true); // Or one whose computer is gone would stay for ever.
             }
 
             return new NbdChannel(client);
