@@ -201,8 +201,8 @@ public sealed class NewQcow2ImageCommand : Qcow2Cmdlet, IQcow2FileLayout, IDiskL
     public VmdkAdapterType AdapterType { get; set; }
 
     /// <summary>
-    /// What is allocated in advance. Anything but <c>Off</c> is not possible with a backing file, which it would hide. <c>Full</c>
-    /// writes the whole disk and takes its time.
+    /// What is allocated in advance. With a backing file, which it would hide, anything but <c>Off</c> takes <c>-ExtendedL2</c>, too. <c>Full</c>
+    /// writes the whole disk and takes its time. A raw disk has no tables, so that it takes <c>Falloc</c> and <c>Full</c>.
     /// </summary>
     [Parameter]
     public Preallocation Preallocation { get; set; }

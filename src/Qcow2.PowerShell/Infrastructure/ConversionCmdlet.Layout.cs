@@ -55,7 +55,10 @@ public abstract partial class ConversionCmdlet : IQcow2FileLayout, IDiskLayout
     [Parameter]
     public VmdkAdapterType AdapterType { get; set; }
 
-    /// <summary>What a new qcow2 image allocates in advance. Not with <c>-BackingFile</c>.</summary>
+    /// <summary>
+    /// What a new qcow2 image allocates in advance; with <c>-BackingFile</c> it takes <c>-ExtendedL2</c>, too. Of a new raw disk <c>Falloc</c> has the host reserve all of its
+    /// space, and <c>Full</c> writes all of it.
+    /// </summary>
     [Parameter]
     public Preallocation Preallocation { get; set; }
 

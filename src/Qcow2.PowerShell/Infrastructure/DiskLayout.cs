@@ -16,6 +16,8 @@ internal interface IDiskLayout
 
     SwitchParameter AzureReady { get; }
 
+    Preallocation Preallocation { get; }
+
     VmdkAdapterType AdapterType { get; }
 }
 
@@ -38,6 +40,7 @@ internal static class DiskLayout
 
     private static readonly Dictionary<DiskImageFormat, string[]> Known = new()
     {
+        [DiskImageFormat.Raw] = [nameof(IDiskLayout.Preallocation)],
         [DiskImageFormat.Vhd] = [Type, ShortType, BlockSize, Azure],
         [DiskImageFormat.Vhdx] = [Type, ShortType, BlockSize, LogicalSector, PhysicalSector],
         [DiskImageFormat.Vmdk] = [Type, ShortType, Adapter],
@@ -110,7 +113,7 @@ internal static class DiskLayout
 
         return named switch
         {
-            DiskImageFormat.Raw => RawCreateOptions.Default,
+            DiskImageFormat.Raw => new RawCreateOptions { Preallocation = said.Preallocation },
             DiskImageFormat.Vhd => new VhdCreateOptions { IsFixed = isFixed, BlockSize = blockSize, AzureReady = said.AzureReady },
             DiskImageFormat.Vhdx => new VhdxCreateOptions
             {

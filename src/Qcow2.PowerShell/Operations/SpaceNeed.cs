@@ -43,8 +43,8 @@ internal sealed record SpaceNeed(string Path, long Most, Func<CancellationToken,
     {
         switch (destination)
         {
-            case NewDisk { Layout: RawCreateOptions } raw:
-                return new SpaceNeed(raw.Path, size, writesHoles ? null : token => sources.Sum(source => DataBytes(source, 0, long.MaxValue, token)));
+            case NewDisk { Layout: RawCreateOptions plain } raw:
+                return new SpaceNeed(raw.Path, size, writesHoles || plain.Preallocation != Preallocation.Off ? null : token => sources.Sum(source => DataBytes(source, 0, long.MaxValue, token)));
             case NewDisk { Layout: Qcow2CreateOptions { BackingFile: null } layout } image when layout.DataFile is not null:
                 bool isWhole = layout.Preallocation is Preallocation.Falloc or Preallocation.Full;
                 return ImageCreation.Beside(image.Path, layout.DataFile) is not string data ? null
@@ -68,6 +68,11 @@ internal sealed record SpaceNeed(string Path, long Most, Func<CancellationToken,
         if (size is long bytes && layout is BlockCreateOptions && IsWindows)
         {
             return new SpaceNeed(path, ImageMeasure.Of(bytes, layout).RequiredBytes); // Of a fixed one all: it has no holes there.
+        }
+
+        if (layout is RawCreateOptions { Preallocation: not Preallocation.Off } && size is long whole)
+        {
+            return new SpaceNeed(path, whole);
         }
 
         if (layout is not Qcow2CreateOptions options || size is not long known || options.Preallocation is not (Preallocation.Falloc or Preallocation.Full))

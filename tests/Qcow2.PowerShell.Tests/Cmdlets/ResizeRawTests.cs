@@ -39,6 +39,20 @@ public sealed class ResizeRawTests : IDisposable
     }
 
     [Theory]
+    [InlineData("$null = New-Qcow2Image new.raw 1MB -Preallocation Falloc", "new.raw")]
+    [InlineData("Convert-Qcow2Image disk.raw new.raw -Preallocation Full", "new.raw")]
+    [InlineData("$null = New-Qcow2Image new.qcow2 -BackingFile disk.raw -BackingFormat raw -ExtendedL2 -Preallocation Falloc", "new.qcow2")]
+    public void A_new_one_has_its_space_from_the_start(string script, string name)
+    {
+        Assert.Empty(_session.Run(script).Errors);
+        using var file = Qcow2.Engine.Storage.LocalFile.OpenRead(_session.File(name));
+        Assert.True(!OperatingSystem.IsLinux() || file.AllocatedLength >= 1 << 20);
+        SessionResult refused = _session.Run("New-Qcow2Image no.raw 1MB -Preallocation Metadata; New-Qcow2Image no.vhdx 3MB -Preallocation Full");
+        Assert.Equal(["OptionsContradict", "OptionsContradict"], refused.ErrorIds);
+        Assert.Contains("Qcow2, Raw", refused.Errors[1].Exception.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("Resize-Qcow2Image disk.raw 1KB", "ShrinkNotAllowed", "-AllowShrink")]
     [InlineData("Resize-Qcow2Image disk.raw 1KB -AllowShrink -Preallocation Full", "OptionsContradict", "shrink")]
     [InlineData("Resize-Qcow2Image disk.raw 2MB -Preallocation Metadata", "OptionsContradict", "no tables")]

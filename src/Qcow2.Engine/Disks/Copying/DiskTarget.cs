@@ -8,6 +8,9 @@ namespace Qcow2.Engine.Disks.Copying;
 /// <param name="sparseSize">Blocks of zeros of this size are not written as data; 0 for none.</param>
 internal sealed class DiskTarget(VirtualDisk disk, bool isZero, int sparseSize) : CopyTarget
 {
+    /// <summary>Whether the disk may share what the source has.</summary>
+    internal bool Shares { get; init; } = true;
+
     /// <inheritdoc/>
     internal override int Unit => Math.Max(512, sparseSize);
 
@@ -35,7 +38,7 @@ internal sealed class DiskTarget(VirtualDisk disk, bool isZero, int sparseSize) 
 
     /// <inheritdoc/>
     internal override int ShareUnit(BlockStorage source, out string? refusal)
-        => disk.PlainStorage is BlockStorage file ? file.ShareUnit(source, out refusal) : base.ShareUnit(source, out refusal);
+        => Shares && disk.PlainStorage is BlockStorage file ? file.ShareUnit(source, out refusal) : base.ShareUnit(source, out refusal);
 
     /// <inheritdoc/>
     internal override void FinishShared(CopyParcel parcel, SharedExtents sharing, DiskRead read)

@@ -132,7 +132,7 @@ public sealed partial class Qcow2Image : VirtualDisk
     internal DiskWriter Writer => _writer!;
 
     internal void Preallocate(Preallocation preallocation, IProgress<long>? progress, CancellationToken cancellationToken)
-        => _writer!.Preallocate(0, 0, preallocation, progress, cancellationToken);
+        => _writer!.Preallocate(0, 0, preallocation, progress, cancellationToken, hidesBacking: Header.BackingFile is null);
 
     /// <inheritdoc/>
     public override bool CanWrite => _writer is not null;

@@ -11,25 +11,28 @@ internal sealed class NewRawFile : NewDiskFile
     private readonly BlockStorage _storage;
     private readonly RawDisk _disk;
 
-    private NewRawFile(ReplacementFile? file, BlockStorage storage, ConversionOptions options)
+    private NewRawFile(ReplacementFile? file, BlockStorage storage, Preallocation preallocation, ConversionOptions options)
     {
         _file = file;
         _storage = storage;
         _disk = RawDisk.Open(new UnflushedStorage(storage), isWritable: true);
-        Target = new DiskTarget(_disk, isZero: true, options.SparseSize);
+        
+        // What is shared with the source has no space of its own once either is written.
+        Target = new DiskTarget(_disk, isZero: true, options.SparseSize) { Shares = preallocation == Preallocation.Off };
     }
 
     /// <inheritdoc/>
     internal override CopyTarget Target { get; }
 
-    internal static NewRawFile Create(VirtualDisk source, string path, bool overwrite, ConversionOptions options)
+    internal static NewRawFile Create(
+        VirtualDisk source, string path, Preallocation preallocation, bool overwrite, ConversionOptions options, CancellationToken cancellationToken)
     {
         ConversionOptions.RequirePlain(options, "A raw file");
         ReplacementFile file = ReplacementFile.Create(path, overwrite);
         try
         {
-            file.Storage.SetLength(source.Length);
-            return new NewRawFile(file, file.Storage, options);
+            new RawResize(new UnflushedStorage(file.Storage)).To(source.Length, preallocation, null, cancellationToken);
+            return new NewRawFile(file, file.Storage, preallocation, options);
         }
         catch
         {
@@ -43,7 +46,7 @@ internal sealed class NewRawFile : NewDiskFile
     {
         ConversionOptions.RequirePlain(options, "A raw file");
         storage.SetLength(source.Length);
-        return new NewRawFile(null, storage, options);
+        return new NewRawFile(null, storage, Preallocation.Off, options);
     }
 
     /// <inheritdoc/>

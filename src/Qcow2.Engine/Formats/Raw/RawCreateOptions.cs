@@ -5,13 +5,19 @@ using Qcow2.Engine.Storage;
 
 namespace Qcow2.Engine;
 
-/// <summary>A raw file has no layout: it is the disk's bytes, with holes where they are zeros.</summary>
+/// <summary>A raw file has no layout: it is the disk's bytes, with holes where they are zeros, unless it is to have its space from the start.</summary>
 public sealed record RawCreateOptions : DiskCreateOptions
 {
     private const int SectorSize = 512;
 
-    /// <summary>The only ones there are.</summary>
+    /// <summary>The defaults: holes where the disk is zeros.</summary>
     public static RawCreateOptions Default { get; } = new();
+
+    /// <summary>
+    /// Whether the host reserves the space of the whole disk (<see cref="Preallocation.Falloc"/>) or zeros are written to all of it (<see cref="Preallocation.Full"/>). There
+    /// are no tables: <see cref="Preallocation.Metadata"/> is refused.
+    /// </summary>
+    public Preallocation Preallocation { get; init; }
 
     /// <inheritdoc/>
     public override string FormatName => "raw";
@@ -21,17 +27,22 @@ public sealed record RawCreateOptions : DiskCreateOptions
 
     /// <inheritdoc/>
     internal override NewDiskFile Begin(VirtualDisk source, string path, bool overwrite, ConversionOptions options, CancellationToken cancellationToken)
-        => NewRawFile.Create(source, path, overwrite, options);
+        => NewRawFile.Create(source, path, Checked(), overwrite, options, cancellationToken);
 
     /// <inheritdoc/>
     internal override void CreateFile(string path, long? size, bool overwrite, IProgress<long>? progress, CancellationToken cancellationToken)
     {
         long length = size ?? throw new ArgumentException("A raw disk needs a size.", nameof(size));
+        Checked();
         using var file = ReplacementFile.Create(path, overwrite);
-        file.Storage.SetLength(length);
+        new RawResize(new UnflushedStorage(file.Storage)).To(length, Preallocation, progress, cancellationToken);
         file.Storage.Flush();
         file.Commit();
     }
+
+    private Preallocation Checked() => Preallocation != Preallocation.Metadata
+        ? Preallocation
+        : throw new ArgumentException("A raw disk has no tables that could be preallocated; its space can be reserved or written.", nameof(Preallocation));
 
     /// <inheritdoc/>
     /// <remarks>Holes are not deducted, as QEMU does not.</remarks>

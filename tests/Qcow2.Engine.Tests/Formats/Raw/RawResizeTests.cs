@@ -1,3 +1,4 @@
+using Qcow2.Engine.Conversion;
 using Qcow2.Engine.Storage;
 using Qcow2.Engine.Tests.Formats.Qcow2.Writing;
 using Qcow2.Tests;
@@ -63,6 +64,39 @@ public sealed class RawResizeTests : IDisposable
         using LocalFile one = LocalFile.OpenRead(ours);
         using LocalFile other = LocalFile.OpenRead(theirs);
         Assert.Equal(other.AllocatedLength, one.AllocatedLength);
+    }
+
+    [QemuTheory]
+    [InlineData(Preallocation.Off)]
+    [InlineData(Preallocation.Falloc)]
+    [InlineData(Preallocation.Full)]
+    public void A_new_disk_takes_the_space_that_it_takes_with_qemu(Preallocation preallocation)
+    {
+        string mode = preallocation.ToString().ToLowerInvariant();
+        byte[] content = new byte[3 << 20];
+        new Random(5).NextBytes(content.AsSpan(1 << 20, 1 << 20));
+        string source = _folder.Write("source.raw", content);
+        QemuImg.Run("create", "-q", "-f", "raw", "-o", $"preallocation={mode}", _folder.File("theirs.raw"), "3M");
+        QemuImg.Run("convert", "-f", "raw", "-O", "raw", "-o", $"preallocation={mode}", source, _folder.File("their-copy.raw"));
+        var layout = new RawCreateOptions { Preallocation = preallocation };
+        layout.Create(_folder.File("ours.raw"), 3 << 20);
+        using (var disk = RawDisk.Open(source))
+        {
+            DiskConverter.Convert(disk, _folder.File("our-copy.raw"), layout);
+        }
+
+        Assert.Equal(content, File.ReadAllBytes(_folder.File("our-copy.raw")));
+        Assert.Equal(new byte[3 << 20], File.ReadAllBytes(_folder.File("ours.raw")));
+        Assert.Equal(preallocation == Preallocation.Off ? 0 : Taken("theirs.raw"), Taken("ours.raw")); // QEMU writes the first block of an empty one, too.
+        Assert.Equal(Taken("their-copy.raw"), Taken("our-copy.raw"));
+        ArgumentException error = Assert.Throws<ArgumentException>(() => new RawCreateOptions { Preallocation = Preallocation.Metadata }.Create(_folder.File("x.raw"), 512));
+        Assert.Contains("no tables", error.Message, StringComparison.Ordinal);
+    }
+
+    private long Taken(string name)
+    {
+        using LocalFile file = LocalFile.OpenRead(_folder.File(name));
+        return file.AllocatedLength;
     }
 
     [Theory]

@@ -231,10 +231,10 @@ internal static class ImageCreator
             throw new ArgumentException("There is no external data file that could be raw; name one.", nameof(options));
         }
 
-        if (options.BackingFile is not null && (options.DataFileRaw || options.Preallocation != Preallocation.Off))
+        if (options.BackingFile is not null && (options.DataFileRaw || (options.Preallocation != Preallocation.Off && !options.ExtendedL2)))
         {
             throw new ArgumentException(
-                "An image with a backing file can have neither a raw external data file nor preallocated clusters: both would hide the backing file.",
+                "An image with a backing file can have no raw external data file, and preallocated clusters only with extended L2 entries, which can say that they hold nothing yet: else they would hide the backing file.",
                 nameof(options));
         }
 

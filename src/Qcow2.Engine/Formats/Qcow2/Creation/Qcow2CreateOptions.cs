@@ -77,7 +77,7 @@ public sealed record Qcow2CreateOptions : DiskCreateOptions
     /// </summary>
     public TimeSpan KeyDerivationTime { get; init; } = TimeSpan.FromSeconds(2);
 
-    /// <summary>What is allocated in advance. Not with a backing file, which allocated clusters would hide.</summary>
+    /// <summary>What is allocated in advance. With a backing file only if <see cref="ExtendedL2"/> is set: clusters without subclusters would hide it.</summary>
     public Preallocation Preallocation { get; init; }
 
     /// <inheritdoc/>

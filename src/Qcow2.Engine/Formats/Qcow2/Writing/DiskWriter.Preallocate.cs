@@ -21,15 +21,16 @@ internal sealed partial class DiskWriter
 
     /// <summary>
     /// Maps the disk from an offset to its end, where it is not mapped yet. It reads as zeros there and has no backing file, or
-    /// is to hide it.
+    /// is to hide it, unless clusters have subclusters: they can have a place and nothing in it.
     /// </summary>
     /// <param name="start">Where to start; start of a cluster.</param>
     /// <param name="keptEnd">What an external data file holds up to here is not overwritten: a raw one shows it, another hides it by its entries.</param>
     /// <param name="preallocation">How.</param>
     /// <param name="progress">Told of the bytes done.</param>
     /// <param name="cancellationToken">Ends the work within a fraction of a second, with a part of it done.</param>
+    /// <param name="hidesBacking">Whether the clusters read as zeros; else the backing file goes on showing through their subclusters.</param>
     internal void Preallocate(
-        long start, long keptEnd, Preallocation preallocation, IProgress<long>? progress, CancellationToken cancellationToken)
+        long start, long keptEnd, Preallocation preallocation, IProgress<long>? progress, CancellationToken cancellationToken, bool hidesBacking = true)
     {
         long unflushed = 0;
         for (long offset = start; offset < _disk.Length;)
@@ -37,7 +38,7 @@ internal sealed partial class DiskWriter
             cancellationToken.ThrowIfCancellationRequested();
             lock (_gate)
             {
-                long done = PreallocateRun(offset, keptEnd, preallocation, cancellationToken);
+                long done = PreallocateRun(offset, keptEnd, preallocation, hidesBacking, cancellationToken);
                 CommitIfMuchIsDirty();
                 offset += done;
                 unflushed += preallocation == Preallocation.Full ? done : 0;
@@ -53,7 +54,7 @@ internal sealed partial class DiskWriter
         }
     }
 
-    private long PreallocateRun(long offset, long keptEnd, Preallocation preallocation, CancellationToken cancellationToken)
+    private long PreallocateRun(long offset, long keptEnd, Preallocation preallocation, bool hidesBacking, CancellationToken cancellationToken)
     {
         EnsureTable(offset);
         int wanted = CountToMap(offset, MaxRun(offset, keptEnd, preallocation));
@@ -78,7 +79,7 @@ internal sealed partial class DiskWriter
             throw;
         }
 
-        SubclusterBitmap bitmap = readsAsZeros ? AllAllocated : new SubclusterBitmap(0, uint.MaxValue);
+        SubclusterBitmap bitmap = !hidesBacking ? default : readsAsZeros ? AllAllocated : new SubclusterBitmap(0, uint.MaxValue);
         for (int i = 0; i < count; i++)
         {
             long part = (long)i << ClusterBits;

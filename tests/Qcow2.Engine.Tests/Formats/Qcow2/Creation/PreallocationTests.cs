@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Qcow2.Engine.Conversion;
 using Qcow2.Engine.Format;
 using Qcow2.Engine.Tests.Formats.Qcow2.Writing;
 using Qcow2.Tests;
@@ -15,6 +16,61 @@ public sealed class PreallocationTests : IDisposable
     private readonly TempFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
+
+    /// <summary>As QEMU does it: a cluster has its place, and no subcluster of it anything, so that the backing file shows.</summary>
+    [QemuTheory]
+    [InlineData(Preallocation.Metadata)]
+    [InlineData(Preallocation.Falloc)]
+    [InlineData(Preallocation.Full)]
+    public void Clusters_over_a_backing_file_show_it_until_they_are_written(Preallocation how)
+    {
+        byte[] expected = new byte[Large];
+        new Random(2).NextBytes(expected);
+        _folder.Write("base.raw", expected);
+        Qcow2CreateOptions layout = new() { BackingFile = "base.raw", BackingFormat = "raw", ExtendedL2 = true, Preallocation = how };
+        string path = _folder.File("over.qcow2");
+        Qcow2Image.CreateFile(path, Large, layout);
+        QemuImg.RunIn(_folder.Path, "create", "-q", "-f", "qcow2", "-b", "base.raw", "-F", "raw", "-o", $"extended_l2=on,preallocation={how.ToString().ToLowerInvariant()}", "theirs.qcow2");
+        Assert.Equal(new FileInfo(_folder.File("theirs.qcow2")).Length, new FileInfo(path).Length);
+        using (Qcow2Image theirs = Qcow2Image.Open(_folder.File("theirs.qcow2")), ours = Qcow2Image.Open(path))
+        {
+            Assert.Equal(theirs.GetExtents(), ours.GetExtents());
+            Assert.Equal(expected, DiskModel.ReadAll(ours));
+        }
+
+        AssertEqual(path, expected);
+        long length = new FileInfo(path).Length;
+        using (var image = Qcow2Image.Open(path, new() { Writable = true }))
+        {
+            var random = new Random(3);
+            for (int i = 0; i < 40; i++)
+            {
+                int offset = random.Next(Large - 5000);
+                expected.AsSpan(offset, 5000).Fill((byte)i);
+                if (i % 4 == 0)
+                {
+                    expected.AsSpan(offset, 5000).Clear();
+                    image.WriteZeroes(offset, 5000, keepAllocation: true);
+                }
+                else
+                {
+                    image.Write(offset, expected.AsSpan(offset, 5000));
+                }
+            }
+        }
+
+        Assert.Equal(length, new FileInfo(path).Length); // Each wrote where its cluster had its place.
+        AssertEqual(path, expected);
+
+        string copy = _folder.File("copy.qcow2");
+        using (var image = Qcow2Image.Open(path))
+        {
+            DiskConverter.Convert(image, copy, layout);
+        }
+
+        AssertEqual(copy, expected);
+        Assert.Contains("extended L2", Assert.Throws<ArgumentException>(() => Qcow2Image.CreateFile(_folder.File("x.qcow2"), Large, layout with { ExtendedL2 = false })).Message, StringComparison.Ordinal);
+    }
 
     public static TheoryData<Preallocation, string> Cases
     {
