@@ -45,6 +45,7 @@
         'Restore-Qcow2Snapshot'
         'Set-Qcow2Image'
         'Set-Qcow2KeySlot'
+        'Show-Qcow2Image'
         'Start-Qcow2NbdServer'
         'Stop-Qcow2NbdServer'
         'Test-Qcow2Image'

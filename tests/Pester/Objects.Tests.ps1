@@ -66,6 +66,8 @@ Describe 'Objects of the module' {
                 'Qcow2Extent of a snapshot' = Get-Qcow2Extent @image -SnapshotName old | Select-Object -First 1
                 Qcow2Partition = [Qcow2.Engine.Qcow2Partition] @{ Path = $image.LiteralPath; PartitionNumber = 1; Offset = 1MB; Size = 1MB }
                 'Qcow2Partition of a snapshot' = [Qcow2.Engine.Qcow2Partition] @{ Path = $image.LiteralPath; PartitionStyle = 'Gpt'; SnapshotName = 'old'; SnapshotId = '1' }
+                Qcow2ImagePicture = Show-Qcow2Image @image -Width 40
+                'Qcow2ImagePicture of a snapshot' = Show-Qcow2Image @image -SnapshotName old -Width 40
                 Qcow2CheckResult = Test-Qcow2Image @image
                 Qcow2CompareResult = Compare-Qcow2Image @image -DifferencePath old.raw
                 'Qcow2CompareResult of a snapshot' = Compare-Qcow2Image @image -SnapshotName middle -DifferencePath old.raw
@@ -141,9 +143,9 @@ Describe 'Objects of the module' {
     It 'reads the disk that a live object is about' {
         $disks = @{}
         $live.Keys | ForEach-Object { $disks[$_] = Get-Outcome $live[$_] { "$($args[0] | Read-Qcow2Image -Count 1)" } }
-        $disks['Qcow2Snapshot', 'Qcow2Extent of a snapshot', 'Qcow2Partition of a snapshot', 'Qcow2MeasureResult of a snapshot'] | Should -Be '1', '1', '1', '1'
+        $disks['Qcow2Snapshot', 'Qcow2Extent of a snapshot', 'Qcow2Partition of a snapshot', 'Qcow2ImagePicture of a snapshot', 'Qcow2MeasureResult of a snapshot'] | Should -Be '1', '1', '1', '1', '1'
         $disks['Qcow2CompareResult of a snapshot'] | Should -Be '2'
-        $disks['Qcow2ImageInfo', 'Qcow2Extent', 'Qcow2Partition', 'Qcow2Bitmap', 'Qcow2KeySlot', 'Qcow2CheckResult'] | Should -Be '4', '4', '4', '4', '4', '4'
+        $disks['Qcow2ImageInfo', 'Qcow2Extent', 'Qcow2Partition', 'Qcow2ImagePicture', 'Qcow2Bitmap', 'Qcow2KeySlot', 'Qcow2CheckResult'] | Should -Be '4', '4', '4', '4', '4', '4', '4'
         $disks['Qcow2ImageInfo of a raw disk'] | Should -Be ([int][char] 'Q') -Because 'it is read as the raw disk that the object says, though a guest made it begin as an image'
     }
 

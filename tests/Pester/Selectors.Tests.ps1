@@ -63,7 +63,7 @@ Describe 'A snapshot by an id that is the name of another' {
     }
 
     It 'is what -Id finds in every cmdlet that takes a snapshot, under both of its names' {
-        foreach ($name in 'Read-Qcow2Image', 'Convert-Qcow2Image', 'Measure-Qcow2Image', 'Get-Qcow2Extent', 'Get-Qcow2Partition', 'Start-Qcow2NbdServer', 'Compare-Qcow2Image', 'Export-Qcow2Snapshot',
+        foreach ($name in 'Read-Qcow2Image', 'Convert-Qcow2Image', 'Measure-Qcow2Image', 'Get-Qcow2Extent', 'Get-Qcow2Partition', 'Show-Qcow2Image', 'Start-Qcow2NbdServer', 'Compare-Qcow2Image', 'Export-Qcow2Snapshot',
             'Restore-Qcow2Snapshot', 'Rename-Qcow2Snapshot', 'Remove-Qcow2Snapshot', 'Get-Qcow2Snapshot') {
             $command = Get-Command $name
             $command.ResolveParameter('Id').Name | Should -Be Id

@@ -7,6 +7,7 @@ using Qcow2.Engine.Conversion;
 using Qcow2.Engine.Format;
 using Qcow2.Engine.Storage;
 using Qcow2.PowerShell.Infrastructure;
+using Qcow2.PowerShell.Operations;
 
 namespace Qcow2.PowerShell;
 
@@ -119,6 +120,16 @@ public static class DisplayText
     /// <summary>The name of a file without its folder.</summary>
     /// <param name="path">The file's path.</param>
     public static string FileName(string? path) => Printable(System.IO.Path.GetFileName(path));
+
+    /// <summary>The lines of a picture of a disk. They have colours where the session has: PowerShell takes them out of what goes to a file.</summary>
+    /// <param name="picture">The picture.</param>
+    /// <param name="style">The session's <c>$PSStyle</c>; null where there is none, as in Windows PowerShell.</param>
+    public static string[] Picture(object picture, object? style)
+    {
+        bool hasColors = style is not null && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"))
+            && PSObject.AsPSObject(style).Properties["OutputRendering"]?.Value?.ToString() != "PlainText";
+        return new PictureText(ImageObjectReader.As<Qcow2ImagePicture>(picture), hasColors).Lines();
+    }
 
     /// <summary>The names of snapshots or bitmaps, as many as a person wants to read: <c>4: first, second, …</c>.</summary>
     /// <param name="items">The snapshots or bitmaps.</param>

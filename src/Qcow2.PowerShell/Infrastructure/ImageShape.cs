@@ -17,6 +17,7 @@ internal static class ImageShape
     private static readonly (Type Type, string[] Columns)[] Signatures =
     [
         (typeof(Qcow2Extent), ["Offset", "Length", "Kind", "FilePath"]),
+        (typeof(Qcow2ImagePicture), ["BytesPerSign", "Legend"]),
         (typeof(Qcow2Partition), ["PartitionStyle", "Offset", "Size"]),
         (typeof(Qcow2CompareResult), ["DifferencePath", "AreEqual"]),
         (typeof(Qcow2MeasureResult), ["RequiredBytes", "FullyAllocatedBytes"]),

@@ -37,7 +37,7 @@ internal sealed record DiskSource(string Path, DiskFormat Format, Qcow2OpenOptio
     {
         DiskFormat? known = format?.Known() ?? input.Object switch
         {
-            null or Qcow2CompareResult or Qcow2MeasureResult or Qcow2CheckResult or Qcow2Extent or Qcow2Partition => null, // These are said of disks of any format.
+            null or Qcow2CompareResult or Qcow2MeasureResult or Qcow2CheckResult or Qcow2Extent or Qcow2Partition or Qcow2ImagePicture => null, // These are said of disks of any format.
             Qcow2ImageInfo info => DiskFormats.Find(info.Format), // None where it lost that property on its way.
             _ => DiskImageFormat.Qcow2.Known(),
         };

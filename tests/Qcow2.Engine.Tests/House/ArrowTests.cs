@@ -17,6 +17,7 @@ public sealed class ArrowTests
         ["Storage"] = [],
         ["Codecs"] = [],
         ["Disks"] = ["Storage"],
+        ["Allocation"] = ["Disks", "Work"],
         ["Partitions"] = ["Disks", "Codecs"],
         ["Conversion"] = ["Disks", "Storage", "Work", Registry],
         ["Comparison"] = ["Disks", "Storage", "Work", Registry],

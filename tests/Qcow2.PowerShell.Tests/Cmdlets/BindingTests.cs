@@ -81,7 +81,7 @@ public sealed class BindingTests(ModuleSession session) : IClassFixture<ModuleSe
     public void Every_object_of_the_module_goes_into_input_object()
     {
         string path = Put("a[2].qcow2");
-        foreach (string type in new[] { "Qcow2ImageInfo", "Qcow2Snapshot", "Qcow2Extent", "Qcow2Partition", "Qcow2Bitmap", "Qcow2KeySlot", "Qcow2CheckResult", "Qcow2MeasureResult", "Qcow2CompareResult" })
+        foreach (string type in new[] { "Qcow2ImageInfo", "Qcow2Snapshot", "Qcow2Extent", "Qcow2Partition", "Qcow2ImagePicture", "Qcow2Bitmap", "Qcow2KeySlot", "Qcow2CheckResult", "Qcow2MeasureResult", "Qcow2CompareResult" })
         {
             SessionResult result = session.Run($"[Qcow2.Engine.{type}] @{{ Path = $args[0] }} | Get-Qcow2Image", path);
             Assert.Equal(path, Assert.Single(result.Of<Qcow2ImageInfo>()).Path);

@@ -33,6 +33,7 @@ public sealed class ViewTests(ModuleSession session) : IClassFixture<ModuleSessi
     [InlineData("[Qcow2.Engine.Qcow2Extent] @{ Path = \"/x/$args\"; FilePath = \"/x/$args\" }")]
     [InlineData("[Qcow2.Engine.Qcow2Partition] @{ Path = \"/x/$args\"; SnapshotName = \"$args\"; FileSystemLabel = \"$args\"; FileSystem = \"$args\"; Type = \"$args\" }")]
     [InlineData("[Qcow2.Engine.Qcow2Partition] @{ Path = \"/x/$args\"; Label = \"$args\"; GptType = \"$args\"; FileSystemUuid = \"$args\"; Problems = @(\"$args\") } | Format-List")]
+    [InlineData("[Qcow2.Engine.Qcow2ImagePicture] @{ Path = \"/x/$args\"; SnapshotName = \"$args\"; SnapshotId = \"$args\"; Width = 200; Legend = @([Qcow2.Engine.Qcow2PictureLegend] @{ Sign = '1'; Depth = 1; FilePath = \"/x/$args\" }) }")]
     [InlineData("[Qcow2.Engine.Qcow2Bitmap] @{ Path = \"/x/$args\"; Name = \"$args\" }")]
     [InlineData("[Qcow2.Engine.Qcow2KeySlot] @{ Path = \"/x/$args\"; CipherMode = \"$args\" }")]
     [InlineData("[Qcow2.Engine.Qcow2CheckResult] @{ Path = \"/x/$args\"; Findings = @([Qcow2.Engine.Qcow2CheckFinding] @{ Message = \"$args\" }) }")]
