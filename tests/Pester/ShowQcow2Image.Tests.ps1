@@ -17,13 +17,13 @@ Describe 'Show-Qcow2Image' {
         $picture = Show-Qcow2Image top.qcow2 -Width 75 -Height 1 -Ascii
         $picture | Should -BeOfType Qcow2.Engine.Qcow2ImagePicture
         $picture.Rows.Signs | Should -Be ('11111111' + '.' * 24 + '####' + '.' * 28)
-        $picture.Legend.Length | Should -Be 4MB, 8MB, 52MB
+        $picture.Legend.Bytes | Should -Be 4MB, 8MB, 52MB
     }
 
     It 'says in the legend what Get-Qcow2Extent says' {
         $picture = Show-Qcow2Image top.qcow2
         foreach ($kind in 'Data', 'Unallocated') {
-            ($picture.Legend | Where-Object Kind -eq $kind | Measure-Object Length -Sum).Sum |
+            ($picture.Legend | Where-Object Kind -eq $kind | Measure-Object Bytes -Sum).Sum |
                 Should -Be (Get-Qcow2Extent top.qcow2 | Where-Object Kind -eq $kind | Measure-Object Length -Sum).Sum
         }
     }
@@ -34,10 +34,18 @@ Describe 'Show-Qcow2Image' {
     }
 
     It 'goes to a file and through another PowerShell without colours' {
-        Show-Qcow2Image top.qcow2 -Ascii | Out-File picture.txt
+        $rendering = $PSStyle.OutputRendering
+        try {
+            $PSStyle.OutputRendering = 'Host' # As it is in a session at first; what runs the tests may want colours in its log.
+            Show-Qcow2Image top.qcow2 -Ascii -Height 1 | Out-File picture.txt
+        }
+        finally {
+            $PSStyle.OutputRendering = $rendering
+        }
+
         Get-Content picture.txt -Raw | Should -Match '\|1+\.+'
         Get-Content picture.txt -Raw | Should -Not -Match ([char] 27)
-        $shown = Invoke-PowerShell -NoProfile -Command "Import-Module '$(Get-TestedModulePath)'; `$PSStyle.OutputRendering = 'PlainText'; Show-Qcow2Image '$PWD/top.qcow2' -Width 60 -Ascii"
+        $shown = Invoke-PowerShell -NoProfile -Command "Import-Module '$(Get-TestedModulePath)'; `$PSStyle.OutputRendering = 'PlainText'; Show-Qcow2Image '$PWD/top.qcow2' -Width 60 -Height 1 -Ascii"
         "$shown" | Should -Match '\|1+\.+'
         "$shown" | Should -Not -Match ([char] 27)
         $shown | ForEach-Object { $_.Length | Should -BeLessThan 60 }

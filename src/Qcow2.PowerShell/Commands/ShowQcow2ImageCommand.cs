@@ -45,7 +45,7 @@ namespace Qcow2.PowerShell.Commands;
 /// <para>The disk as it was when a snapshot was taken.</para>
 /// </example>
 /// <example>
-/// <code>(Show-Qcow2Image overlay.qcow2).Legend | Format-Table Depth, Kind, IsCompressed, Length, FilePath</code>
+/// <code>(Show-Qcow2Image overlay.qcow2).Legend | Format-Table Depth, Kind, IsCompressed, Bytes, FilePath</code>
 /// <para>The legend alone, as numbers.</para>
 /// </example>
 /// <example>

@@ -55,7 +55,7 @@ internal sealed class PictureDrawing(PictureSigns signs, int width, int height)
             (string path, AllocationShare total) = map.Layers[depth];
             int shown = isByLayer ? 0 : depth;
             string? Partial(bool isCompressed) => shown > 0 ? null : signs.Stored(0, isCompressed, isSome: true).ToString();
-            Qcow2PictureLegend Entry(char sign, string? partial, ExtentKind kind, bool isCompressed, long length) => new()
+            Qcow2PictureLegend Entry(char sign, string? partial, ExtentKind kind, bool isCompressed, long bytes) => new()
             {
                 Sign = sign.ToString(),
                 PartialSign = partial,
@@ -63,7 +63,7 @@ internal sealed class PictureDrawing(PictureSigns signs, int width, int height)
                 IsCompressed = isCompressed,
                 Depth = depth,
                 FilePath = path,
-                Length = length,
+                Bytes = bytes,
             };
 
             Qcow2PictureLegend[] entries =
@@ -72,7 +72,7 @@ internal sealed class PictureDrawing(PictureSigns signs, int width, int height)
                 Entry(signs.Stored(shown, isCompressed: true, isSome: false), Partial(isCompressed: true), ExtentKind.Data, isCompressed: true, total.CompressedBytes),
                 Entry(signs.Zero, null, ExtentKind.Zero, isCompressed: false, total.ZeroBytes),
             ];
-            foreach (Qcow2PictureLegend entry in entries.Where(entry => entry.Length > 0))
+            foreach (Qcow2PictureLegend entry in entries.Where(entry => entry.Bytes > 0))
             {
                 yield return entry;
             }
@@ -80,7 +80,7 @@ internal sealed class PictureDrawing(PictureSigns signs, int width, int height)
 
         if (map.UnallocatedBytes > 0)
         {
-            yield return new Qcow2PictureLegend { Sign = signs.Free.ToString(), Kind = ExtentKind.Unallocated, Length = map.UnallocatedBytes };
+            yield return new Qcow2PictureLegend { Sign = signs.Free.ToString(), Kind = ExtentKind.Unallocated, Bytes = map.UnallocatedBytes };
         }
     }
 }

@@ -71,10 +71,10 @@ internal sealed class PictureText(Qcow2ImagePicture picture, bool hasColors)
         bool hasPartial = entry.PartialSign is not null && IsWide;
         string partial = hasPartial ? $" ({Colored(entry.PartialSign!, entry.Depth)}{Partial}" : "";
         int padding = (IsWide ? Partial.Length + 3 : 0) + "compressed".Length - kind.Length - (hasPartial ? Partial.Length + 3 : 0);
-        string share = IsWide ? DisplayText.Share(entry.Length, picture.Size).PadLeft(9) : "";
+        string share = IsWide ? DisplayText.Share(entry.Bytes, picture.Size).PadLeft(9) : "";
         int room = picture.Width - 1 - (IsWide ? LegendWidth : LegendWidth - Partial.Length - 12);
         string name = IsChain && entry.FilePath is not null ? "  " + Fit(DisplayText.FileName(entry.FilePath), room) : "";
-        return $"  {sign} {kind}{partial}{new string(' ', padding)}{DisplayText.Size(entry.Length),9}{share}{name}";
+        return $"  {sign} {kind}{partial}{new string(' ', padding)}{DisplayText.Size(entry.Bytes),9}{share}{name}";
     }
 
     private string Colored(Qcow2PictureRow row)

@@ -45,8 +45,8 @@ public sealed class PictureTests : IClassFixture<ModuleSession>
                 ("b", null, ExtentKind.Data, true, 2, 4 << 20),
                 ("·", null, ExtentKind.Unallocated, false, (int?)null, (40 << 20) - (64 << 10)),
             ],
-            picture.Legend.Select(entry => (entry.Sign, entry.PartialSign, entry.Kind, entry.IsCompressed, entry.Depth, entry.Length)));
-        Assert.Equal(picture.Size, picture.Legend.Sum(entry => entry.Length));
+            picture.Legend.Select(entry => (entry.Sign, entry.PartialSign, entry.Kind, entry.IsCompressed, entry.Depth, entry.Bytes)));
+        Assert.Equal(picture.Size, picture.Legend.Sum(entry => entry.Bytes));
         Assert.Equal(["top.qcow2", "middle.qcow2", "middle.qcow2", "packed.qcow2", null], picture.Legend.Select(entry => Path.GetFileName(entry.FilePath)));
     }
 

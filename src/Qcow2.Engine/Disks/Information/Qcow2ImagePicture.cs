@@ -63,5 +63,5 @@ public sealed class Qcow2PictureLegend
     public string? FilePath { get; set; }
 
     /// <summary>How much of the disk it is, in bytes.</summary>
-    public long Length { get; set; }
+    public long Bytes { get; set; }
 }
