@@ -57,7 +57,7 @@ internal sealed class PictureText(Qcow2ImagePicture picture, bool hasColors)
 
     /// <summary>A name in so many columns; of a long one the end, where names differ and types stand.</summary>
     private static string Fit(string name, int columns)
-        => name.Length <= Math.Max(Least, columns) ? name : ".." + name.Substring(name.Length - Math.Max(Least, columns) + 2);
+        => name.Length <= Math.Max(Least, columns) ? name : $"..{name.Substring(name.Length - Math.Max(Least, columns) + 2)}";
 
     private string Entry(Qcow2PictureLegend entry)
     {

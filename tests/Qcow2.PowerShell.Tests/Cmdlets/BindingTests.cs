@@ -103,7 +103,9 @@ public sealed class BindingTests(ModuleSession session) : IClassFixture<ModuleSe
     [Fact]
     public void Every_cmdlet_on_existing_images_has_the_same_three_parameter_sets()
     {
-        foreach (PSObject command in session.Run("Get-Command -Module Qcow2 -CommandType Cmdlet | Where-Object Verb -notin New, Measure").Output)
+        // Servers that run are no images.
+        const string Commands = "Get-Command -Module Qcow2 -CommandType Cmdlet | Where-Object { $_.Verb -notin 'New', 'Measure' -and $_.Name -notin 'Get-Qcow2NbdServer', 'Stop-Qcow2NbdServer' }";
+        foreach (PSObject command in session.Run(Commands).Output)
         {
             var cmdlet = (CmdletInfo)command.BaseObject;
             Assert.Equal(["InputObject", "LiteralPath", "Path"], cmdlet.ParameterSets.Select(set => set.Name).Order());
