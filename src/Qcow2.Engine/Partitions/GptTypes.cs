@@ -7,7 +7,7 @@ internal static class GptTypes
 {
     private static readonly Dictionary<Guid, string> Names = new()
     {
-        [new("c12a7328-f81f-11d2-ba4b-00c04fc93ec9")] = "EFI System",
+        [new("c12a7328-f81f-11d2-ba4b-00a0c93ec93b")] = "EFI System",
         [new("024dee41-33e7-11d3-9d69-0008c781f39f")] = "MBR partition scheme",
         [new("21686148-6449-6e6f-744e-656564454649")] = "BIOS boot",
         [new("e3c9e316-0b5c-4db8-817d-f92df00215ae")] = "Microsoft reserved",
@@ -83,6 +83,9 @@ internal static class GptTypes
         [new("42465331-3ba3-10f1-802a-4861696b7521")] = "Haiku BFS",
         [new("cef5a9ad-73bc-4601-89f3-cdeeeee321a1")] = "QNX6",
     };
+
+    /// <summary>All that have a name here.</summary>
+    internal static IReadOnlyDictionary<Guid, string> All => Names;
 
     /// <summary>The name; null where the type is not known.</summary>
     internal static string? NameOf(Guid type) => Names.TryGetValue(type, out string? name) ? name : null;

@@ -203,7 +203,7 @@ def gpt(sector=512, first=2048):
     unit = MIB // sector
     return (f"label: gpt\nlabel-id: {DISK}0\nfirst-lba: {first}\n"
             f"1: start={unit}, size={unit}, type=21686148-6449-6E6F-744E-656564454649, uuid={DISK}1, attrs=LegacyBIOSBootable\n"
-            f'2: start={2 * unit}, size={8 * unit}, type=C12A7328-F81F-11D2-BA4B-00C04FC93EC9, uuid={DISK}2, name="EFI System Partition", attrs="RequiredPartition GUID:63"\n'
+            f'2: start={2 * unit}, size={8 * unit}, type=C12A7328-F81F-11D2-BA4B-00A0C93EC93B, uuid={DISK}2, name="EFI System Partition", attrs="RequiredPartition GUID:63"\n'
             f'3: start={20 * unit}, size={4 * unit}, type=EBD0A0A2-B9E5-4433-87C0-68B6B72699C7, uuid={DISK}3, name="Basic data partition", attrs="GUID:60,62,63"\n'
             f'5: start={10 * unit}, size={6 * unit}, type=4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709, uuid={DISK}5, name="rööt 日本"\n'
             f"9: start={30 * unit}, size={unit}, type=12345678-1234-1234-1234-123456789012, uuid={DISK}9\n")

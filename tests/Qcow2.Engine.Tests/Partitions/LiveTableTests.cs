@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Qcow2.Engine.Conversion;
+using Qcow2.Engine.Partitions;
 using Qcow2.Tests;
 
 namespace Qcow2.Engine.Tests.Partitions;
@@ -35,6 +36,18 @@ public sealed class LiveTableTests : IDisposable
             PartitionTableTests.AssertIs(JsonDocument.Parse(said).RootElement.GetProperty("partitiontable"), 512, found);
             Assert.Empty(found.Problems);
         }
+    }
+
+    [LinuxFact("sfdisk")]
+    public void Types_that_sfdisk_calls_by_the_same_name_are_the_same()
+    {
+        ILookup<string, Guid> sfdisk = Sfdisk("", "--label", "gpt", "--list-types").Split('\n')
+            .Select(line => line.Split(' ', 2))
+            .Where(words => words.Length == 2 && Guid.TryParse(words[0], out _))
+            .ToLookup(words => words[1].Trim(), words => Guid.Parse(words[0]), StringComparer.OrdinalIgnoreCase);
+        KeyValuePair<Guid, string>[] named = [.. GptTypes.All.Where(type => sfdisk.Contains(type.Value))];
+        Assert.True(named.Length > 50, $"sfdisk knows {named.Length} of our names.");
+        Assert.DoesNotContain(named, type => !sfdisk[type.Value].Contains(type.Key));
     }
 
     [Theory]

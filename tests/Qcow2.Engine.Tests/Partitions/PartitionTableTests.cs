@@ -42,7 +42,7 @@ public sealed class PartitionTableTests
         Assert.Equal([false, true, true, false, false], found.Select(one => one.NoDefaultDriveLetter));
         Assert.Equal([false, false, true, false, false], found.Select(one => one.IsHidden));
         Assert.Equal([false, false, true, false, false], found.Select(one => one.IsReadOnly));
-        Assert.Equal("{c12a7328-f81f-11d2-ba4b-00c04fc93ec9}", found[1].GptType);
+        Assert.Equal("{c12a7328-f81f-11d2-ba4b-00a0c93ec93b}", found[1].GptType);
         Assert.Equal("{d1a2b3c4-0000-4000-8000-000000000002}", found[1].Guid);
         Assert.Equal("rööt 日本", found[3].Label);
         Assert.All(found, one => Assert.Equal(("d1a2b3c4-0000-4000-8000-000000000000", 512, PartitionStyle.Gpt), (one.PartitionTableId, one.SectorSize, one.PartitionStyle)));

@@ -39,7 +39,7 @@ public sealed class PartitionTests : IDisposable
         Assert.Empty(result.Warnings);
         IReadOnlyList<Qcow2Partition> found = result.Of<Qcow2Partition>();
         Assert.Equal([1, 2, 3, 5, 9], found.Select(one => one.PartitionNumber));
-        Assert.Equal("{c12a7328-f81f-11d2-ba4b-00c04fc93ec9}", found[1].GptType);
+        Assert.Equal("{c12a7328-f81f-11d2-ba4b-00a0c93ec93b}", found[1].GptType);
         Assert.All(found, one => Assert.True(File.Exists(one.Path)));
     }
 
