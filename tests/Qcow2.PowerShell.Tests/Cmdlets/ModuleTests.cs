@@ -34,7 +34,7 @@ public sealed class ModuleTests(ModuleSession session) : IClassFixture<ModuleSes
     [Fact]
     public void Whatever_writes_can_be_asked_what_it_would_do()
     {
-        foreach (Type cmdlet in Cmdlets.Where(type => NameOf(type).Split('-')[0] is not ("Get" or "Test" or "Measure" or "Compare")))
+        foreach (Type cmdlet in Cmdlets.Where(type => NameOf(type).Split('-')[0] is not ("Get" or "Show" or "Test" or "Measure" or "Compare")))
         {
             Assert.True(cmdlet.GetCustomAttribute<CmdletAttribute>()!.SupportsShouldProcess, cmdlet.Name);
         }
