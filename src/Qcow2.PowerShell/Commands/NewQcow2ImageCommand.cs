@@ -339,7 +339,7 @@ public sealed class NewQcow2ImageCommand : Qcow2Cmdlet, IQcow2FileLayout, IDiskL
 
         DestinationFile.EnsureOwnData(path, _dataFiles);
 
-        Qcow2Layout.RequireWholeEncryption(this, Passphrase is not null, "-Passphrase");
+        Qcow2Layout.RequireWholeEncryption(Encryption, Passphrase is not null, "-Passphrase");
         if (BackingFile is not null && !NoBackingFileCheck && string.Equals(BackingFormat, "raw", StringComparison.OrdinalIgnoreCase))
         {
             RequireFormat(ImageCreation.Beside(path, BackingFile), "raw", "-BackingFormat says", Force);

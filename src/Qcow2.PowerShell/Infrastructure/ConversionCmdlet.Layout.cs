@@ -187,7 +187,7 @@ public abstract partial class ConversionCmdlet : IQcow2FileLayout, IDiskLayout
 
     private Qcow2CreateOptions Layout()
     {
-        Qcow2Layout.RequireWholeEncryption(this, DestinationPassphrase is not null, "-DestinationPassphrase");
+        Qcow2Layout.RequireWholeEncryption(Encryption, DestinationPassphrase is not null, "-DestinationPassphrase");
         if (BackingFile is not null && BackingFormat is null)
         {
             throw ImageCmdletException.Contradiction("-BackingFile needs -BackingFormat, qcow2 or raw for one: the format of a backing file is never guessed.");

@@ -91,21 +91,16 @@ internal static class Qcow2Layout
         Passphrase = passphrase,
     };
 
-    /// <summary>Refuses an encrypted image without a passphrase, and what is said of encryption for one that is not encrypted.</summary>
-    /// <param name="said">What is said of the image.</param>
+    /// <summary>Refuses an encrypted image without a passphrase, and a passphrase for one that is not encrypted.</summary>
+    /// <param name="encryption">How the image is to be encrypted.</param>
     /// <param name="hasPassphrase">Whether there is one.</param>
     /// <param name="parameter">The parameter of the passphrase, with its dash.</param>
-    internal static void RequireWholeEncryption(IQcow2FileLayout said, bool hasPassphrase, string parameter)
+    internal static void RequireWholeEncryption(EncryptionMethod encryption, bool hasPassphrase, string parameter)
     {
         // The legacy method is refused by the engine, with a better reason.
-        if ((said.Encryption == EncryptionMethod.Luks) != hasPassphrase && said.Encryption != EncryptionMethod.Aes)
+        if ((encryption == EncryptionMethod.Luks) != hasPassphrase && encryption != EncryptionMethod.Aes)
         {
             throw ImageCmdletException.Contradiction($"-Encryption Luks and {parameter} go together: the one says how the new image is encrypted, the other with what.");
-        }
-
-        if (said.Encryption == EncryptionMethod.None && said.IterationTimeMilliseconds != DefaultIterationTime)
-        {
-            throw ImageCmdletException.Contradiction("-IterationTimeMilliseconds goes with -Encryption Luks: an image that is not encrypted has no passphrase to try.");
         }
     }
 }

@@ -110,8 +110,6 @@ public sealed class KeySlotTests : IDisposable
     [InlineData("New-Qcow2Image x.qcow2 4MB -Encryption Luks -Passphrase $new -IvGeneratorHash sha256")]
     [InlineData("New-Qcow2Image x.qcow2 4MB -CipherMode cbc")]
     [InlineData("New-Qcow2Image x.vhdx 4MB -CipherMode cbc")]
-    [InlineData("New-Qcow2Image x.qcow2 4MB -IterationTimeMilliseconds 500")]
-    [InlineData("Convert-Qcow2Image luks.qcow2 x.qcow2 -Passphrase $old -IterationTimeMilliseconds 500")]
     [InlineData("Measure-Qcow2Image -Size 4MB -CipherAlgorithm aes-128")]
     public void Options_of_encryption_that_do_not_go_together_are_refused(string script)
     {

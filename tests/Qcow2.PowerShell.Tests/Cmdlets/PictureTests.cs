@@ -5,7 +5,7 @@ using Qcow2.PowerShell.Tests.Infrastructure;
 
 namespace Qcow2.PowerShell.Tests.Cmdlets;
 
-public sealed class PictureTests : IClassFixture<ModuleSession>
+public sealed class PictureTests : IClassFixture<ModuleSession>, IDisposable
 {
     private const string Chain = """
         New-Qcow2Image base.qcow2 64MB > $null
@@ -20,16 +20,21 @@ public sealed class PictureTests : IClassFixture<ModuleSession>
         Write-Qcow2Image top.qcow2 -Offset 48MB -Value ([byte[]] (,3 * 64KB))
         """;
 
+    // What runs the tests may want no colours in its log.
+    private readonly string? _noColor = Environment.GetEnvironmentVariable("NO_COLOR");
     private readonly ModuleSession _session;
 
     public PictureTests(ModuleSession session)
     {
+        Environment.SetEnvironmentVariable("NO_COLOR", null);
         _session = session;
         if (!File.Exists(session.File("top.qcow2")))
         {
             Assert.Empty(session.Run(Chain).Errors);
         }
     }
+
+    public void Dispose() => Environment.SetEnvironmentVariable("NO_COLOR", _noColor);
 
     [Fact]
     public void Shows_kinds_and_layers_by_signs_alone()
@@ -174,16 +179,8 @@ public sealed class PictureTests : IClassFixture<ModuleSession>
         object style = new { OutputRendering = "Host" };
         Assert.Contains(DisplayText.Picture(picture, style), line => line.Contains('\u001b'));
         Assert.DoesNotContain(DisplayText.Picture(picture, new { OutputRendering = "PlainText" }), line => line.Contains('\u001b'));
-        string? before = Environment.GetEnvironmentVariable("NO_COLOR");
-        try
-        {
-            Environment.SetEnvironmentVariable("NO_COLOR", "1");
-            Assert.DoesNotContain(DisplayText.Picture(picture, style), line => line.Contains('\u001b'));
-        }
-        finally
-        {
-            Environment.SetEnvironmentVariable("NO_COLOR", before);
-        }
+        Environment.SetEnvironmentVariable("NO_COLOR", "1");
+        Assert.DoesNotContain(DisplayText.Picture(picture, style), line => line.Contains('\u001b'));
     }
 
     [Fact]
