@@ -22,9 +22,8 @@ BeforeAll {
     }
 
     $secure, $new, $recovery = (ConvertTo-Secure first), (ConvertTo-Secure second), (ConvertTo-Secure third)
-    $PSDefaultParameterValues['*-Qcow2KeySlot:IterationTimeMilliseconds'] = 0
-    $PSDefaultParameterValues['*-Qcow2Image:IterationTimeMilliseconds'] = 0
-    $PSDefaultParameterValues['*-Qcow2KeySlot:Confirm'] = $false
+    # A table of this file's own: the one that is there is the session's, and so that of the files that follow.
+    $PSDefaultParameterValues = @{ '*-Qcow2KeySlot:IterationTimeMilliseconds' = 0; '*-Qcow2Image:IterationTimeMilliseconds' = 0; '*-Qcow2KeySlot:Confirm' = $false }
     Mock Read-Host { $secure }
 
     function Set-Content7([string] $Path) {

@@ -137,7 +137,7 @@ public sealed class KeySlotJudgeTests : IDisposable
         var options = new Qcow2CreateOptions { Encryption = EncryptionMethod.Luks, ClusterSize = 4096, Luks = new LuksOptions { CipherAlgorithm = cipher, CipherMode = mode } };
         string[] lines = QemuImg.Run(
             "measure", "--size", "1G", "-O", "qcow2", "--object", QemuLuks.Secret("s", "x"),
-            "-o", $"cluster_size=4096,encrypt.format=luks,encrypt.key-secret=s,encrypt.cipher-alg={cipher},encrypt.cipher-mode={mode}").Split('\n');
+            "-o", $"cluster_size=4096,encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10,encrypt.cipher-alg={cipher},encrypt.cipher-mode={mode}").Split('\n');
         Qcow2MeasureResult ours = Engine.Conversion.ImageMeasure.ForSize(1 << 30, options);
         Assert.Equal($"required size: {ours.RequiredBytes}", lines[0]);
         Assert.Equal($"fully allocated size: {ours.FullyAllocatedBytes}", lines[1]);
