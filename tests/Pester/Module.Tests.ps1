@@ -78,6 +78,7 @@ Describe 'The module' {
             # How many methods the JIT compiled for the first image, the folder that the engine lies in, and the disk's hash.
             $first = @"
                 `$path = '$TestDrive/zstd.qcow2'
+                `$null = Resolve-Path -Path `$path; `$null = Get-Item -Path `$path; `$null = Get-Content -Path `$path -TotalCount 1 # What PowerShell itself compiles for a file is none of the module's.
                 `$before = [Runtime.JitInfo]::GetCompiledMethodCount()
                 `$image = Get-Qcow2Image `$path
                 [Runtime.JitInfo]::GetCompiledMethodCount() - `$before
@@ -97,7 +98,7 @@ Describe 'The module' {
             $slow = Invoke-Fresh "Import-Module '$without/Qcow2.psd1'; $first"
             $fast[1] | Should -Be $runtime
             $slow[1] | Should -Be 'net8.0'
-            [int] $fast[0] | Should -BeLessThan (0.7 * [int] $slow[0])
+            [int] $fast[0] | Should -BeLessThan ([int] $slow[0] / 2)
             $fast[2] | Should -Be (Get-ExpectedHash zstd)
             $slow[2] | Should -Be (Get-ExpectedHash zstd)
         }
