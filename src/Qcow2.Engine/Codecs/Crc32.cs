@@ -3,9 +3,7 @@ namespace Qcow2.Engine.Codecs;
 /// <summary>The check sum of GPT, zip and Ethernet: the polynomial of IEEE 802.3, reflected.</summary>
 internal static class Crc32
 {
-    private const uint Polynomial = 0xedb8_8320;
-
-    private static readonly uint[] Table = CreateTable();
+    private static readonly CrcTable Table = new(0xedb8_8320);
 
     /// <summary>The check sum of some bytes.</summary>
     internal static uint Of(ReadOnlySpan<byte> data) => ~Append(uint.MaxValue, data);
@@ -23,30 +21,5 @@ internal static class Crc32
     /// <summary>Goes on with a sum, which is not inverted at either end.</summary>
     /// <param name="crc">The sum so far.</param>
     /// <param name="data">What follows.</param>
-    internal static uint Append(uint crc, ReadOnlySpan<byte> data)
-    {
-        foreach (byte value in data)
-        {
-            crc = Table[(byte)(crc ^ value)] ^ (crc >> 8);
-        }
-
-        return crc;
-    }
-
-    private static uint[] CreateTable()
-    {
-        uint[] table = new uint[256];
-        for (uint i = 0; i < table.Length; i++)
-        {
-            uint value = i;
-            for (int bit = 0; bit < 8; bit++)
-            {
-                value = (value & 1) != 0 ? (value >> 1) ^ Polynomial : value >> 1;
-            }
-
-            table[i] = value;
-        }
-
-        return table;
-    }
+    internal static uint Append(uint crc, ReadOnlySpan<byte> data) => Table.Append(crc, data);
 }

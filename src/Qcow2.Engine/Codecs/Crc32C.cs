@@ -9,9 +9,7 @@ namespace Qcow2.Engine.Codecs;
 internal static class Crc32C
 {
 #if !NET8_0_OR_GREATER
-    private const uint Polynomial = 0x82f6_3b78;
-
-    private static readonly uint[] Table = CreateTable();
+    private static readonly CrcTable Table = new(0x82f6_3b78);
 #endif
 
     /// <summary>The check sum of some bytes.</summary>
@@ -42,31 +40,10 @@ internal static class Crc32C
         {
             crc = BitOperations.Crc32C(crc, value);
         }
-#else
-        foreach (byte value in data)
-        {
-            crc = Table[(byte)(crc ^ value)] ^ (crc >> 8);
-        }
-#endif
+
         return crc;
-    }
-
-#if !NET8_0_OR_GREATER
-    private static uint[] CreateTable()
-    {
-        uint[] table = new uint[256];
-        for (uint i = 0; i < table.Length; i++)
-        {
-            uint value = i;
-            for (int bit = 0; bit < 8; bit++)
-            {
-                value = (value & 1) != 0 ? (value >> 1) ^ Polynomial : value >> 1;
-            }
-
-            table[i] = value;
-        }
-
-        return table;
-    }
+#else
+        return Table.Append(crc, data);
 #endif
+    }
 }

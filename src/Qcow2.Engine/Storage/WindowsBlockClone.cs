@@ -28,7 +28,7 @@ internal static unsafe class WindowsBlockClone
         }
 
         IntegrityInformation information;
-        if (!DeviceIoControl(destination, GetIntegrity, null, 0, &information, sizeof(IntegrityInformation), out _, IntPtr.Zero)
+        if (!WindowsDevice.Control(destination, GetIntegrity, null, 0, &information, sizeof(IntegrityInformation), out _)
             || information.ClusterSize is < 512 or > (1 << 20) || (information.ClusterSize & (information.ClusterSize - 1)) != 0)
         {
             return 0;
@@ -46,7 +46,7 @@ internal static unsafe class WindowsBlockClone
         {
             source.DangerousAddRef(ref isHeld);
             DuplicateArguments arguments = new() { Source = source.DangerousGetHandle(), SourceOffset = sourceOffset, Offset = offset, Length = length };
-            bool isDone = DeviceIoControl(destination, DuplicateExtents, &arguments, sizeof(DuplicateArguments), null, 0, out _, IntPtr.Zero);
+            bool isDone = WindowsDevice.Control(destination, DuplicateExtents, &arguments, sizeof(DuplicateArguments), null, 0, out _);
             refusal = isDone ? null : new Win32Exception(Marshal.GetLastWin32Error()).Message;
             return isDone;
         }
@@ -67,12 +67,6 @@ internal static unsafe class WindowsBlockClone
     [return: MarshalAs(UnmanagedType.Bool)]
     private static extern bool GetVolumeInformationByHandleW(
         SafeFileHandle file, char* name, uint nameLength, out uint serial, out uint longestName, out uint flags, char* fileSystem, uint fileSystemLength);
-
-    [DllImport("kernel32", SetLastError = true)]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]
-    [return: MarshalAs(UnmanagedType.Bool)]
-    private static extern bool DeviceIoControl(
-        SafeFileHandle device, uint code, void* input, int inputSize, void* output, int outputSize, out int returned, IntPtr overlapped);
 
     /// <summary><c>FSCTL_GET_INTEGRITY_INFORMATION_BUFFER</c>.</summary>
     [StructLayout(LayoutKind.Sequential)]

@@ -17,7 +17,7 @@ internal static unsafe class WindowsSparseFile
     {
         if (OperatingSystemInfo.IsWindows)
         {
-            _ = DeviceIoControl(handle, SetSparse, null, 0, null, 0, out _, IntPtr.Zero);
+            _ = WindowsDevice.Control(handle, SetSparse, null, 0, null, 0, out _);
         }
     }
 
@@ -25,27 +25,27 @@ internal static unsafe class WindowsSparseFile
     internal static void TryCompress(SafeFileHandle handle, bool isCompressed)
     {
         ushort format = (ushort)(isCompressed ? 1 : 0); // COMPRESSION_FORMAT_DEFAULT, COMPRESSION_FORMAT_NONE
-        _ = DeviceIoControl(handle, SetCompression, &format, sizeof(ushort), null, 0, out _, IntPtr.Zero);
+        _ = WindowsDevice.Control(handle, SetCompression, &format, sizeof(ushort), null, 0, out _);
     }
 
     /// <summary>Has ReFS keep no check sums of an empty file.</summary>
     internal static void TryLeaveIntegrity(SafeFileHandle handle)
     {
         ulong none = 0; // FSCTL_SET_INTEGRITY_INFORMATION_BUFFER: CHECKSUM_TYPE_NONE and no flags
-        _ = DeviceIoControl(handle, SetIntegrity, &none, sizeof(ulong), null, 0, out _, IntPtr.Zero);
+        _ = WindowsDevice.Control(handle, SetIntegrity, &none, sizeof(ulong), null, 0, out _);
     }
 
     internal static bool TryPunchHole(SafeFileHandle handle, long offset, long length)
     {
         Range range = new() { Offset = offset, Length = offset + length }; // FILE_ZERO_DATA_INFORMATION: start and end
-        return DeviceIoControl(handle, SetZeroData, &range, sizeof(Range), null, 0, out _, IntPtr.Zero);
+        return WindowsDevice.Control(handle, SetZeroData, &range, sizeof(Range), null, 0, out _);
     }
 
     internal static StorageRun RunAt(SafeFileHandle handle, long offset, long length)
     {
         Range query = new() { Offset = offset, Length = length - offset };
         Range first;
-        bool complete = DeviceIoControl(handle, QueryAllocatedRanges, &query, sizeof(Range), &first, sizeof(Range), out int returned, IntPtr.Zero);
+        bool complete = WindowsDevice.Control(handle, QueryAllocatedRanges, &query, sizeof(Range), &first, sizeof(Range), out int returned);
 
         // ERROR_MORE_DATA: there are further ranges, and the first one is enough.
         if (!complete && Marshal.GetLastWin32Error() != 234)
@@ -62,12 +62,6 @@ internal static unsafe class WindowsSparseFile
             ? new StorageRun(false, Math.Min(first.Offset, length))
             : new StorageRun(true, Math.Min(first.Offset + first.Length, length));
     }
-
-    [DllImport("kernel32", SetLastError = true)]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]
-    [return: MarshalAs(UnmanagedType.Bool)]
-    private static extern bool DeviceIoControl(
-        SafeFileHandle device, uint code, void* input, int inputSize, void* output, int outputSize, out int returned, IntPtr overlapped);
 
     [StructLayout(LayoutKind.Sequential)]
     private struct Range

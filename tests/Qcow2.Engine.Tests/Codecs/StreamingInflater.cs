@@ -1,18 +1,14 @@
-using System.Runtime.InteropServices;
-
 namespace Qcow2.Engine.Tests.Codecs;
 
 /// <summary>zlib with a window of a given size, which gets and gives one byte at a time, and so knows no more than its window.</summary>
 internal static unsafe class StreamingInflater
 {
-    private const string Library = "System.IO.Compression.Native";
-
     /// <summary>Inflates raw deflate; null if zlib refuses it.</summary>
     internal static byte[]? Inflate(byte[] stream, int windowBits)
     {
         var output = new List<byte>();
-        ZStream state = default;
-        Assert.Equal(0, InflateInit(&state, -windowBits));
+        NativeInflate.Stream state = default;
+        Assert.Equal(0, NativeInflate.Init(&state, -windowBits));
         try
         {
             byte input;
@@ -29,7 +25,7 @@ internal static unsafe class StreamingInflater
 
                 state.NextOut = &value;
                 state.AvailableOut = 1;
-                result = Inflate(&state, 0);
+                result = NativeInflate.Run(&state, 0);
                 if (result is not 0 and not 1)
                 {
                     return null;
@@ -45,27 +41,7 @@ internal static unsafe class StreamingInflater
         }
         finally
         {
-            _ = InflateEnd(&state);
+            _ = NativeInflate.End(&state);
         }
-    }
-
-    [DllImport(Library, EntryPoint = "CompressionNative_InflateInit2_")]
-    private static extern int InflateInit(ZStream* stream, int windowBits);
-
-    [DllImport(Library, EntryPoint = "CompressionNative_Inflate")]
-    private static extern int Inflate(ZStream* stream, int flush);
-
-    [DllImport(Library, EntryPoint = "CompressionNative_InflateEnd")]
-    private static extern int InflateEnd(ZStream* stream);
-
-    [StructLayout(LayoutKind.Sequential)]
-    private struct ZStream
-    {
-        internal byte* NextIn;
-        internal byte* NextOut;
-        internal nint Message;
-        internal nint State;
-        internal uint AvailableIn;
-        internal uint AvailableOut;
     }
 }
