@@ -15,6 +15,15 @@ public enum Qcow2ErrorCode
     /// <summary>A number in the image passes a limit that QEMU and this engine share.</summary>
     LimitExceeded,
 
+    /// <summary>A compressed file or an archive is cut off or damaged, or something follows it.</summary>
+    PackedFileCorrupt,
+
+    /// <summary>A compressed file holds more than the caller allows, as one does that was made to fill disks.</summary>
+    UnpackedTooLarge,
+
+    /// <summary>The archive holds several disks, and the caller did not say which, or none of the name that was given.</summary>
+    DiskNotSpecified,
+
     /// <summary>Another program holds the image in a way that excludes this use.</summary>
     ImageLocked,
 

@@ -22,6 +22,7 @@ public sealed class ArrowTests
         ["Conversion"] = ["Disks", "Storage", "Work", Registry],
         ["Comparison"] = ["Disks", "Storage", "Work", Registry],
         ["Nbd"] = ["Disks", "Storage"],
+        ["Packed"] = ["Disks", "Storage", "Codecs", "Work", Registry],
     };
 
     /// <summary>Of each format: no other one. What lies below another format's room is reached through the registry.</summary>

@@ -157,6 +157,8 @@ internal static class InflateLoop
                 if (room < length)
                 {
                     status = InflateStatus.Full;
+                    state.RestLength = (int)length - room;
+                    state.RestDistance = (int)distance;
                     break;
                 }
 

@@ -19,6 +19,11 @@ internal ref struct InflateState
 
     internal int BitCount;
 
+    /// <summary>Of a match that found no room: what is left of it, and how far back it lies.</summary>
+    internal int RestLength;
+
+    internal int RestDistance;
+
     /// <summary>Gets bits, up to 32.</summary>
     /// <returns>False if the input ends before.</returns>
     internal bool Need(int count)

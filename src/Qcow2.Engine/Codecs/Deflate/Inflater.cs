@@ -48,6 +48,12 @@ internal sealed class Inflater
     private readonly InflateTable _codeLengths = new(CodeLengthIndexBits, CodeLengthCount, missing: 0);
     private readonly byte[] _lengths = new byte[DeflateAlphabet.LiteralCount + DeflateAlphabet.DistanceCount];
 
+    /// <summary>The codes of blocks that bring none (section 3.2.6).</summary>
+    internal static (uint[] Literals, uint[] Distances) FixedCodes => (FixedLiterals.Entries, FixedDistances.Entries);
+
+    /// <summary>The codes that were read last.</summary>
+    internal (uint[] Literals, uint[] Distances) Codes => (_literals.Entries, _distances.Entries);
+
     /// <summary>The order in which the lengths of the code of code lengths come.</summary>
     private static ReadOnlySpan<byte> CodeLengthOrder => [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
 
@@ -123,7 +129,7 @@ internal sealed class Inflater
     }
 
     /// <summary>Reads the codes of a block (section 3.2.7).</summary>
-    private InflateStatus ReadCodes(ref InflateState state)
+    internal InflateStatus ReadCodes(ref InflateState state)
     {
         if (!state.Need(14))
         {

@@ -1,0 +1,172 @@
+using Qcow2.Engine.Conversion;
+using Qcow2.Engine.Packed;
+using Qcow2.Engine.Storage;
+using Qcow2.Tests;
+
+namespace Qcow2.Engine.Tests.Packed;
+
+/// <summary>What is packed, as a disk in order, by its start alone, and in a temporary file.</summary>
+public sealed class PackedStorageTests : IDisposable
+{
+    private readonly TempFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [LinuxFact("gzip", "xz", "zstd", "bzip2")]
+    public void A_raw_disk_is_converted_on_the_fly()
+    {
+        byte[] content = PackedSamples.Content(9 << 20, 1);
+        foreach ((string command, string extension) in ((string, string)[])[("gzip -c -1", ".gz"), ("xz -c -0", ".xz"), ("zstd -c", ".zst"), ("bzip2 -c -1", ".bz2")])
+        {
+            string path = _folder.Write($"disk.raw{extension}", PackedSamples.Pack(content, command));
+            PackedDisk packed = Assert.Single(PackedFile.Recognize(LocalFile.OpenRead(path), path)!.ReadDisks(LocalFile.OpenRead(path)));
+            Assert.Equal("disk.raw", packed.Name);
+            foreach (string name in (string[])["out.qcow2", "out.vmdk"])
+            {
+                LocalFile file = LocalFile.OpenRead(path);
+                Assert.Equal("raw", packed.Recognize(file).Format!.Name);
+                var storage = (OrderedStorage)packed.OpenInOrder(file, packed.ReadLength(file, PackedDisk.DefaultMaximumSize), 8 << 20);
+                using (VirtualDisk disk = DiskFormats.Raw.Open(storage))
+                {
+                    DiskCreateOptions layout = name.EndsWith("qcow2", StringComparison.Ordinal) ? Qcow2CreateOptions.Default : VmdkCreateOptions.Default;
+                    DiskConverter.Convert(disk, _folder.File(name), layout, overwrite: true, ConversionOptions.Default with { ThrottleLimit = 4 });
+                }
+
+                Assert.Equal(0, storage.Restarts);
+                using VirtualDisk copy = DiskFormats.Recognize(_folder.File(name)).Format!.Open(_folder.File(name));
+                Assert.True(content.AsSpan().SequenceEqual(ReadAll(copy).AsSpan(0, content.Length)), $"{command} to {name}");
+            }
+        }
+    }
+
+    [LinuxFact("xz")]
+    public void A_disk_that_is_damaged_at_its_end_leaves_no_file()
+    {
+        byte[] packed = PackedSamples.Pack(PackedSamples.Content(3 << 20, 2), "xz -c -0");
+        packed[^40] ^= 1; // In the check sum or the index, when every byte of the disk has been handed out.
+        string path = _folder.Write("disk.raw.xz", packed);
+        LocalFile file = LocalFile.OpenRead(path);
+        PackedDisk found = PackedFile.Recognize(file, path)!.FindDisk(file, null);
+        Assert.Throws<Qcow2Exception>(() =>
+        {
+            using VirtualDisk disk = DiskFormats.Raw.Open(found.OpenInOrder(file, 3 << 20, 8 << 20));
+            DiskConverter.Convert(disk, _folder.File("out.qcow2"), Qcow2CreateOptions.Default, overwrite: false, ConversionOptions.Default);
+        });
+        Assert.Equal(["disk.raw.xz"], Directory.GetFiles(_folder.Path).Select(Path.GetFileName));
+    }
+
+    [LinuxFact("xz")]
+    public void Another_length_than_was_said_is_an_error()
+    {
+        byte[] packed = PackedSamples.Pack(new byte[100_000], "xz -c");
+        foreach (int length in (int[])[99_999, 100_001])
+        {
+            using var storage = new OrderedStorage(new MemoryStorage(packed), PackedKind.Find("xz")!, length, 1 << 20);
+            Assert.Throws<Qcow2Exception>(() => storage.Read(0, new byte[100_001]));
+            Assert.Throws<Qcow2Exception>(() => storage.Read(0, new byte[100_001]));
+        }
+    }
+
+    [LinuxFact("zstd")]
+    public void Who_goes_back_too_far_has_it_unpacked_again()
+    {
+        byte[] content = PackedSamples.Content(12 << 20, 3);
+        using var storage = new OrderedStorage(new MemoryStorage(PackedSamples.Pack(content, "zstd -c")), PackedKind.Find("zstd")!, content.Length, 2 << 20);
+        byte[] part = new byte[100_000];
+        foreach ((int offset, int restarts) in ((int, int)[])[(0, 0), (5 << 20, 0), (4 << 20, 0), (10 << 20, 0), (100, 0), (5 << 20, 1), ((12 << 20) - 100, 1), (0, 1), (3 << 20, 1)])
+        {
+            int count = storage.Read(offset, part);
+            Assert.Equal(Math.Min(part.Length, content.Length - offset), count);
+            Assert.True(content.AsSpan(offset, count).SequenceEqual(part.AsSpan(0, count)));
+            Assert.Equal(restarts, storage.Restarts);
+        }
+
+        Assert.Throws<IOException>(() => storage.Read(5 << 20, part)); // It would be unpacked a third time, for a look.
+    }
+
+    [LinuxFact("gzip")]
+    public void The_start_is_looked_at_without_the_rest()
+    {
+        byte[] content = PackedSamples.Content(20 << 20, 4);
+        var packed = new MemoryStorage(PackedSamples.Pack(content, "gzip -c -1"));
+        using var start = new StartStorage(packed, PackedKind.Find("gzip")!, null);
+        byte[] part = new byte[70_000];
+        Assert.Equal(part.Length, start.Read(0, part));
+        Assert.Equal(content.AsSpan(0, part.Length).ToArray(), part);
+        Assert.True(start.Length > content.Length);
+        Assert.True(PackedDisk.LiesTooFar(Assert.ThrowsAny<IOException>(() => start.Read(19 << 20, part))));
+        using var padded = new StartStorage(packed, PackedKind.Find("gzip")!, null, isPadded: true);
+        Assert.Equal(0, padded.Read(19 << 20, part));
+    }
+
+    [LinuxFact("gzip", "xz", "zstd", "bzip2")]
+    public void An_image_is_unpacked_with_holes_and_gone_when_it_is_closed()
+    {
+        byte[] content = [.. PackedSamples.Content(300_000, 5), .. new byte[8 << 20], .. PackedSamples.Content(100_000, 6)];
+        foreach (string command in (string[])["gzip -c -1", "xz -c -0", "zstd -c", "bzip2 -c -1"])
+        {
+            var packed = new MemoryStorage(PackedSamples.Pack(content, command), _folder.File("disk.bin.packed"));
+            using (UnpackedFile file = UnpackedFile.Create(packed, PackedSamples.Kind(command), _folder.Path, 1L << 40, null, default))
+            {
+                byte[] found = new byte[content.Length + 1];
+                Assert.Equal(content.Length, file.Read(0, found));
+                Assert.True(content.AsSpan().SequenceEqual(found.AsSpan(0, content.Length)), command);
+                Assert.True(file.AllocatedLength < 2 << 20);
+                Assert.Throws<NotSupportedException>(() => file.Write(0, found));
+            }
+
+            Assert.Empty(Directory.GetFiles(_folder.Path));
+        }
+    }
+
+    [LinuxFact("gzip", "xz")]
+    public void A_bomb_is_an_error_and_leaves_nothing()
+    {
+        byte[] zeros = new byte[64 << 20];
+        foreach (string command in (string[])["gzip -c -9", "xz -c -0"])
+        {
+            var packed = new MemoryStorage(PackedSamples.Pack(zeros, command), _folder.File("bomb"));
+            PackedKind kind = PackedSamples.Kind(command);
+            Assert.Equal(Qcow2ErrorCode.UnpackedTooLarge, Assert.Throws<Qcow2Exception>(() => UnpackedFile.Create(packed, kind, _folder.Path, 16 << 20, null, default)).Code);
+            Assert.Equal(Qcow2ErrorCode.UnpackedTooLarge, Assert.Throws<Qcow2Exception>(() => new PackedDisk(kind.Name, "bomb", kind, null).ReadLength(packed, 16 << 20)).Code);
+        }
+
+        Assert.Empty(Directory.GetFiles(_folder.Path));
+    }
+
+    [LinuxFact("gzip")]
+    public void Stopping_leaves_nothing()
+    {
+        var packed = new MemoryStorage(PackedSamples.Pack(PackedSamples.Content(20 << 20, 7), "gzip -c -1"), _folder.File("disk"));
+        using var stop = new CancellationTokenSource();
+        packed.BeforeRead = (offset, _) =>
+        {
+            if (offset > 1 << 20)
+            {
+                stop.Cancel();
+            }
+        };
+        Assert.Throws<OperationCanceledException>(() => UnpackedFile.Create(packed, PackedKind.Find("gzip")!, _folder.Path, 1L << 40, null, stop.Token));
+        Assert.Empty(Directory.GetFiles(_folder.Path));
+    }
+
+    [LinuxFact("gzip")]
+    public void Only_a_file_that_is_called_packed_is()
+    {
+        byte[] packed = PackedSamples.Pack([1, 2, 3], "gzip -c");
+        foreach ((string name, string? kind) in ((string, string?)[])[("disk.raw.gz", "gzip"), ("disk.GZ", "gzip"), ("disk.raw", null), ("disk.img", null), ("disk.qcow2", null), ("disk.raw.xz", null), ("disk.ova", null), ("disk", null)])
+        {
+            Assert.Equal(kind, PackedFile.Recognize(new MemoryStorage(packed), name)?.Kind);
+        }
+
+        Assert.Null(PackedFile.Recognize(new MemoryStorage(new byte[5000]), "disk.raw.gz"));
+        Assert.Null(PackedFile.Recognize(new MemoryStorage([]), "disk.raw.gz"));
+    }
+
+    private static byte[] ReadAll(VirtualDisk disk)
+    {
+        byte[] content = new byte[disk.Length];
+        disk.Read(0, content);
+        return content;
+    }
+}
