@@ -34,7 +34,7 @@ public sealed class PackedDisk
     /// <summary>How the name ends, with the dot.</summary>
     public string Extension => System.IO.Path.GetExtension(Name.Replace('\\', '/').Split('/').Last());
 
-    /// <summary>Decides what the disk may be taken for, by its first bytes and its name (<see cref="DiskFormats.Recognize"/>), also by its last ones if it is not compressed.</summary>
+    /// <summary>Decides what the disk may be taken for, by its first bytes and its name (<see cref="DiskFormats.Recognize(string)"/>), also by its last ones if it is not compressed.</summary>
     /// <param name="storage">The packed file, which stays the caller's.</param>
     /// <exception cref="Qcow2Exception">The file is damaged, or the disk cannot be read where it lies.</exception>
     public FormatRecognition Recognize(BlockStorage storage)
