@@ -91,15 +91,26 @@ public abstract class DiskFormat
     /// <exception cref="IOException">The host could not open or read the file.</exception>
     public Qcow2ImageInfo ReadInformation(string path) => ImageInfoReader.Read(path, this);
 
+    /// <summary>Describes what lies in storage of the caller's, who closes it, without reading its data. Opens no other file.</summary>
+    /// <param name="storage">The file's bytes.</param>
+    /// <exception cref="Qcow2Exception">The bytes are not of this format, or its header is damaged.</exception>
+    /// <exception cref="IOException">They could not be read.</exception>
+    public Qcow2ImageInfo ReadInformation(BlockStorage storage) => ImageInfoReader.Read(storage, this);
+
     /// <summary>Describes a file and each file below it in its chain, from the top down.</summary>
     /// <param name="path">The file; a relative path is taken from the process's current directory.</param>
     /// <param name="options">How to follow the chain; null for <see cref="Qcow2OpenOptions.Default"/>.</param>
     /// <exception cref="Qcow2Exception">
-    /// As <see cref="ReadInformation"/>, or a file below is missing or refused; what lies above it was returned, the last of it with a
+    /// As <see cref="ReadInformation(string)"/>, or a file below is missing or refused; what lies above it was returned, the last of it with a
     /// <see cref="Qcow2ImageInfo.BackingFileProblem"/>.
     /// </exception>
     public IEnumerable<Qcow2ImageInfo> ReadChain(string path, Qcow2OpenOptions? options = null)
         => ImageInfoReader.ReadChain(path, this, options ?? Qcow2OpenOptions.Default);
+
+    /// <summary>Describes what lies in storage that is no file of this machine (<see cref="BlockStorage.HasLocalPath"/>), and says that what is below it is not opened.</summary>
+    /// <param name="storage">The file's bytes; the caller closes it.</param>
+    /// <exception cref="Qcow2Exception">As <see cref="ReadInformation(BlockStorage)"/>, or there is something below, which was said on what was returned.</exception>
+    public IEnumerable<Qcow2ImageInfo> ReadChain(BlockStorage storage) => ImageInfoReader.ReadChain(storage, this);
 
     /// <summary>Checks a file of this format: check sums, headers, tables, what overlaps and what lies past its end. Damage is a finding, whatever the bytes are.</summary>
     /// <remarks>
@@ -162,7 +173,7 @@ public abstract class DiskFormat
     internal abstract VirtualDisk Open(BlockStorage storage, ChainContext chain);
 
     /// <summary>Says what the file's metadata says; what is true of any file is added by the caller.</summary>
-    internal abstract Qcow2ImageInfo Describe(LocalFile file);
+    internal abstract Qcow2ImageInfo Describe(BlockStorage file);
 
     /// <summary>Checks a file of this format, whatever its bytes are.</summary>
     internal virtual Qcow2CheckResult Check(FileCheck check)

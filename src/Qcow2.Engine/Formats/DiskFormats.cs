@@ -79,7 +79,11 @@ public static class DiskFormats
     /// <summary>The format whose mark the content has.</summary>
     internal static DiskFormat? MarkOf(FileContent content) => All.FirstOrDefault(format => format.IsMarked(content));
 
-    internal static FormatRecognition Recognize(BlockStorage file, string extension)
+    /// <summary>Decides what a file that lies in storage of the caller's may be taken for, as <see cref="Recognize(string)"/> does.</summary>
+    /// <param name="file">The file's bytes.</param>
+    /// <param name="extension">How its name ends, with the dot; empty for no name.</param>
+    /// <exception cref="IOException">It could not be read.</exception>
+    public static FormatRecognition Recognize(BlockStorage file, string extension)
     {
         var content = new FileContent(file);
         bool isCalledAnyDisk = string.Equals(extension, AnyDisk, StringComparison.OrdinalIgnoreCase);

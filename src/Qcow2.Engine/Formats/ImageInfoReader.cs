@@ -1,5 +1,6 @@
 using System.Runtime.ExceptionServices;
 using Qcow2.Engine.Disks.References;
+using Qcow2.Engine.Errors;
 using Qcow2.Engine.Storage;
 
 namespace Qcow2.Engine.Formats;
@@ -11,6 +12,26 @@ internal static class ImageInfoReader
     {
         using LocalFile file = LocalFile.OpenRead(path);
         return Read(file, format, 0);
+    }
+
+    /// <summary>Describes what lies in storage of the caller's.</summary>
+    internal static Qcow2ImageInfo Read(BlockStorage file, DiskFormat format) => Read(file, format, 0);
+
+    /// <summary>Describes what lies in storage of the caller's and is no file of this machine, so that nothing below it is opened.</summary>
+    internal static IEnumerable<Qcow2ImageInfo> ReadChain(BlockStorage file, DiskFormat format)
+    {
+        Qcow2ImageInfo info = Read(file, format, 0);
+        Qcow2Exception? problem = format.HasParent(info)
+            ? new Qcow2Exception(
+                Qcow2ErrorCode.ReferenceForbidden,
+                $"The image names the backing file '{PrintableText.Of(info.BackingFile ?? "")}', and what an image from elsewhere names is never opened.").At(file.Path)
+            : null;
+        info.BackingFileProblem = problem?.Message;
+        yield return info;
+        if (problem is not null)
+        {
+            throw problem;
+        }
     }
 
     internal static IEnumerable<Qcow2ImageInfo> ReadChain(string path, DiskFormat format, Qcow2OpenOptions options)
@@ -56,7 +77,7 @@ internal static class ImageInfoReader
         }
     }
 
-    private static Qcow2ImageInfo Read(LocalFile file, DiskFormat format, int depth)
+    private static Qcow2ImageInfo Read(BlockStorage file, DiskFormat format, int depth)
     {
         try
         {
@@ -66,7 +87,7 @@ internal static class ImageInfoReader
             info.Path = file.Path;
             info.FileSize = file.Length;
             info.AllocatedSize = file.AllocatedLength;
-            info.LockState = ImageLock.Probe(file);
+            info.LockState = file is LocalFile local ? ImageLock.Probe(local) : ImageLockState.Unlocked;
             info.IsLocked = info.LockState != ImageLockState.Unlocked;
             return info;
         }

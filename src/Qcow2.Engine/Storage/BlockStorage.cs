@@ -18,6 +18,12 @@ public abstract class BlockStorage : IDisposable
     /// <summary>Whether the length is what it is, as a device's: nobody can set it.</summary>
     public virtual bool HasFixedLength => false;
 
+    /// <summary>
+    /// Whether <see cref="Path"/> is a path of this machine. Of what came from elsewhere it is only a name for people: no file lies beside it, and what the content
+    /// names is never opened.
+    /// </summary>
+    public virtual bool HasLocalPath => true;
+
     /// <summary>What tells this file from every other on the host, whatever it is called.</summary>
     public abstract FileIdentity Identity { get; }
 

@@ -18,6 +18,9 @@ internal class BorrowedStorage(BlockStorage storage, bool isWritable = false) : 
     public override bool HasFixedLength => storage.HasFixedLength;
 
     /// <inheritdoc/>
+    public override bool HasLocalPath => storage.HasLocalPath;
+
+    /// <inheritdoc/>
     public override FileIdentity Identity => storage.Identity;
 
     /// <inheritdoc/>

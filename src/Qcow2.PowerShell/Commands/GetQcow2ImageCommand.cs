@@ -90,11 +90,11 @@ public sealed class GetQcow2ImageCommand : ChainCmdlet
         DiskFormat format = DiskSource.FormatOf(image, SourceFormat);
         if (!BackingChain || format == DiskFormats.Raw)
         {
-            WriteObject(ReadInformation(image.Path, format));
+            WriteObject(ReadInformation(image, format));
             return;
         }
 
-        foreach (Qcow2ImageInfo info in format.ReadChain(image.Path, OptionsFor(image.Path)))
+        foreach (Qcow2ImageInfo info in image.Location.ReadChain(format, OptionsFor(image.Path)))
         {
             NoteDamage(info);
             WriteObject(info);

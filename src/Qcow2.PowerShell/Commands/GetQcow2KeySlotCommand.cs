@@ -56,7 +56,7 @@ public sealed class GetQcow2KeySlotCommand : KeySlotCmdlet
     /// <inheritdoc/>
     private protected override void ProcessImage(ImageInput image)
     {
-        IReadOnlyList<Qcow2KeySlot> slots = Qcow2KeySlot.Of(ReadInformation(image.Path));
+        IReadOnlyList<Qcow2KeySlot> slots = Qcow2KeySlot.Of(ReadInformation(image));
         int? piped = SlotOf(image, slots);
         IReadOnlyList<int>? opened = Unseal(Passphrase) is Passphrase passphrase ? Derive(image.Path, token => ImageKeySlots.Find(image.Path, passphrase, token)) : null;
         WriteObject(

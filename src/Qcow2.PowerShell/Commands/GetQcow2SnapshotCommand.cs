@@ -57,7 +57,7 @@ public sealed class GetQcow2SnapshotCommand : SnapshotSelectionCmdlet
     /// <inheritdoc/>
     private protected override void ProcessSnapshots(string path, IReadOnlyList<Qcow2Snapshot> snapshots)
     {
-        ReadInformation(path); // Of what is damaged in the table nothing is said by the snapshots.
+        ReadInformation(new ImageInput(path)); // Of what is damaged in the table nothing is said by the snapshots.
         WriteObject(snapshots, enumerateCollection: true);
     }
 }

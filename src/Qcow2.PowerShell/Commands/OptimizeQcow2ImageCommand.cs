@@ -159,7 +159,7 @@ public sealed class OptimizeQcow2ImageCommand : ChainCmdlet
             return new SpaceNeed(path, info.AllocatedSize);
         }
 
-        var source = new DiskSource(path, DiskImageFormat.Qcow2.Known(), options, null);
+        var source = new DiskSource(new LocalImage(path), DiskImageFormat.Qcow2.Known(), options, null);
         var layout = new Qcow2CreateOptions { ClusterSize = (int)(info.ClusterSize ?? Qcow2CreateOptions.Default.ClusterSize) };
         return new SpaceNeed(path, info.AllocatedSize, token => Math.Min(info.AllocatedSize, SpaceNeed.RequiredBytes(source, layout, token)));
     }

@@ -71,7 +71,7 @@ public sealed class RepairQcow2ImageCommand : ImageCmdlet
                 $"{image.Path}: this is not a qcow2 image, but {other.Description}, which can be checked and read here, and not repaired. Convert-Qcow2Image -Salvage copies all of it that can be read into a new image.");
         }
 
-        Qcow2CheckResult before = ImageCheck.Check(image.Path, format, Qcow2CheckOptions.Default, WriteProgress, StopToken);
+        Qcow2CheckResult before = ImageCheck.Check(image.Location, format, Qcow2CheckOptions.Default, WriteProgress, StopToken);
         if (IsNothingToDo(before, Mode))
         {
             before.Before = before.Copy();

@@ -128,7 +128,7 @@ public sealed class TestQcow2ImageCommand : ChainCmdlet
     {
         if (!Quiet)
         {
-            foreach (Qcow2CheckResult result in CheckAll(image.Path, FormatFor(image)))
+            foreach (Qcow2CheckResult result in CheckAll(image.Location, FormatFor(image)))
             {
                 WriteObject(result);
             }
@@ -139,7 +139,7 @@ public sealed class TestQcow2ImageCommand : ChainCmdlet
         bool isHealthy;
         try
         {
-            isHealthy = CheckAll(image.Path, FormatFor(image)).All(result => result.IsHealthy);
+            isHealthy = CheckAll(image.Location, FormatFor(image)).All(result => result.IsHealthy);
         }
         catch (Qcow2Exception e) when (e.Code != Qcow2ErrorCode.ImageLocked)
         {
@@ -154,26 +154,26 @@ public sealed class TestQcow2ImageCommand : ChainCmdlet
     private DiskFormat FormatFor(ImageInput image)
     {
         DiskFormat? said = SourceFormat?.Known() ?? (image.Object is Qcow2ImageInfo seen ? DiskFormats.Find(seen.Format) : null);
-        DiskFormat format = said is null && DiskFormats.Recognize(image.Path).Mark is null
+        DiskFormat format = said is null && image.Location.Recognize().Mark is null
             ? DiskImageFormat.Qcow2.Known()
-            : DiskSource.FormatOf(image.Path, said, "-" + nameof(SourceFormat));
+            : DiskSource.FormatOf(image.Location, said, "-" + nameof(SourceFormat));
         return format.CanCheck ? format : throw ImageCmdletException.NotPossible($"{image.Path}: this is {format.Description}, all of which is data: there is nothing to check.");
     }
 
-    private IEnumerable<Qcow2CheckResult> CheckAll(string path, DiskFormat format)
+    private IEnumerable<Qcow2CheckResult> CheckAll(ImageLocation image, DiskFormat format)
     {
-        yield return Check(path, format, 0);
+        yield return Check(image, format, 0);
         if (!BackingChain)
         {
             yield break;
         }
 
-        foreach (Qcow2ImageInfo below in format.ReadChain(path, OptionsFor(path)).Skip(1))
+        foreach (Qcow2ImageInfo below in image.ReadChain(format, OptionsFor(image.Name)).Skip(1))
         {
             DiskFormat its = DiskFormats.Get(below.Format);
             if (its.CanCheck)
             {
-                yield return Check(below.Path, its, below.Depth);
+                yield return Check(new LocalImage(below.Path), its, below.Depth);
             }
             else if (FormatWord.Contradiction(below.Path, its.Name) is string contradiction)
             {
@@ -182,15 +182,15 @@ public sealed class TestQcow2ImageCommand : ChainCmdlet
         }
     }
 
-    private Qcow2CheckResult Check(string path, DiskFormat format, int depth)
+    private Qcow2CheckResult Check(ImageLocation image, DiskFormat format, int depth)
     {
-        Qcow2OpenOptions open = OptionsFor(path);
+        Qcow2OpenOptions open = OptionsFor(image.Name);
         var options = new Qcow2CheckOptions { ReadData = ReadData, Untrusted = Untrusted, ForceShare = ForceShare, References = open.References, ParentPaths = open.ParentPaths };
-        Qcow2CheckResult result = ImageCheck.Check(path, format, options, WriteProgress, StopToken);
+        Qcow2CheckResult result = ImageCheck.Check(image, format, options, WriteProgress, StopToken);
         result.Depth = depth;
         foreach (Qcow2CheckFinding finding in result.Findings.Where(finding => finding.Kind == Qcow2CheckFindingKind.FileCutOff))
         {
-            NoteDamage($"{path}: {finding.Message}");
+            NoteDamage($"{image.Name}: {finding.Message}");
         }
 
         return result;

@@ -144,7 +144,7 @@ public abstract partial class ConversionCmdlet : DiskReadingCmdlet
 
     /// <summary>What is read of an image.</summary>
     private protected virtual DiskSource SourceFor(ImageInput image)
-        => new(image.Path, DiskImageFormat.Qcow2.Known(), OptionsFor(image.Path), SnapshotOf(image));
+        => new(image.Location, DiskImageFormat.Qcow2.Known(), OptionsFor(image.Path), SnapshotOf(image));
 
     /// <summary>What the question of -WhatIf and -Confirm adds.</summary>
     private protected virtual string Afterwards => "";
@@ -276,7 +276,7 @@ public abstract partial class ConversionCmdlet : DiskReadingCmdlet
 
         DestinationFile.EnsureDisk(path, "-DestinationPath");
 
-        DiskFormat format = DiskSource.FormatOf(path, DestinationFormat?.Known(), "-DestinationFormat");
+        DiskFormat format = DiskSource.FormatOf(new LocalImage(path), DestinationFormat?.Known(), "-DestinationFormat");
         return new ExistingDisk(path, format, Qcow2OpenOptions.Sequential with { Writable = true, Passphrase = Unseal(DestinationPassphrase), BackingPassphrases = Unseal(BackingPassphrase) }, TargetIsZero);
     }
 }

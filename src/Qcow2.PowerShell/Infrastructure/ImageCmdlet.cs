@@ -122,11 +122,11 @@ public abstract class ImageCmdlet : Qcow2Cmdlet
     private protected void NoteDamage(string problem) => _damage.Add(problem);
 
     /// <summary>Reads what an image says of itself, and notes what is damaged.</summary>
-    /// <param name="path">Full path of the image.</param>
+    /// <param name="image">The image.</param>
     /// <param name="format">What it is; null for a qcow2 image.</param>
-    private protected Qcow2ImageInfo ReadInformation(string path, DiskFormat? format = null)
+    private protected Qcow2ImageInfo ReadInformation(ImageInput image, DiskFormat? format = null)
     {
-        Qcow2ImageInfo info = format is null ? Qcow2ImageInfo.Read(path) : format.ReadInformation(path);
+        Qcow2ImageInfo info = image.Location.ReadInformation(format ?? DiskImageFormat.Qcow2.Known());
         NoteDamage(info);
         return info;
     }
@@ -153,13 +153,18 @@ public abstract class ImageCmdlet : Qcow2Cmdlet
     {
         try
         {
+            if (image.Location.Preparation is string activity)
+            {
+                Track(activity, image.Path, image.Location.Prepare);
+            }
+
             ProcessImage(image);
         }
-        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException && !File.Exists(image.Path))
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException && image.Location.LocalPath is string path && !File.Exists(path))
         {
             throw new ItemNotFoundException($"Cannot find path '{image.Path}' because it does not exist.");
         }
-        catch (IOException) when (Directory.Exists(image.Path))
+        catch (IOException) when (image.Location.LocalPath is string path && Directory.Exists(path))
         {
             throw ImageCmdletException.PathIsFolder(image.Path);
         }

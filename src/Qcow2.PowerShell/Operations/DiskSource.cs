@@ -8,12 +8,15 @@ using Qcow2.PowerShell.Infrastructure;
 namespace Qcow2.PowerShell.Operations;
 
 /// <summary>A disk to read: an image of any format, or one of its snapshots.</summary>
-/// <param name="Path">Full path of the file.</param>
+/// <param name="Location">Where its bytes come from.</param>
 /// <param name="Format">What it is.</param>
 /// <param name="Options">How to open it.</param>
 /// <param name="Snapshot">The snapshot that is meant; null for the active disk.</param>
-internal sealed record DiskSource(string Path, DiskFormat Format, Qcow2OpenOptions Options, SnapshotSelector? Snapshot)
+internal sealed record DiskSource(ImageLocation Location, DiskFormat Format, Qcow2OpenOptions Options, SnapshotSelector? Snapshot)
 {
+    /// <summary>Full path of the file, or how people call what is no file of this machine.</summary>
+    internal string Path => Location.Name;
+
     /// <summary>The disk that a cmdlet was given.</summary>
     /// <param name="input">The file, and the object that named it.</param>
     /// <param name="format">What the user says it is; null for nothing.</param>
@@ -23,7 +26,7 @@ internal sealed record DiskSource(string Path, DiskFormat Format, Qcow2OpenOptio
     internal static DiskSource Of(
         ImageInput input, DiskImageFormat? format, Qcow2OpenOptions options, SnapshotSelector? snapshot, string parameter = "-SourceFormat")
     {
-        var source = new DiskSource(input.Path, FormatOf(input, format, parameter), options, snapshot);
+        var source = new DiskSource(input.Location, FormatOf(input, format, parameter), options, snapshot);
         return source.Format.HasSnapshots || snapshot is null
             ? source
             : throw ImageCmdletException.NotPossible($"{input.Path}: {source.Format.Description} has no snapshots.");
@@ -41,21 +44,22 @@ internal sealed record DiskSource(string Path, DiskFormat Format, Qcow2OpenOptio
             Qcow2ImageInfo info => DiskFormats.Find(info.Format), // None where it lost that property on its way.
             _ => DiskImageFormat.Qcow2.Known(),
         };
-        return FormatOf(input.Path, known, parameter);
+        return FormatOf(input.Location, known, parameter);
     }
 
     /// <summary>Decides what a file is. A raw disk can look like any format, because its guest writes all of it.</summary>
-    /// <param name="path">Full path of the file.</param>
+    /// <param name="location">Where its bytes come from.</param>
     /// <param name="format">What the user says it is; null for nothing.</param>
     /// <param name="parameter">The parameter that says it, with its dash.</param>
-    internal static DiskFormat FormatOf(string path, DiskFormat? format, string parameter)
+    internal static DiskFormat FormatOf(ImageLocation location, DiskFormat? format, string parameter)
     {
         if (format is not null)
         {
             return format;
         }
 
-        FormatRecognition seen = DiskFormats.Recognize(path); // Refuses what is no file: a named pipe would wait for its other end.
+        string path = location.Name;
+        FormatRecognition seen = location.Recognize();
         return seen switch
         {
             { Format: DiskFormat known } => known,
@@ -80,7 +84,7 @@ internal sealed record DiskSource(string Path, DiskFormat Format, Qcow2OpenOptio
     /// <param name="cancellationToken">Ends the trying of a passphrase, which takes seconds by design.</param>
     /// <param name="held">Files that are held already, because they are deleted afterwards; null for none.</param>
     internal OpenedDisk Open(CancellationToken cancellationToken, HeldFiles? held = null)
-        => Open(Options with { L2CacheSize = Qcow2OpenOptions.Sequential.L2CacheSize }, held?.TryOpenRead(Path), cancellationToken);
+        => Open(Options with { L2CacheSize = Qcow2OpenOptions.Sequential.L2CacheSize }, Location.LocalPath is string path ? held?.TryOpenRead(path) : null, cancellationToken);
 
     /// <summary>Opens the disk to be read, or written, in no order.</summary>
     /// <param name="cancellationToken">Ends the trying of a passphrase, which takes seconds by design.</param>
@@ -88,7 +92,7 @@ internal sealed record DiskSource(string Path, DiskFormat Format, Qcow2OpenOptio
 
     private OpenedDisk Open(Qcow2OpenOptions how, LocalFile? file, CancellationToken cancellationToken)
     {
-        VirtualDisk disk = file is null ? Format.Open(Path, how, cancellationToken) : Format.Open(file, how, cancellationToken);
+        VirtualDisk disk = file is null ? Location.Open(Format, how, cancellationToken) : Format.Open(file, how, cancellationToken);
         if (disk is not Qcow2Image image)
         {
             return new OpenedDisk(disk, null);
@@ -107,7 +111,7 @@ internal sealed record DiskSource(string Path, DiskFormat Format, Qcow2OpenOptio
     }
 
     /// <summary>What the file's metadata says.</summary>
-    internal Qcow2ImageInfo ReadInformation() => Format.ReadInformation(Path);
+    internal Qcow2ImageInfo ReadInformation() => Location.ReadInformation(Format);
 
     /// <summary>Size of the disk, in bytes, as the metadata says it.</summary>
     internal long ReadSize()

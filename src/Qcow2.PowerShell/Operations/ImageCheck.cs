@@ -7,13 +7,13 @@ namespace Qcow2.PowerShell.Operations;
 internal static class ImageCheck
 {
     /// <summary>Checks an image.</summary>
-    /// <param name="path">Full path of the image.</param>
+    /// <param name="image">The image.</param>
     /// <param name="format">What it is.</param>
     /// <param name="options">How.</param>
     /// <param name="show">Called on this thread with progress.</param>
     /// <param name="stop">Cancelled when the pipeline is stopped.</param>
-    internal static Qcow2CheckResult Check(string path, DiskFormat format, Qcow2CheckOptions options, Action<ProgressRecord> show, CancellationToken stop)
-        => Run($"Checking {DisplayText.Printable(path)}", (progress, token) => format.Check(path, options, progress, token), show, stop);
+    internal static Qcow2CheckResult Check(ImageLocation image, DiskFormat format, Qcow2CheckOptions options, Action<ProgressRecord> show, CancellationToken stop)
+        => Run($"Checking {DisplayText.Printable(image.Name)}", (progress, token) => image.Check(format, options, progress, token), show, stop);
 
     /// <summary>Repairs an image.</summary>
     /// <param name="path">Full path of the image.</param>

@@ -14,7 +14,7 @@ internal sealed class FileCheck
     internal FileCheck(BlockStorage file, Qcow2CheckOptions options, IProgress<Qcow2CheckProgress>? progress, CancellationToken cancellationToken)
     {
         File = file;
-        Options = options;
+        Options = file.HasLocalPath ? options : options with { References = ReferencePolicy.Forbid };
         CancellationToken = cancellationToken;
         _log = new FindingLog(options.MaxFindings);
         Progress = progress;

@@ -34,11 +34,15 @@ internal sealed class ChainContext
 
     /// <summary>Begins a chain at the file that the caller asked for.</summary>
     internal static ChainContext Begin(BlockStorage top, Qcow2OpenOptions options, CancellationToken cancellationToken = default)
-        => new(options, null, top.Identity, cancellationToken);
+        => new(Limit(top, options), null, top.Identity, cancellationToken);
 
     /// <summary>Begins a chain whose top takes a disk of the caller's for its backing file, whatever its header names.</summary>
     internal static ChainContext BeginOver(BlockStorage top, VirtualDisk? backing, Qcow2OpenOptions options, CancellationToken cancellationToken)
-        => new(options, null, top.Identity, cancellationToken) { HasSubstitute = true, Substitute = backing };
+        => new(Limit(top, options), null, top.Identity, cancellationToken) { HasSubstitute = true, Substitute = backing };
+
+    /// <summary>What came from elsewhere may not name files of this machine, whatever the caller allows images of this machine.</summary>
+    private static Qcow2OpenOptions Limit(BlockStorage top, Qcow2OpenOptions options)
+        => top.HasLocalPath ? options : options with { References = ReferencePolicy.Forbid };
 
     /// <summary>Refuses a file that is in the chain already. Asked before it is opened, where its locks would be in its own way.</summary>
     /// <remarks>A loop that the host does not let us see ends at the longest chain that is allowed.</remarks>

@@ -16,6 +16,12 @@ internal static class ImageReference
     internal static string? TryResolve(string name, string imagePath)
         => ReferenceName.TryResolve(name, System.IO.Path.GetFullPath(imagePath), ReferenceName.HostRules, out _);
 
+    /// <summary>Resolves a name, without asking whether the file exists.</summary>
+    /// <param name="name">The name as stored.</param>
+    /// <param name="image">The image that stores it.</param>
+    /// <returns>The full path; null if the name is not that of a local file, or the image is none.</returns>
+    internal static string? TryResolve(string name, BlockStorage image) => image.HasLocalPath ? TryResolve(name, image.Path) : null;
+
     /// <summary>Resolves a name and checks that the policy lets it be opened.</summary>
     /// <exception cref="Qcow2Exception">It is not a local file, or the policy refuses it.</exception>
     internal static string Resolve(string name, string imagePath, string role, ReferencePolicy policy)

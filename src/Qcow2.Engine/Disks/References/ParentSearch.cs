@@ -52,9 +52,9 @@ internal sealed class ParentSearch(string childPath, ReferencePolicy policy, Fun
     }
 
     /// <summary>Where the parent is, as far as that is known without opening a file; null where no name is that of a file of this machine.</summary>
-    internal static string? PathOf(IReadOnlyList<string> names, string childPath)
+    internal static string? PathOf(IReadOnlyList<string> names, BlockStorage child)
     {
-        string[] paths = [.. AsPaths(names).Select(name => ImageReference.TryResolve(name, childPath)).OfType<string>()];
+        string[] paths = [.. AsPaths(names).Select(name => ImageReference.TryResolve(name, child)).OfType<string>()];
         return paths.FirstOrDefault(File.Exists) ?? paths.FirstOrDefault();
     }
 

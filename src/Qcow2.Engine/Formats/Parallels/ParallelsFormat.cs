@@ -28,7 +28,7 @@ internal sealed class ParallelsFormat() : DiskFormat("parallels", "a Parallels i
     internal override Qcow2CheckResult Check(FileCheck check) => ParallelsChecker.Run(check);
 
     /// <inheritdoc/>
-    internal override Qcow2ImageInfo Describe(LocalFile file)
+    internal override Qcow2ImageInfo Describe(BlockStorage file)
     {
         var header = ParallelsHeader.Load(file);
         return new Qcow2ImageInfo { Size = header.Size, ClusterSize = header.BlockSize, IsDirty = header.IsInUse };

@@ -31,7 +31,7 @@ internal sealed class Qcow1Format() : DiskFormat("qcow", "a QCOW image of versio
     internal override Qcow2CheckResult Check(FileCheck check) => Qcow1Checker.Run(check);
 
     /// <inheritdoc/>
-    internal override Qcow2ImageInfo Describe(LocalFile file)
+    internal override Qcow2ImageInfo Describe(BlockStorage file)
     {
         var header = Qcow1Header.Load(file);
         return new Qcow2ImageInfo
@@ -39,7 +39,7 @@ internal sealed class Qcow1Format() : DiskFormat("qcow", "a QCOW image of versio
             Size = header.Size,
             ClusterSize = header.ClusterSize,
             BackingFile = header.BackingFile,
-            ParentPath = header.BackingFile is string name ? ImageReference.TryResolve(name, file.Path) : null,
+            ParentPath = header.BackingFile is string name ? ImageReference.TryResolve(name, file) : null,
             EncryptionMethod = header.EncryptionMethod,
         };
     }

@@ -32,7 +32,7 @@ internal sealed class Qcow2Format() : DiskFormat("qcow2", "a qcow2 image", ".qco
     internal override VirtualDisk Open(BlockStorage storage, ChainContext chain) => Qcow2Image.Open(storage, chain);
 
     /// <inheritdoc/>
-    internal override Qcow2ImageInfo Describe(LocalFile file) => Qcow2InfoReader.Describe(file);
+    internal override Qcow2ImageInfo Describe(BlockStorage file) => Qcow2InfoReader.Describe(file);
 
     /// <inheritdoc/>
     internal override Qcow2CheckResult Check(FileCheck check) => ImageAudit.Run(check.File, check.Options, check.Progress, check.CancellationToken).Result;

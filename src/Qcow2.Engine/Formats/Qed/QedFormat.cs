@@ -34,7 +34,7 @@ internal sealed class QedFormat() : DiskFormat("qed", "a QED image", ".qed")
     internal override Qcow2CheckResult Check(FileCheck check) => QedChecker.Run(check);
 
     /// <inheritdoc/>
-    internal override Qcow2ImageInfo Describe(LocalFile file)
+    internal override Qcow2ImageInfo Describe(BlockStorage file)
     {
         var header = QedHeader.Load(file);
         return new Qcow2ImageInfo
@@ -43,7 +43,7 @@ internal sealed class QedFormat() : DiskFormat("qed", "a QED image", ".qed")
             ClusterSize = header.ClusterSize,
             BackingFile = header.BackingFile,
             BackingFormat = header.BackingFile is null ? null : BackingFormatOf(header),
-            ParentPath = header.BackingFile is string name ? ImageReference.TryResolve(name, file.Path) : null,
+            ParentPath = header.BackingFile is string name ? ImageReference.TryResolve(name, file) : null,
             IsDirty = header.NeedsCheck,
         };
     }

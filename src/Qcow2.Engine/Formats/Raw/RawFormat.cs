@@ -20,5 +20,5 @@ internal sealed class RawFormat() : DiskFormat("raw", "a raw disk", ".raw", ".is
     internal override VirtualDisk Open(BlockStorage storage, ChainContext chain) => RawDisk.Open(storage, chain.IsTop && chain.Options.Writable);
 
     /// <inheritdoc/>
-    internal override Qcow2ImageInfo Describe(LocalFile file) => new() { Size = file.Length };
+    internal override Qcow2ImageInfo Describe(BlockStorage file) => new() { Size = file.Length };
 }

@@ -57,7 +57,7 @@ internal sealed class VdiFormat() : DiskFormat("vdi", "a VDI image", ".vdi")
     internal override Qcow2CheckResult Check(FileCheck check) => VdiChecker.Run(check);
 
     /// <inheritdoc/>
-    internal override Qcow2ImageInfo Describe(LocalFile file)
+    internal override Qcow2ImageInfo Describe(BlockStorage file)
     {
         var header = VdiHeader.Load(file);
         return new Qcow2ImageInfo

@@ -51,7 +51,7 @@ internal sealed class VhdFormat() : DiskFormat("vhd", "a VHD image", ".vhd", ".a
     }
 
     /// <inheritdoc/>
-    internal override Qcow2ImageInfo Describe(LocalFile file) => VhdInfoReader.Describe(file);
+    internal override Qcow2ImageInfo Describe(BlockStorage file) => VhdInfoReader.Describe(file);
 
     /// <inheritdoc/>
     internal override Qcow2CheckResult Check(FileCheck check) => VhdChecker.Run(check);

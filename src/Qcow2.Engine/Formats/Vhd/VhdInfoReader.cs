@@ -6,7 +6,7 @@ namespace Qcow2.Engine.Formats.Vhd;
 /// <summary>Fills <see cref="Qcow2ImageInfo"/> from the headers of a VHD.</summary>
 internal static class VhdInfoReader
 {
-    internal static Qcow2ImageInfo Describe(LocalFile file)
+    internal static Qcow2ImageInfo Describe(BlockStorage file)
     {
         var structure = VhdStructure.Read(file, isSaid: true, isSalvage: false);
         VhdDynamicHeader? header = structure.Header;
@@ -20,7 +20,7 @@ internal static class VhdInfoReader
             ParentIdentifier = hasParent ? header!.ParentUniqueId.ToString() : null,
             BackingFile = !hasParent ? null : structure.ParentNames.Count > 0 ? structure.ParentNames[0] : "",
             BackingFormat = hasParent ? "vhd" : null,
-            ParentPath = hasParent ? ParentSearch.PathOf(structure.ParentNames, file.Path) : null,
+            ParentPath = hasParent ? ParentSearch.PathOf(structure.ParentNames, file) : null,
             Problems = [.. structure.Problems],
             Vhd = Describe(structure.Footer, header, structure),
         };

@@ -29,7 +29,7 @@ internal sealed class VhdxFormat() : DiskFormat("vhdx", "a VHDX image", ".vhdx",
     internal override Qcow2CheckResult Check(FileCheck check) => VhdxChecker.Run(check);
 
     /// <inheritdoc/>
-    internal override Qcow2ImageInfo Describe(LocalFile file)
+    internal override Qcow2ImageInfo Describe(BlockStorage file)
     {
         VhdxFile vhdx = VhdxFile.Load(file);
         VhdxMetadata metadata = vhdx.Metadata;
@@ -44,7 +44,7 @@ internal sealed class VhdxFormat() : DiskFormat("vhdx", "a VHDX image", ".vhdx",
             DiskIdentifier = metadata.DiskId.ToString(),
             BackingFile = metadata.HasParent ? parents is [string first, ..] ? first : "" : null,
             BackingFormat = metadata.HasParent ? Name : null,
-            ParentPath = metadata.HasParent ? ParentSearch.PathOf(parents, file.Path) : null,
+            ParentPath = metadata.HasParent ? ParentSearch.PathOf(parents, file) : null,
             Problems = [.. vhdx.Problems],
             Vhdx = new VhdxInfo
             {

@@ -31,6 +31,9 @@ internal sealed class VhdxReplayedStorage : BlockStorage
     public override long AllocatedLength => _file.AllocatedLength;
 
     /// <inheritdoc/>
+    public override bool HasLocalPath => _file.HasLocalPath;
+
+    /// <inheritdoc/>
     public override FileIdentity Identity => _file.Identity;
 
     /// <inheritdoc/>

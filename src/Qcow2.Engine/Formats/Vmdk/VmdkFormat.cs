@@ -37,7 +37,7 @@ internal sealed class VmdkFormat() : DiskFormat("vmdk", "a VMDK image", ".vmdk")
     internal override Qcow2CheckResult Check(FileCheck check) => VmdkChecker.Run(check);
 
     /// <inheritdoc/>
-    internal override Qcow2ImageInfo Describe(LocalFile file)
+    internal override Qcow2ImageInfo Describe(BlockStorage file)
     {
         (VmdkDescriptor descriptor, VmdkSparseLayout? layout) = VmdkDisk.LoadDescriptor(file);
         IReadOnlyList<string> parents = ParentNames(descriptor);
@@ -50,7 +50,7 @@ internal sealed class VmdkFormat() : DiskFormat("vmdk", "a VMDK image", ".vmdk")
             ParentIdentifier = descriptor.HasParent ? descriptor.ParentContentId.ToString("x8", System.Globalization.CultureInfo.InvariantCulture) : null,
             BackingFile = descriptor.HasParent ? parents is [string first, ..] ? first : "" : null,
             BackingFormat = descriptor.HasParent ? Name : null,
-            ParentPath = descriptor.HasParent ? ParentSearch.PathOf(parents, file.Path) : null,
+            ParentPath = descriptor.HasParent ? ParentSearch.PathOf(parents, file) : null,
             Problems = layout?.Problem is string problem ? [problem] : [],
             Vmdk = new VmdkInfo
             {

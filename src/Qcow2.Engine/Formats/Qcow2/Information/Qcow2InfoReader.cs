@@ -11,14 +11,14 @@ namespace Qcow2.Engine.Formats.Qcow2.Information;
 /// <summary>Fills <see cref="Qcow2ImageInfo"/> from a file's header, snapshot table and bitmap directory.</summary>
 internal static class Qcow2InfoReader
 {
-    internal static Qcow2ImageInfo Describe(LocalFile file)
+    internal static Qcow2ImageInfo Describe(BlockStorage file)
     {
         Qcow2Header header = HeaderCluster.Load(file);
         header.EnsureSupported();
         return FromHeader(header, file);
     }
 
-    private static Qcow2ImageInfo FromHeader(Qcow2Header header, LocalFile file)
+    private static Qcow2ImageInfo FromHeader(Qcow2Header header, BlockStorage file)
     {
         var problems = new List<string>(header.ExtensionProblems);
         SnapshotTable snapshots = SnapshotTable.Load(file, header);
@@ -37,7 +37,7 @@ internal static class Qcow2InfoReader
         return Describe(header, file, snapshots.Entries, bitmaps, luks, [.. problems]);
     }
 
-    private static LuksInfo? ReadLuks(LocalFile file, Qcow2Header header, out string? problem)
+    private static LuksInfo? ReadLuks(BlockStorage file, Qcow2Header header, out string? problem)
     {
         problem = null;
         try
@@ -52,14 +52,14 @@ internal static class Qcow2InfoReader
     }
 
     private static Qcow2ImageInfo Describe(
-        Qcow2Header header, LocalFile file, IReadOnlyList<SnapshotTableEntry> snapshots, IReadOnlyList<BitmapDirectoryEntry> bitmaps,
+        Qcow2Header header, BlockStorage file, IReadOnlyList<SnapshotTableEntry> snapshots, IReadOnlyList<BitmapDirectoryEntry> bitmaps,
         LuksInfo? luks, string[] problems) => new()
     {
         Version = header.Version,
         Size = header.Size,
         ClusterSize = header.ClusterSize,
         BackingFile = header.BackingFile,
-        ParentPath = header.BackingFile is string name ? ImageReference.TryResolve(name, file.Path) : null,
+        ParentPath = header.BackingFile is string name ? ImageReference.TryResolve(name, file) : null,
         BackingFormat = header.Extension<BackingFormatExtension>()?.Format,
         DataFile = header.Has(IncompatibleFeatures.ExternalDataFile) ? header.Extension<DataFileNameExtension>()?.FileName : null,
         IsDataFileRaw = header.Has(AutoclearFeatures.RawExternalData),
