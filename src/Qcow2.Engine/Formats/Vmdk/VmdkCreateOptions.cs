@@ -55,6 +55,33 @@ public sealed record VmdkCreateOptions : BlockCreateOptions
     private protected override NewDiskFile BeginFile(VirtualDisk? source, string path, long diskSize, bool overwrite, ConversionOptions options)
     {
         VmdkFileName.Check(path);
+        VmdkNewExtent[] extents = ExtentsOf(path, diskSize);
+        NewDiskFile files = BeginFiles(source, path, diskSize, extents, overwrite, options);
+        try
+        {
+            return new NewVmdkDisk(files, SurplusExtents.Of(path, [path, .. extents.Select(extent => VmdkFileName.PathOf(path, extent.FileName))], source));
+        }
+        catch
+        {
+            files.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The files that the disk has beside its descriptor; none where all is in one.</summary>
+    private VmdkNewExtent[] ExtentsOf(string path, long diskSize)
+    {
+        if (CreateType is VmdkCreateType.MonolithicSparse or VmdkCreateType.StreamOptimized)
+        {
+            return [];
+        }
+
+        bool isSplit = CreateType is VmdkCreateType.TwoGbMaxExtentSparse or VmdkCreateType.TwoGbMaxExtentFlat;
+        return [.. (isSplit ? VmdkSplit.Of(diskSize) : [diskSize]).Select((length, index) => new VmdkNewExtent(VmdkFileName.OfExtent(path, CreateType, index), length))];
+    }
+
+    private NewDiskFile BeginFiles(VirtualDisk? source, string path, long diskSize, VmdkNewExtent[] extents, bool overwrite, ConversionOptions options)
+    {
         switch (CreateType)
         {
             case VmdkCreateType.MonolithicSparse:
@@ -64,17 +91,8 @@ public sealed record VmdkCreateOptions : BlockCreateOptions
                 byte[] text = Descriptor(new VmdkNewExtent(System.IO.Path.GetFileName(path), diskSize));
                 return BeginFile(path, overwrite, file => new VmdkStreamTarget(file, diskSize, text, options.SparseSize, level));
             default:
-                return BeginFiles(source, path, diskSize, overwrite, options);
+                return NewVmdkFiles.Begin(path, Descriptor(extents), extents, overwrite, source, NewTargetOf);
         }
-    }
-
-    /// <summary>Begins a descriptor, and the files that it names.</summary>
-    private NewVmdkFiles BeginFiles(VirtualDisk? source, string path, long diskSize, bool overwrite, ConversionOptions options)
-    {
-        bool isSplit = CreateType is VmdkCreateType.TwoGbMaxExtentSparse or VmdkCreateType.TwoGbMaxExtentFlat;
-        VmdkNewExtent[] extents = [.. (isSplit ? VmdkSplit.Of(diskSize) : [diskSize]).Select((length, index) => new VmdkNewExtent(VmdkFileName.OfExtent(path, CreateType, index), length))];
-        byte[] text = Descriptor(extents);
-        return NewVmdkFiles.Begin(path, text, extents, overwrite, source, NewTargetOf);
 
         CopyTarget NewTargetOf(BlockStorage file, long length) => CreateType == VmdkCreateType.TwoGbMaxExtentSparse
             ? new VmdkSparseTarget(Through(file), new VmdkNewLayout(length, hasDescriptor: false), [], options.SparseSize)

@@ -14,7 +14,7 @@ internal sealed class VmdkFormat() : DiskFormat("vmdk", "a VMDK image", ".vmdk")
     private const string ExtentRole = "extent";
 
     /// <summary>A descriptor is short. What is longer and begins like one may be a guest's disk.</summary>
-    private const long MaxMarkedDescriptorLength = 1 << 20;
+    internal const long MaxMarkedDescriptorLength = 1 << 20;
 
     /// <inheritdoc/>
     public override bool CanWrite => false;

@@ -368,6 +368,95 @@ public sealed class VmdkWritingTests : IDisposable
         Assert.Equal(2, Directory.GetFileSystemEntries(_folder.Path).Length);
     }
 
+    [Theory]
+    [InlineData(VmdkCreateType.TwoGbMaxExtentSparse, VmdkCreateType.TwoGbMaxExtentSparse)]
+    [InlineData(VmdkCreateType.TwoGbMaxExtentFlat, VmdkCreateType.TwoGbMaxExtentFlat)]
+    [InlineData(VmdkCreateType.TwoGbMaxExtentFlat, VmdkCreateType.TwoGbMaxExtentSparse)]
+    [InlineData(VmdkCreateType.TwoGbMaxExtentSparse, VmdkCreateType.MonolithicSparse)]
+    [InlineData(VmdkCreateType.TwoGbMaxExtentSparse, VmdkCreateType.StreamOptimized)]
+    [InlineData(VmdkCreateType.VmfsFlat, VmdkCreateType.TwoGbMaxExtentSparse)]
+    [InlineData(VmdkCreateType.MonolithicFlat, VmdkCreateType.MonolithicSparse)]
+    public void Files_that_only_the_replaced_disk_had_go_when_the_new_one_is_complete(VmdkCreateType old, VmdkCreateType type)
+    {
+        string path = _folder.File("disk.vmdk");
+        Create(path, old, (2 * ExtentSize) + MiB, overwrite: false);
+        string other = _folder.Write("disk-s004.vmdk", "not named"u8);
+        string[] before = Directory.GetFiles(_folder.Path);
+        using (var stop = new CancellationTokenSource())
+        {
+            stop.Cancel();
+            Assert.Throws<OperationCanceledException>(() => new VmdkCreateOptions { CreateType = type }.CreateFile(path, MiB, overwrite: true, null, stop.Token));
+            Assert.Equal(before.Order(), Directory.GetFiles(_folder.Path).Order());
+        }
+
+        Create(path, type, MiB, overwrite: true);
+        string[] extents = type switch
+        {
+            VmdkCreateType.TwoGbMaxExtentSparse => ["disk-s001.vmdk"],
+            VmdkCreateType.TwoGbMaxExtentFlat => ["disk-f001.vmdk"],
+            _ => [],
+        };
+        Assert.Equal(
+            extents.Append("disk-s004.vmdk").Append("disk.vmdk").Order(StringComparer.Ordinal), Directory.GetFiles(_folder.Path).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Equal("not named", File.ReadAllText(other));
+        using VirtualDisk disk = DiskFormats.Get("vmdk").Open(path);
+        Assert.Equal(MiB, disk.Length);
+    }
+
+    /// <summary>A descriptor can name anything: what is deleted has the name of an extent of this disk, lies beside it, and is what the descriptor says.</summary>
+    [Theory]
+    [InlineData("RW 2048 FLAT \"precious.raw\" 0")]
+    [InlineData("RW 2048 FLAT \"sub/disk-f002.vmdk\" 0")]
+    [InlineData("RW 2048 FLAT \"../disk-f002.vmdk\" 0")]
+    [InlineData("RW 2048 FLAT \"other-f002.vmdk\" 0")]
+    [InlineData("RW 2048 FLAT \"disk-f003.vmdk\" 0")]
+    [InlineData("RW 2047 FLAT \"disk-f002.vmdk\" 0")]
+    [InlineData("RW 1024 FLAT \"disk-f002.vmdk\" 1024")]
+    [InlineData("RW 2048 SPARSE \"disk-s002.vmdk\"")]
+    public void What_an_old_descriptor_names_otherwise_stays(string line)
+    {
+        string path = _folder.File("disk.vmdk");
+        string named = line.Split('"')[1];
+        File.WriteAllText(path, $"# Disk DescriptorFile\nversion=1\nCID=fffffffe\nparentCID=ffffffff\ncreateType=\"twoGbMaxExtentFlat\"\nRW 2048 FLAT \"disk-f001.vmdk\" 0\n{line}\n");
+        string inside = _folder.File("sub/disk-f002.vmdk");
+        string outside = Path.GetFullPath(named.StartsWith("..", StringComparison.Ordinal) ? _folder.File("disk-f002.vmdk") : named, _folder.Path);
+        File.WriteAllBytes(inside, new byte[MiB]);
+        File.WriteAllBytes(outside, new byte[MiB]);
+        Create(path, VmdkCreateType.MonolithicSparse, MiB, overwrite: true);
+        Assert.True(File.Exists(outside));
+        Assert.True(File.Exists(inside));
+    }
+
+    [LinuxFact]
+    public void A_link_where_an_extent_was_stays()
+    {
+        string path = _folder.File("disk.vmdk");
+        Create(path, VmdkCreateType.TwoGbMaxExtentFlat, ExtentSize + MiB, overwrite: false);
+        File.Move(_folder.File("disk-f002.vmdk"), _folder.File("precious.raw"));
+        File.CreateSymbolicLink(_folder.File("disk-f002.vmdk"), _folder.File("precious.raw"));
+        Create(path, VmdkCreateType.TwoGbMaxExtentFlat, MiB, overwrite: true);
+        Assert.Equal(MiB, new FileInfo(_folder.File("precious.raw")).Length);
+        Assert.Equal(4, Directory.GetFiles(_folder.Path).Length);
+    }
+
+    [LinuxFact]
+    public void Files_of_a_disk_that_is_in_use_are_not_taken_from_it()
+    {
+        string path = _folder.File("disk.vmdk");
+        Create(path, VmdkCreateType.TwoGbMaxExtentSparse, ExtentSize + MiB, overwrite: false);
+        byte[] before = File.ReadAllBytes(path);
+        using (Engine.Disks.ImageFile.OpenForWriting(_folder.File("disk-s002.vmdk")))
+        {
+            Assert.Equal(Qcow2ErrorCode.ImageLocked, Assert.Throws<Qcow2Exception>(() => Create(path, VmdkCreateType.TwoGbMaxExtentSparse, MiB, overwrite: true)).Code);
+        }
+
+        Assert.Equal(before, File.ReadAllBytes(path));
+        Assert.Equal(3, Directory.GetFiles(_folder.Path).Length);
+    }
+
+    private static void Create(string path, VmdkCreateType type, long size, bool overwrite)
+        => new VmdkCreateOptions { CreateType = type }.CreateFile(path, size, overwrite, null, default);
+
     [Theory, MemberData(nameof(TypesWithExtents))]
     public void Source_that_cannot_be_read_leaves_every_file_as_it_was(VmdkCreateType type)
     {
