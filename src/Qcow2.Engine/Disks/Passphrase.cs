@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Security;
+using System.Security.Cryptography;
 using System.Text;
 using Qcow2.Engine.Disks;
 using Qcow2.Engine.Disks.Encryption;
@@ -53,6 +54,12 @@ public sealed class Passphrase : IDisposable
             Marshal.ZeroFreeGlobalAllocUnicode(text);
         }
     }
+
+    /// <summary>Whether two passphrases are the same, and open the same images: then one of them is enough, and no key is derived twice.</summary>
+    /// <param name="other">The other one.</param>
+    /// <exception cref="ObjectDisposedException">One of them was disposed of.</exception>
+    public bool IsSameAs(Passphrase other)
+        => CryptographicOperations.FixedTimeEquals(Utf8, (other ?? throw new ArgumentNullException(nameof(other))).Utf8);
 
     /// <summary>The type's name, never the passphrase.</summary>
     public override string ToString() => nameof(Passphrase);

@@ -34,7 +34,7 @@ public abstract class Qcow2Cmdlet : PSCmdlet, IDisposable
     {
         if (disposing)
         {
-            foreach (Passphrase passphrase in _passphrases.Values)
+            foreach (Passphrase passphrase in _passphrases.Values.Distinct())
             {
                 passphrase.Dispose();
             }
@@ -61,6 +61,13 @@ public abstract class Qcow2Cmdlet : PSCmdlet, IDisposable
             catch (ArgumentException e)
             {
                 throw new ImageCmdletException("PassphraseInvalid", ErrorCategory.InvalidArgument, ErrorMessage.Text(e));
+            }
+
+            // The same text in two parameters is one passphrase, which knows the keys that were derived from it.
+            if (_passphrases.Values.FirstOrDefault(passphrase.IsSameAs) is Passphrase known)
+            {
+                passphrase.Dispose();
+                passphrase = known;
             }
 
             _passphrases.Add(secret, passphrase);

@@ -81,9 +81,9 @@ internal sealed class LuksKeyScheme
     internal bool IsMasterKey(ReadOnlySpan<byte> candidate, DerivedKeys keys, CancellationToken cancellationToken)
     {
         using var known = new SecretBuffer(candidate.Length);
-        if (keys.TryGet(MasterKeyName, known.Span) && CryptographicOperations.FixedTimeEquals(candidate, known.Span))
+        if (keys.TryGet(MasterKeyName, known.Span))
         {
-            return true;
+            return CryptographicOperations.FixedTimeEquals(candidate, known.Span); // No other key has that digest.
         }
 
         Span<byte> digest = stackalloc byte[_header.MasterKeyDigest.Length];

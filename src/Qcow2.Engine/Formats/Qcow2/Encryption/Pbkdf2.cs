@@ -26,6 +26,7 @@ internal static class Pbkdf2
         LuksHash hash, ReadOnlySpan<byte> password, ReadOnlySpan<byte> salt, int iterations, Span<byte> key, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
+        KeyDerivationEvents.Log.Begun(salt, iterations);
 #if NET
         if (hash.Algorithm == HashAlgorithmName.MD5)
         {
