@@ -1,6 +1,9 @@
+using System.Management.Automation;
 using Qcow2.Engine;
+using Qcow2.Engine.Storage;
 using Qcow2.PowerShell.Tests.Infrastructure;
 using Qcow2.Tests;
+using PowerShellPipeline = System.Management.Automation.PowerShell;
 
 namespace Qcow2.PowerShell.Tests.Cmdlets;
 
@@ -94,6 +97,70 @@ public sealed class BitmapTests : IDisposable
         byte[] before = File.ReadAllBytes(_session.File("disk.qcow2"));
         Assert.Equal([id], _session.Run(command).ErrorIds);
         Assert.Equal(before, File.ReadAllBytes(_session.File("disk.qcow2")));
+    }
+
+    [Fact]
+    public void Every_image_of_a_pipeline_gets_a_bitmap_of_the_name()
+    {
+        _session.Run("1..3 | ForEach-Object { New-Qcow2Image \"vm$_.qcow2\" 1MB }");
+        Assert.Equal(["daily", "daily", "daily"], Names("Get-Qcow2Image vm*.qcow2 | New-Qcow2Bitmap -Name daily"));
+        Assert.Equal(["daily", "daily", "daily"], Names("Get-Qcow2Bitmap vm*.qcow2"));
+    }
+
+    /// <summary>A backup that fails in its middle: what it would have saved is still marked, so that the next one has it.</summary>
+    [Fact]
+    public void What_could_not_be_exported_stays_marked()
+    {
+        Assert.Empty(_session.Run("""
+            $null = New-Qcow2Image vm.qcow2 8MB -DataFile vm.data; $null = New-Qcow2Bitmap vm.qcow2 daily
+            Write-Qcow2Image vm.qcow2 -Offset 0 -Value (,7 * 70000); Write-Qcow2Image vm.qcow2 -Offset 7MB -Value (,7 * 70000)
+            """).Errors);
+        DiskRange[] before = Marks("daily", "vm.qcow2");
+        using (FileStream data = File.Open(_session.File("vm.data"), FileMode.Open))
+        {
+            data.SetLength(1 << 20); // Reading the second range fails, when the first is copied already.
+        }
+
+        Assert.Equal(["ImageCorrupt"], _session.Run("Export-Qcow2Change vm.qcow2 -BitmapName daily -DestinationPath inc.qcow2 -ClearBitmap").ErrorIds);
+        Assert.False(File.Exists(_session.File("inc.qcow2")));
+        Assert.NotEmpty(before);
+        Assert.Equal(before, Marks("daily", "vm.qcow2"));
+    }
+
+    /// <summary>What somebody wrote between the reading and the clearing of a bitmap would be in no backup.</summary>
+    [Fact]
+    public async Task Nobody_writes_an_image_while_its_changes_are_exported_and_forgotten()
+    {
+        Assert.Empty(_session.Run("$null = New-Qcow2Image vm.qcow2 4MB; $null = New-Qcow2Bitmap vm.qcow2 daily; $bytes = [byte[]]::new(3MB); [Random]::new(1).NextBytes($bytes); Write-Qcow2Image vm.qcow2 -Offset 0 -Value $bytes").Errors);
+        using PowerShellPipeline shell = _session.Start("Export-Qcow2Change vm.qcow2 -BitmapName daily -DestinationPath inc.qcow2 -ClearBitmap -RateLimit 4MB");
+        Task<PSDataCollection<PSObject>> running = shell.InvokeAsync();
+        while (!running.IsCompleted && Qcow2ImageInfo.Read(_session.File("vm.qcow2")).LockState != ImageLockState.HeldForWriting)
+        {
+            await Task.Delay(5);
+        }
+
+        int refused = 0;
+        for (bool isOver = false; !isOver;)
+        {
+            isOver = running.IsCompleted;
+            try
+            {
+                using Qcow2Image image = Qcow2Image.Open(_session.File("vm.qcow2"), new Qcow2OpenOptions { Writable = true });
+                Assert.True(File.Exists(_session.File("inc.qcow2")));
+                Assert.Empty(image.GetBitmapRanges("daily"));
+            }
+            catch (Qcow2Exception e) when (e.Code == Qcow2ErrorCode.ImageLocked)
+            {
+                refused++;
+            }
+
+            await Task.Delay(20);
+        }
+
+        await running;
+        Assert.Empty(shell.Streams.Error);
+        Assert.True(refused > 5);
+        Assert.Empty(Marks("daily", "vm.qcow2"));
     }
 
     /// <summary>What a bitmap marks.</summary>

@@ -27,6 +27,23 @@ public sealed class CompletionTests(ModuleSession session) : IClassFixture<Modul
     }
 
     [Theory]
+    [InlineData("Get-Qcow2Bitmap vm.qcow2 -BitmapName ", "daily", "'week end'")]
+    [InlineData("Get-Qcow2Extent vm.qcow2 -BitmapName W", "'week end'")]
+    [InlineData("Export-Qcow2Change vm.qcow2 -DestinationPath x.qcow2 -BitmapName d", "daily")]
+    [InlineData("Clear-Qcow2Bitmap -LiteralPath ./vm.qcow2 -BitmapName 'w", "'week end'")]
+    [InlineData("Merge-Qcow2Bitmap vm.qcow2 -SourceBitmapName d", "daily")]
+    [InlineData("Merge-Qcow2Bitmap vm.qcow2 -SourcePath other.qcow2 -SourceBitmapName ", "elsewhere")]
+    [InlineData("Start-Qcow2NbdServer vm.qcow2 -BitmapName d", "daily")]
+    public void Offers_bitmaps(string line, params string[] expected)
+    {
+        session.Run("""
+            'vm', 'other' | ForEach-Object { New-Qcow2Image "$_.qcow2" 1MB -Force }
+            New-Qcow2Bitmap vm.qcow2 daily; New-Qcow2Bitmap vm.qcow2 'week end'; New-Qcow2Bitmap other.qcow2 elsewhere
+            """);
+        Assert.Equal(expected, Complete(line));
+    }
+
+    [Theory]
     [InlineData("Get-Qcow2Snapshot missing.qcow2 -Name ")]
     [InlineData("Get-Qcow2Snapshot env:PATH -Name ")]
     [InlineData("Get-Qcow2Snapshot nodrive:x -Name ")]

@@ -31,6 +31,8 @@ public sealed class MixedWritersTests : IDisposable
     [InlineData("data-file-extended", "-o", "data_file=data.raw,extended_l2=on,cluster_size=16384")]
     [InlineData("data-file-raw", "-o", "data_file=data.raw,data_file_raw=on,cluster_size=4096")]
     [InlineData("snapshots", "-o", "cluster_size=8192")]
+    [InlineData("amended-snapshots", "-o", "cluster_size=8192")]
+    [InlineData("amended", "-o", "cluster_size=512,refcount_bits=64,lazy_refcounts=on")]
     public void Image_agrees_with_the_model_after_every_turn(string name, params string[] layout)
     {
         int seed = TestRounds.Seed(name);
@@ -69,7 +71,7 @@ public sealed class MixedWritersTests : IDisposable
                 }
             }
 
-            if (name == "snapshots")
+            if (name is "snapshots" or "amended-snapshots")
             {
                 ChangeSnapshots(path, model, turn, snapshots);
             }
@@ -80,6 +82,11 @@ public sealed class MixedWritersTests : IDisposable
                 int size = (model.NextSize() + MostClusterBytes - 1) & ~(MostClusterBytes - 1);
                 QemuImg.RunIn(_folder.Path, ["resize", "-q", "-f", "qcow2", "--shrink", path, size.ToString(CultureInfo.InvariantCulture)]);
                 model.SetLength(size);
+            }
+
+            if (name.StartsWith("amended", StringComparison.Ordinal))
+            {
+                Amend(path, model, turn, snapshots.TrueForAll(snapshot => snapshot.Content.Length == model.Content.Length));
             }
 
             (int corruptions, int leaks, string output) = QemuJudge.Check(path);
@@ -115,6 +122,29 @@ public sealed class MixedWritersTests : IDisposable
             QemuImg.Run("snapshot", "-d", snapshots[index].Name, path);
             snapshots.RemoveAt(index);
         }
+    }
+
+    /// <summary>
+    /// Changes the version, the refcounts and what is said of them, by QEMU and by us. Version 2 knows one size for the disk and its snapshots, and cannot be resized with
+    /// snapshots: so an image is of version 3 again when that comes.
+    /// </summary>
+    private static void Amend(string path, DiskModel model, int turn, bool hasOneSize)
+    {
+        int[] widths = [4, 8, 16, 32, 64]; // A cluster of all snapshots has more than two owners.
+        int bits = widths[model.Random.Next(widths.Length)];
+        bool isLazy = model.Random.Next(2) == 0;
+        bool isOld = turn % 2 == 1 && hasOneSize && model.Random.Next(4) > 0;
+        if (turn % 4 < 2)
+        {
+            ImageAmend.Amend(path, isOld ? new() { Version = 2, RefcountBits = 16 } : new() { Version = 3, RefcountBits = bits, LazyRefcounts = isLazy });
+        }
+        else
+        {
+            QemuImg.Run("amend", "-f", "qcow2", "-o", isOld ? "compat=0.10,refcount_bits=16" : $"compat=1.1,refcount_bits={bits},lazy_refcounts={(isLazy ? "on" : "off")}", path);
+        }
+
+        Qcow2ImageInfo amended = Qcow2ImageInfo.Read(path);
+        Assert.Equal(isOld ? (2, 16) : (3, bits), (amended.Version!.Value, amended.RefcountBits!.Value));
     }
 
     /// <summary>Some commands of one qemu-io.</summary>
