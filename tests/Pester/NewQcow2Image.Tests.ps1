@@ -71,6 +71,24 @@ Describe 'New-Qcow2Image' {
         (qemu-img info --output=json vm/top.qcow2 | ConvertFrom-Json).'backing-filename-format' | Should -Be qcow2
     }
 
+    It 'makes an image over a raw disk that exists, which QEMU reads and writes' -Skip:$noQemu {
+        qemu-img create -q -f raw kept.raw 20M
+        $null = qemu-io -f raw -c 'write -P 5 1M 1M' -c 'write -P 6 19M 1M' kept.raw
+        $before = (Get-FileHash kept.raw).Hash, (Get-Item kept.raw).LastWriteTimeUtc.Ticks
+        $image = New-Qcow2Image kept.qcow2 -DataFile kept.raw -DataFileRaw -KeepDataFile
+        $image.Size | Should -Be 20MB
+        (Get-FileHash kept.raw).Hash, (Get-Item kept.raw).LastWriteTimeUtc.Ticks | Should -Be $before
+        qemu-img check -q kept.qcow2
+        $LASTEXITCODE | Should -Be 0
+        qemu-img compare -q -f qcow2 -F raw kept.qcow2 kept.raw
+        $LASTEXITCODE | Should -Be 0
+        $read = qemu-io -f qcow2 -c 'read -P 0 0 1M' -c 'read -P 5 1M 1M' -c 'read -P 6 19M 1M' -c 'write -P 7 3M 1M' kept.qcow2
+        $read -match 'failed' | Should -BeNullOrEmpty
+        Read-Qcow2Image kept.raw -Offset (4MB - 1) -Count 2 | Should -Be 7, 0
+        { New-Qcow2Image other.qcow2 -DataFile gone.raw -DataFileRaw -KeepDataFile -ErrorAction Stop } | Should -Throw -ErrorId 'PathNotFound,*'
+        Test-Path gone.raw | Should -BeFalse
+    }
+
     It 'leaves an existing file as it is without -Force' {
         Set-Content exists.qcow2 'precious'
         { New-Qcow2Image exists.qcow2 1MB -ErrorAction Stop } | Should -Throw -ErrorId 'DestinationExists,*' -ExpectedMessage '*-Force*'

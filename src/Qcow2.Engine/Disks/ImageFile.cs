@@ -17,6 +17,18 @@ internal static class ImageFile
     internal static LocalFile OpenForWriting(string path)
         => Open(path, FileAccess.ReadWrite, forceShare: false, ImageLock.WritingRefused, ImageLock.AcquireForWriting);
 
+    /// <summary>Opens a file that is not written, but kept from everybody else as if it were.</summary>
+    internal static LocalFile OpenHeld(string path)
+    {
+        string fullPath = System.IO.Path.GetFullPath(path);
+        if (FileStatus.OfPath(fullPath) is { Kind: FileKind.BlockDevice })
+        {
+            DeviceUse.RequireNone(fullPath);
+        }
+
+        return Open(fullPath, FileAccess.Read, forceShare: false, ImageLock.WritingRefused, ImageLock.AcquireForWriting);
+    }
+
     private static LocalFile Open(string path, FileAccess access, bool forceShare, string refusal, Action<LocalFile>? acquireLocks)
     {
         string fullPath = System.IO.Path.GetFullPath(path);

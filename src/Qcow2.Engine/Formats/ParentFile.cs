@@ -47,11 +47,40 @@ internal static class ParentFile
     /// <param name="format">Its format.</param>
     /// <param name="imagePath">The image that will name it.</param>
     /// <param name="passphrases">Has the passphrases of the chain, by path; null where no data is read.</param>
+    /// <param name="parentPaths">Files among which a parent is that its child does not name; null for none.</param>
     /// <exception cref="Qcow2Exception">The file is missing or not usable as what it should be.</exception>
-    internal static VirtualDisk OpenForCreation(string name, string? format, string imagePath, Func<string, Passphrase?>? passphrases = null)
+    internal static VirtualDisk OpenForCreation(
+        string name, string? format, string imagePath, Func<string, Passphrase?>? passphrases = null, IReadOnlyList<string>? parentPaths = null)
     {
         // Others may use a backing file at the same time, and do.
-        var options = new Qcow2OpenOptions { ForceShare = true, BackingPassphrases = passphrases };
+        return OpenForCreation(name, format, imagePath, new Qcow2OpenOptions { ForceShare = true, BackingPassphrases = passphrases, ParentPaths = parentPaths ?? [] });
+    }
+
+    /// <summary>
+    /// The size of the disk that an image which does not exist yet is to be layered on, all of whose chain must be there. What does not say where its parent is (VDI) is looked at
+    /// alone: that is said whenever the image is read, and can change until then.
+    /// </summary>
+    /// <param name="name">Its name, as it will be stored.</param>
+    /// <param name="format">Its format.</param>
+    /// <param name="imagePath">The image that will name it.</param>
+    /// <exception cref="Qcow2Exception">The file is missing or not usable as what it should be.</exception>
+    internal static long LengthForCreation(string name, string? format, string imagePath)
+    {
+        var options = new Qcow2OpenOptions { ForceShare = true };
+        try
+        {
+            using VirtualDisk disk = OpenForCreation(name, format, imagePath, options);
+            return disk.Length;
+        }
+        catch (Qcow2Exception e) when (e.Code == Qcow2ErrorCode.ParentNotNamed)
+        {
+            using VirtualDisk alone = OpenForCreation(name, format, imagePath, options with { WithoutBacking = true });
+            return alone.Length;
+        }
+    }
+
+    private static VirtualDisk OpenForCreation(string name, string? format, string imagePath, Qcow2OpenOptions options)
+    {
         (LocalFile file, DiskFormat known) = OpenForInformation(name, format, imagePath, options);
         try
         {

@@ -29,6 +29,11 @@ namespace Qcow2.PowerShell.Commands;
 /// new image, wherever the current location is, so that the files can be moved together.
 /// </para>
 /// <para>
+/// <c>-KeepDataFile</c> makes an image over a raw disk that exists, as QEMU 10.1 does it: only tables are written, in no more time than they take, and
+/// the disk has at once what a qcow2 image has, bitmaps for one, while its data stays where it is. The file of <c>-DataFile</c> is neither replaced nor
+/// written, with <c>-Force</c> neither, and whatever goes wrong; it must not be in use.
+/// </para>
+/// <para>
 /// The image is written under a temporary name and moved into place when it is complete. With <c>-Force</c> a file that exists
 /// stays as it is until then; when the command fails or is stopped, nothing is left behind.
 /// </para>
@@ -68,6 +73,10 @@ namespace Qcow2.PowerShell.Commands;
 /// <para>Creates a disk whose data lies in a raw image beside it, and replaces both files if they exist.</para>
 /// </example>
 /// <example>
+/// <code>New-Qcow2Image db03.qcow2 -DataFile db03.raw -DataFileRaw -KeepDataFile</code>
+/// <para>Creates an image over a raw disk that exists, without copying it: its size is the disk, and its content stays as it is.</para>
+/// </example>
+/// <example>
 /// <code>Import-Csv disks.csv | New-Qcow2Image -WhatIf</code>
 /// <para>Says which images would be made out of a table with the columns Path and Size.</para>
 /// </example>
@@ -91,16 +100,17 @@ namespace Qcow2.PowerShell.Commands;
 /// <seealso cref="ResizeQcow2ImageCommand"/>
 /// <seealso cref="WriteQcow2ImageCommand"/>
 [Cmdlet(VerbsCommon.New, "Qcow2Image", DefaultParameterSetName = DiskSet, SupportsShouldProcess = true)]
-[OutputType(typeof(Qcow2ImageInfo), ParameterSetName = [DiskSet, OverlaySet])]
+[OutputType(typeof(Qcow2ImageInfo), ParameterSetName = [DiskSet, OverlaySet, KeptDataSet])]
 public sealed class NewQcow2ImageCommand : Qcow2Cmdlet, IQcow2FileLayout, IDiskLayout
 {
     private static readonly string[] Qcow2Parameters =
-        [.. Qcow2Layout.FileNames, nameof(BackingFormat), nameof(NoBackingFileCheck), nameof(DataFile), nameof(DataFileRaw), nameof(Passphrase)];
+        [.. Qcow2Layout.FileNames, nameof(BackingFormat), nameof(NoBackingFileCheck), nameof(DataFile), nameof(DataFileRaw), nameof(KeepDataFile), nameof(Passphrase)];
 
     private static readonly string[] LayoutParameters = [.. Qcow2Parameters.Union(DiskLayout.Names)];
 
     internal const string DiskSet = "Disk";
     internal const string OverlaySet = "Overlay";
+    internal const string KeptDataSet = "KeptData";
 
     private readonly HashSet<string> _dataFiles = new(DestinationFile.PathComparer);
     private PathResolver? _resolver;
@@ -116,13 +126,14 @@ public sealed class NewQcow2ImageCommand : Qcow2Cmdlet, IQcow2FileLayout, IDiskL
 
     /// <summary>
     /// Size of the disk as a guest sees it, in bytes or with a binary unit: <c>40GB</c>, <c>"1.5T"</c>. Of an overlay it is that of
-    /// the backing file by default; it may be larger or smaller. A number below 4096 without a unit
+    /// the backing file by default; it may be larger or smaller. With <c>-KeepDataFile</c> it is that of the data file, and no other is possible. A number below 4096 without a unit
     /// must be a multiple of 512: <c>40</c> is an error, because <c>40GB</c> is meant, and <c>40B</c> says that 40 bytes are. Numbers are
     /// written as in scripts, whatever the culture: with a point before a fraction, and nothing between thousands.
     /// A disk has whole sectors of 512 bytes: other sizes are rounded up, which <c>-Verbose</c> says, because QEMU would not show the last bytes.
     /// </summary>
     [Parameter(ParameterSetName = DiskSet, Mandatory = true, Position = 1, ValueFromPipelineByPropertyName = true)]
     [Parameter(ParameterSetName = OverlaySet, Position = 1, ValueFromPipelineByPropertyName = true)]
+    [Parameter(ParameterSetName = KeptDataSet, Position = 1, ValueFromPipelineByPropertyName = true)]
     [Alias("Size")]
     [ByteSize(Kind = ByteSizeKind.Disk)]
     [ValidateRange(0, long.MaxValue)]
@@ -239,9 +250,11 @@ public sealed class NewQcow2ImageCommand : Qcow2Cmdlet, IQcow2FileLayout, IDiskL
 
     /// <summary>
     /// An external data file to make, which holds the data, while the image holds the tables. Its name is stored as it is given:
-    /// a relative one starts from the folder of the new image. Version 3 only.
+    /// a relative one starts from the folder of the new image. Version 3 only. With <c>-KeepDataFile</c> the file exists.
     /// </summary>
-    [Parameter]
+    [Parameter(ParameterSetName = DiskSet)]
+    [Parameter(ParameterSetName = OverlaySet)]
+    [Parameter(ParameterSetName = KeptDataSet, Mandatory = true)]
     [ValidateNotNullOrEmpty]
     [PathText(TakesImage = true)]
     public string? DataFile { get; set; }
@@ -252,6 +265,13 @@ public sealed class NewQcow2ImageCommand : Qcow2Cmdlet, IQcow2FileLayout, IDiskL
     /// </summary>
     [Parameter]
     public SwitchParameter DataFileRaw { get; set; }
+
+    /// <summary>
+    /// Takes the file of <c>-DataFile</c> as it is: what it holds becomes the disk. It goes with <c>-DataFileRaw</c>, or with <c>-Preallocation Metadata</c>, because a guest would not
+    /// see the data without tables. It may be a block device that the host does not use. A file that begins as an image is an error, unless <c>-Force</c> is given, too.
+    /// </summary>
+    [Parameter(ParameterSetName = KeptDataSet, Mandatory = true)]
+    public SwitchParameter KeepDataFile { get; set; }
 
     /// <summary>
     /// How the disk is encrypted. <c>Luks</c> needs <c>-Passphrase</c>, and goes with everything but <c>-DataFileRaw</c>. New images are
@@ -309,9 +329,9 @@ public sealed class NewQcow2ImageCommand : Qcow2Cmdlet, IQcow2FileLayout, IDiskL
     public SecureString? Passphrase { get; set; }
 
     /// <summary>
-    /// Replaces the file, and the data file, if they exist. The old ones stay as they are until the new ones are complete. An
-    /// image that another program has open for writing is not replaced. It also takes a backing file that begins as an image for the raw
-    /// disk that <c>-BackingFormat</c> says it is, and leaves out the warning that the disk may get full.
+    /// Replaces the file, and the data file unless it is to be kept, if they exist. The old ones stay as they are until the new ones are complete. An
+    /// image that another program has open for writing is not replaced. It also takes a backing file, or a data file that is kept, that begins as an image for the raw
+    /// disk that it is said to be, and leaves out the warning that the disk may get full.
     /// </summary>
     [Parameter]
     public SwitchParameter Force { get; set; }
@@ -334,7 +354,7 @@ public sealed class NewQcow2ImageCommand : Qcow2Cmdlet, IQcow2FileLayout, IDiskL
         if (DataFile is not null && ImageCreation.Beside(path, DataFile) is string data && !DestinationFile.PathComparer.Equals(data, path))
         {
             DestinationFile.EnsureOwnData(data, _dataFiles);
-            DestinationFile.EnsureUsable(data, Force, "-DataFile");
+            EnsureDataUsable(data);
         }
 
         DestinationFile.EnsureOwnData(path, _dataFiles);
@@ -373,12 +393,24 @@ public sealed class NewQcow2ImageCommand : Qcow2Cmdlet, IQcow2FileLayout, IDiskL
             WriteWarning(warning);
         }
 
-        if ((size ?? ImageCreation.SizeOfBacking(image)) is long asked && asked != image.Size)
+        if ((size ?? (KeepDataFile ? ImageCreation.SizeOfData(image) : ImageCreation.SizeOfBacking(image))) is long asked && asked != image.Size)
         {
             WriteVerbose(DisplayText.RoundedSize(path, asked, image.Size));
         }
 
         WriteObject(image);
+    }
+
+    private void EnsureDataUsable(string path)
+    {
+        if (!KeepDataFile)
+        {
+            DestinationFile.EnsureUsable(path, Force, "-DataFile");
+            return;
+        }
+
+        DestinationFile.EnsureDisk(path, "-DataFile", "-KeepDataFile takes a file that exists.");
+        RequireFormat(path, "raw", "-KeepDataFile says", Force);
     }
 
     /// <summary>The format that the name stands for: a name that stands for none is that of an image as the cmdlet's own name has it.</summary>
@@ -392,7 +424,7 @@ public sealed class NewQcow2ImageCommand : Qcow2Cmdlet, IQcow2FileLayout, IDiskL
             return DiskLayout.Of(path, format, this, MyInvocation.BoundParameters.ContainsKey(nameof(ClusterSizeBytes)));
         }
 
-        return Qcow2Layout.Of(this, Unseal(Passphrase)) with { CheckBackingFile = !NoBackingFileCheck, DataFile = DataFile, DataFileRaw = DataFileRaw };
+        return Qcow2Layout.Of(this, Unseal(Passphrase)) with { CheckBackingFile = !NoBackingFileCheck, DataFile = DataFile, DataFileRaw = DataFileRaw, KeepDataFile = KeepDataFile };
     }
 
     /// <inheritdoc/>
@@ -407,7 +439,7 @@ public sealed class NewQcow2ImageCommand : Qcow2Cmdlet, IQcow2FileLayout, IDiskL
         }
 
         string kind = Encryption == EncryptionMethod.None ? "" : "encrypted ";
-        string what = BackingFile is null ? $"Create {(kind.Length == 0 ? "a" : "an")} {kind}qcow2 image" : $"Create an {kind}overlay of '{DisplayText.Printable(BackingFile)}'";
+        string what = KeepDataFile ? $"Create a qcow2 image over the existing data file '{DisplayText.Printable(DataFile!)}', which is kept" : BackingFile is null ? $"Create {(kind.Length == 0 ? "a" : "an")} {kind}qcow2 image" : $"Create an {kind}overlay of '{DisplayText.Printable(BackingFile)}'";
         return size is null ? what : $"{what} ({DisplayText.Size(size)})";
     }
 }

@@ -30,6 +30,9 @@ public abstract class ChainCmdlet : ReferenceCmdlet
     private protected override Qcow2OpenOptions OptionsFor(string imagePath) => base.OptionsFor(imagePath) with
     {
         BackingFormat = BackingFormat?.ToLowerInvariant(),
-        ParentPaths = SourceParentPath is null ? [] : [.. SourceParentPath.SelectMany(Resolver.Wildcard).Distinct(DestinationFile.PathComparer)],
+        ParentPaths = ParentPaths,
     };
+
+    /// <summary>Full paths of <see cref="SourceParentPath"/>.</summary>
+    private protected IReadOnlyList<string> ParentPaths => SourceParentPath is null ? [] : [.. SourceParentPath.SelectMany(Resolver.Wildcard).Distinct(DestinationFile.PathComparer)];
 }

@@ -197,6 +197,7 @@ public abstract partial class ConversionCmdlet : IQcow2FileLayout, IDiskLayout
         return Qcow2Layout.Of(this, Unseal(DestinationPassphrase)) with
         {
             BackingPassphrases = Unseal(BackingPassphrase) ?? (_ => source),
+            BackingParentPaths = ParentPaths,
             DataFile = DestinationDataFile,
             DataFileRaw = DestinationDataFileRaw,
         };

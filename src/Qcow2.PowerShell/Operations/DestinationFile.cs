@@ -75,7 +75,8 @@ internal static class DestinationFile
     /// <summary>Refuses what no disk can be written into.</summary>
     /// <param name="path">Full path of what is there already.</param>
     /// <param name="parameter">The parameter that named it, with its dash.</param>
-    internal static void EnsureDisk(string path, string parameter)
+    /// <param name="why">A sentence that says why the file must be there.</param>
+    internal static void EnsureDisk(string path, string parameter, string why = "-NoCreate writes into what exists.")
     {
         var destination = Destination.At(path);
         switch (destination.Kind)
@@ -85,7 +86,7 @@ internal static class DestinationFile
             case FileKind.Folder when Directory.Exists(path):
                 throw IsFolder(path, parameter);
             case FileKind.None or FileKind.Folder:
-                throw new ItemNotFoundException($"Cannot find path '{path}' of {parameter} because it does not exist. -NoCreate writes into what exists.");
+                throw new ItemNotFoundException($"Cannot find path '{path}' of {parameter} because it does not exist. {why}");
             default:
                 destination.EnsureReplaceable(overwrite: true); // Says what it is.
                 return;

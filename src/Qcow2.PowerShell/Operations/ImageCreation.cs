@@ -47,6 +47,10 @@ internal sealed class ImageCreation(string path, long? size, DiskCreateOptions l
         }
     }
 
+    /// <summary>Bytes of the data file that a new image took its size from; null where that cannot be seen, as of a device.</summary>
+    internal static long? SizeOfData(Qcow2ImageInfo image)
+        => image.DataFile is string name && Beside(image.Path, name) is string path && File.Exists(path) ? new FileInfo(path).Length : null;
+
     /// <summary>Refuses to replace an image that, for one, a virtual machine is running from.</summary>
     internal static void EnsureNotInUse(string path)
     {
@@ -76,6 +80,19 @@ internal sealed class ImageCreation(string path, long? size, DiskCreateOptions l
         layout.Create(path, size, overwrite, _operation, cancellationToken);
     }
 
+    /// <summary>Of a file that does not say where its parent is nobody knows more than itself.</summary>
+    private static VirtualDisk OpenBacking(DiskFormat format, string path, Qcow2OpenOptions options)
+    {
+        try
+        {
+            return format.Open(path, options);
+        }
+        catch (Qcow2Exception e) when (e.Code == Qcow2ErrorCode.ParentNotNamed)
+        {
+            return format.Open(path, options with { WithoutBacking = true });
+        }
+    }
+
     /// <summary>What would be replaced must not be what the new image is to be layered on.</summary>
     private void EnsureKeepsBackingFile(Qcow2CreateOptions options)
     {
@@ -89,7 +106,7 @@ internal sealed class ImageCreation(string path, long? size, DiskCreateOptions l
         {
             // Others may use a backing file at the same time, and do.
             var share = new Qcow2OpenOptions { ForceShare = true };
-            using VirtualDisk disk = DiskFormats.Get(options.BackingFormat!).Open(backing, share);
+            using VirtualDisk disk = OpenBacking(DiskFormats.Get(options.BackingFormat!), backing, share);
             if (disk.ReadsFrom(path) || (data is not null && disk.ReadsFrom(data)))
             {
                 throw DestinationFile.IsSource(disk.ReadsFrom(path) ? path : data!, backing);

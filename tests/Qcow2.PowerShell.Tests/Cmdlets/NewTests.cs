@@ -152,6 +152,47 @@ public sealed class NewTests : IDisposable
     }
 
     [Fact]
+    public void A_data_file_is_kept()
+    {
+        byte[] disk = [.. Enumerable.Range(0, 200_000).Select(i => (byte)(i * 7))];
+        _session.Folder.Write("data.raw", disk);
+        SessionResult result = _session.Run("New-Qcow2Image disk.qcow2 -DataFile data.raw -DataFileRaw -KeepDataFile -Verbose");
+        Qcow2ImageInfo image = Assert.Single(result.Of<Qcow2ImageInfo>());
+        Assert.Equal((200_192, "data.raw", true), (image.Size, image.DataFile, image.IsDataFileRaw));
+        Assert.Contains(result.Verbose, text => text.Contains("192 more than", StringComparison.Ordinal));
+        Assert.Equal(disk, File.ReadAllBytes(_session.File("data.raw")));
+        Assert.True(Assert.Single(_session.Run("Compare-Qcow2Image disk.qcow2 data.raw -Quiet").Of<bool>()));
+
+        // -Force replaces the image and nothing else.
+        One("New-Qcow2Image disk.qcow2 200000B -DataFile data.raw -KeepDataFile -Preallocation Metadata -Force");
+        Assert.Equal(disk, File.ReadAllBytes(_session.File("data.raw")));
+        Assert.True(Assert.Single(_session.Run("Compare-Qcow2Image disk.qcow2 data.raw -Quiet").Of<bool>()));
+
+        const string Kept = "-DataFile data.raw -DataFileRaw -KeepDataFile";
+        Assert.Empty(_session.Run($"New-Qcow2Image new.qcow2 {Kept} -WhatIf").Output);
+        foreach ((string script, string id) in new[]
+        {
+            ($"New-Qcow2Image disk.qcow2 {Kept}", "DestinationExists"),
+            ($"New-Qcow2Image new.qcow2 1MB {Kept}", "OptionsContradict"),
+            ("New-Qcow2Image new.qcow2 -DataFile data.raw -KeepDataFile", "OptionsContradict"),
+            ($"New-Qcow2Image new.qcow2 {Kept} -Preallocation Full", "OptionsContradict"),
+            ($"New-Qcow2Image data.raw -Format Qcow2 {Kept} -Force", "OptionsContradict"),
+            ($"New-Qcow2Image new.vhdx {Kept}", "OptionsContradict"),
+            ("New-Qcow2Image new.qcow2 -DataFile none.raw -DataFileRaw -KeepDataFile", "PathNotFound"),
+            ("New-Qcow2Image new.qcow2 -DataFile . -DataFileRaw -KeepDataFile", "DestinationIsFolder"),
+            ("New-Qcow2Image new.qcow2 -DataFile disk.qcow2 -DataFileRaw -KeepDataFile", "FormatAmbiguous"),
+            ($"'a.qcow2', 'b.qcow2' | ForEach-Object {{ [pscustomobject] @{{ Path = $_ }} }} | New-Qcow2Image {Kept}", "DestinationNotUnique"),
+        })
+        {
+            Assert.Equal([id], _session.Run(script).ErrorIds);
+            Assert.Equal(disk, File.ReadAllBytes(_session.File("data.raw")));
+        }
+
+        Assert.Equal(["a.qcow2", "data.raw", "disk.qcow2"], Directory.GetFiles(_session.Folder.Path).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Equal(["AmbiguousParameterSet"], _session.Run($"New-Qcow2Image new.qcow2 {Kept} -BackingFile data.raw -BackingFormat raw").ErrorIds);
+    }
+
+    [Fact]
     public void A_table_binds_by_its_columns()
     {
         SessionResult result = _session.Run("[pscustomobject] @{ Path = 'a[1].qcow2'; Size = '2MB' }, [pscustomobject] @{ Path = 'b.qcow2'; SizeBytes = 3MB } | New-Qcow2Image");

@@ -189,6 +189,17 @@ public sealed class OtherFormatsTests : IDisposable
         Assert.Equal("False", Text("Test-Qcow2Image Snapshots/one.vdi -Quiet"));
         Assert.Equal("True", Text("Test-Qcow2Image Snapshots/one.vdi -Quiet -SourceParentPath base.vdi"));
         Assert.Equal(["PathNotFound"], _session.Run("Convert-Qcow2Image Snapshots/one.vdi out.qcow2 -Force -SourceParentPath missing.vdi").ErrorIds);
+
+        // An overlay of it is made without a word of the parent, and shows it wherever that is said.
+        const string Over = "-BackingFile Snapshots/one.vdi -BackingFormat vdi";
+        Assert.Equal(new FileInfo(_session.File("disk.raw")).Length.ToString(System.Globalization.CultureInfo.InvariantCulture), Text($"(New-Qcow2Image over.qcow2 {Over}).Size"));
+        Assert.Empty(_session.Run($"New-Qcow2Image over.qcow2 {Over} -Force").Errors);
+        Assert.Equal("True", Text("Compare-Qcow2Image over.qcow2 disk.raw -Quiet -SourceParentPath base.vdi"));
+        Assert.Equal(["ParentNotNamed"], _session.Run("Compare-Qcow2Image over.qcow2 disk.raw").ErrorIds);
+        Assert.Equal(["ParentNotNamed"], _session.Run($"Convert-Qcow2Image disk.raw thin.qcow2 {Over}").ErrorIds);
+        Assert.Empty(_session.Run($"Convert-Qcow2Image disk.raw thin.qcow2 {Over} -SourceParentPath base.vdi").Errors);
+        Assert.Equal("0", Text("(Get-Qcow2Extent thin.qcow2 -SourceParentPath base.vdi | Where-Object Depth -EQ 0 | Measure-Object).Count"));
+        Assert.Equal("True", Text("Compare-Qcow2Image thin.qcow2 disk.raw -Quiet -SourceParentPath base.vdi"));
     }
 
     [Fact]

@@ -17,7 +17,7 @@ public sealed partial class Qcow2Image
 {
     /// <summary>Creates an image and opens it for writing.</summary>
     /// <param name="path">The file to make. A relative path is taken from the process's current directory.</param>
-    /// <param name="size">Size of the virtual disk, in bytes; null to take the backing file's. The next multiple of 512 is taken (<see cref="DiskSize"/>).</param>
+    /// <param name="size">Size of the virtual disk, in bytes; null to take that of the backing file, or of a data file that is kept. The next multiple of 512 is taken (<see cref="DiskSize"/>).</param>
     /// <param name="options">The layout; null for <see cref="Qcow2CreateOptions.Default"/>.</param>
     /// <param name="overwrite">Whether files that exist are replaced. They stay as they were until the new ones are complete.</param>
     /// <param name="progress">Told of the bytes of the disk that have been preallocated so far, in order, on the calling thread.</param>
@@ -40,7 +40,7 @@ public sealed partial class Qcow2Image
     /// this also makes an image whose backing file is not there yet.
     /// </summary>
     /// <param name="path">The file to make. A relative path is taken from the process's current directory.</param>
-    /// <param name="size">Size of the virtual disk, in bytes; null to take the backing file's. The next multiple of 512 is taken (<see cref="DiskSize"/>).</param>
+    /// <param name="size">Size of the virtual disk, in bytes; null to take that of the backing file, or of a data file that is kept. The next multiple of 512 is taken (<see cref="DiskSize"/>).</param>
     /// <param name="options">The layout; null for <see cref="Qcow2CreateOptions.Default"/>.</param>
     /// <param name="overwrite">Whether files that exist are replaced. They stay as they were until the new ones are complete.</param>
     /// <param name="progress">Told of the bytes of the disk that have been preallocated so far, in order, on the calling thread.</param>
@@ -65,6 +65,11 @@ public sealed partial class Qcow2Image
     public static Qcow2Image Create(BlockStorage storage, long size, Qcow2CreateOptions? options = null)
     {
         options ??= Qcow2CreateOptions.Default;
+        if (options.KeepDataFile)
+        {
+            throw new ArgumentException("An external data file that is kept takes preallocation, which is left out here.", nameof(options));
+        }
+
         ImageCreator.Create(storage, size, options, default)?.Dispose();
         storage.Flush();
         return Open(storage, new Qcow2OpenOptions { Writable = true, Passphrase = options.Passphrase });

@@ -238,6 +238,7 @@ internal static class ImageCreator
                 nameof(options));
         }
 
+        KeptDataFile.Check(options);
         CheckEncryption(options);
         if (options.ExtendedL2 && clusterBits < Qcow2Limits.MinExtendedL2ClusterBits)
         {

@@ -17,39 +17,44 @@ internal sealed class NewImageFile : IDisposable
 
     private readonly ReplacementFile _image;
     private readonly ReplacementFile? _data;
+    private readonly KeptDataFile? _kept;
     private readonly SectorCipher? _cipher;
     private readonly Qcow2CreateOptions _options;
 
-    private NewImageFile(ReplacementFile image, ReplacementFile? data, SectorCipher? cipher, Qcow2CreateOptions options)
+    private NewImageFile(ReplacementFile image, ReplacementFile? data, KeptDataFile? kept, SectorCipher? cipher, Qcow2CreateOptions options)
     {
         _image = image;
         _data = data;
+        _kept = kept;
         _cipher = cipher;
         _options = options;
     }
 
     /// <summary>Begins an image with an empty disk; nothing is preallocated yet.</summary>
     /// <param name="path">The image to make; a relative path is taken from the process's current directory.</param>
-    /// <param name="size">Size of the disk, in bytes, of which whole sectors are made; null to take the backing file's.</param>
+    /// <param name="size">Size of the disk, in bytes, of which whole sectors are made; null to take that of the backing file, or of a data file that is kept.</param>
     /// <param name="options">The layout.</param>
     /// <param name="overwrite">Whether files that exist are replaced.</param>
     /// <param name="cancellationToken">Ends the derivation of an encrypted image's key.</param>
     internal static NewImageFile Create(string path, long? size, Qcow2CreateOptions options, bool overwrite, CancellationToken cancellationToken)
     {
         string fullPath = System.IO.Path.GetFullPath(path);
-        long diskSize = DiskSize.RoundUp(SizeOf(fullPath, size, options));
-        ReplacementFile image = ReplacementFile.Create(fullPath, overwrite);
+        KeptDataFile? kept = options.KeepDataFile ? KeptDataFile.Open(fullPath, options) : null;
+        ReplacementFile? image = null;
         ReplacementFile? data = null;
         try
         {
+            long diskSize = DiskSize.RoundUp(kept?.SizeFor(size) ?? SizeOf(fullPath, size, options));
+            image = ReplacementFile.Create(fullPath, overwrite);
             data = CreateDataFile(fullPath, diskSize, options, overwrite);
             SectorCipher? cipher = ImageCreator.Create(image.Storage, diskSize, options, cancellationToken);
-            return new NewImageFile(image, data, cipher, options);
+            return new NewImageFile(image, data, kept, cipher, options);
         }
         catch
         {
             data?.Dispose();
-            image.Dispose();
+            image?.Dispose();
+            kept?.Dispose();
             throw;
         }
     }
@@ -69,7 +74,7 @@ internal sealed class NewImageFile : IDisposable
         {
             Qcow2Header header = ImageCreator.CreateLike(image.Storage, model, size, encryptionHeader);
             SectorCipher? cipher = ImageEncryption.Unlock(image.Storage, header, passphrase, cancellationToken);
-            return new NewImageFile(image, null, cipher, Qcow2CreateOptions.Default);
+            return new NewImageFile(image, null, null, cipher, Qcow2CreateOptions.Default);
         }
         catch
         {
@@ -97,7 +102,7 @@ internal sealed class NewImageFile : IDisposable
     /// <param name="backing">The backing file, which the disk closes; null where there is none.</param>
     internal Qcow2Image Open(VirtualDisk? backing)
         => Qcow2Image.OpenBorrowed(
-            new UnflushedStorage(_image.Storage), _data is null ? null : new UnflushedStorage(_data.Storage), backing, _cipher, L2CacheSize);
+            new UnflushedStorage(_image.Storage), _data is null ? _kept?.Storage : new UnflushedStorage(_data.Storage), backing, _cipher, L2CacheSize);
 
     /// <summary>Brings everything to the disk of the host and gives the files their names.</summary>
     /// <param name="cancellationToken">The last chance to leave everything as it was.</param>
@@ -107,6 +112,7 @@ internal sealed class NewImageFile : IDisposable
         _data?.Storage.Flush();
         cancellationToken.ThrowIfCancellationRequested();
         _image.EnsureReplaceable(); // Or the old image would be left with the new data file.
+        _kept?.EnsureUnchanged();
         _data?.Commit();
         _image.Commit();
     }
@@ -116,6 +122,7 @@ internal sealed class NewImageFile : IDisposable
         _cipher?.Dispose();
         _data?.Dispose();
         _image.Dispose();
+        _kept?.Dispose();
     }
 
     private static long SizeOf(string path, long? size, Qcow2CreateOptions options)
@@ -135,26 +142,18 @@ internal sealed class NewImageFile : IDisposable
             throw new ArgumentException("A backing file and its format are given together.", nameof(options));
         }
 
-        using VirtualDisk backing = ParentFile.OpenForCreation(options.BackingFile, options.BackingFormat, path);
-        return size ?? backing.Length;
+        long length = ParentFile.LengthForCreation(options.BackingFile, options.BackingFormat, path); // Also where a size is given: the file must be there.
+        return size ?? length;
     }
 
     private static ReplacementFile? CreateDataFile(string imagePath, long size, Qcow2CreateOptions options, bool overwrite)
     {
-        if (options.DataFile is null)
+        if (options.DataFile is null || options.KeepDataFile)
         {
             return null;
         }
 
-        string path = ImageReference.TryResolve(options.DataFile, imagePath)
-            ?? throw new ArgumentException($"'{options.DataFile}' is not the path of a local file.", nameof(options));
-        if (string.Equals(Destination.At(path).Key, Destination.At(imagePath).Key, StringComparison.OrdinalIgnoreCase))
-        {
-            throw new ArgumentException(
-                "An image cannot be its own external data file. Names that differ only in upper and lower case are one file to many file systems.", nameof(options));
-        }
-
-        var file = ReplacementFile.Create(path, overwrite);
+        var file = ReplacementFile.Create(KeptDataFile.PathOf(imagePath, options), overwrite);
         file.Storage.SetLength(size);
         return file;
     }

@@ -28,6 +28,12 @@ internal sealed class NewQcow2File : NewDiskFile
     internal static NewQcow2File Create(
         VirtualDisk source, string path, Qcow2CreateOptions layout, bool overwrite, ConversionOptions options, CancellationToken cancellationToken)
     {
+        if (layout.KeepDataFile)
+        {
+            throw new ArgumentException(
+                "A conversion writes its destination, so that an external data file cannot be kept. Make an image over the file, and convert into that image, if the file is to be overwritten.", nameof(layout));
+        }
+
         Qcow2Image? bitmaps = BitmapsOf(source, layout, options);
         Qcow2Target.RequireCompressible(options, layout.CompressionType, layout.Encryption, layout.DataFile is not null);
         if (bitmaps is not null)
@@ -114,7 +120,7 @@ internal sealed class NewQcow2File : NewDiskFile
     }
 
     private static VirtualDisk? OpenBacking(Qcow2CreateOptions layout, string path)
-        => layout.BackingFile is null || layout.BackingFormat is null ? null : ParentFile.OpenForCreation(layout.BackingFile, layout.BackingFormat, path, layout.BackingPassphrases);
+        => layout.BackingFile is null || layout.BackingFormat is null ? null : ParentFile.OpenForCreation(layout.BackingFile, layout.BackingFormat, path, layout.BackingPassphrases, layout.BackingParentPaths);
 
     /// <summary>Neither the source nor the backing file may be read from what is written.</summary>
     private static void RequireApart(VirtualDisk source, VirtualDisk? backing, string path, Qcow2CreateOptions layout)

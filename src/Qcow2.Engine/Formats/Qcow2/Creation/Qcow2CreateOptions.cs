@@ -51,6 +51,12 @@ public sealed record Qcow2CreateOptions : DiskCreateOptions
     public Func<string, Passphrase?>? BackingPassphrases { get; init; }
 
     /// <summary>
+    /// Files among which the parent of a differencing disk is looked for that is the backing file, or below it, and whose format names none (<see cref="Qcow2OpenOptions.ParentPaths"/>). A
+    /// conversion needs them.
+    /// </summary>
+    public IReadOnlyList<string> BackingParentPaths { get; init; } = [];
+
+    /// <summary>
     /// Name of an external data file to create, as it will be stored: relative to the new image's folder, or absolute. Null
     /// to keep data in the image. Version 3 only.
     /// </summary>
@@ -58,6 +64,13 @@ public sealed record Qcow2CreateOptions : DiskCreateOptions
 
     /// <summary>Whether the external data file alone is to be a raw image of the disk. Not with a backing file.</summary>
     public bool DataFileRaw { get; init; }
+
+    /// <summary>
+    /// Whether <see cref="DataFile"/> exists and becomes the disk as it is, in place of a new one: it is neither replaced nor written. The disk gets its size, and whoever
+    /// opens the image sees what the file holds. It has to be raw, or <see cref="Preallocation"/> <see cref="Preallocation.Metadata"/>; it goes with no
+    /// backing file and no encryption. Not for conversions, which write their destination.
+    /// </summary>
+    public bool KeepDataFile { get; init; }
 
     /// <summary>
     /// How the disk is encrypted: <see cref="EncryptionMethod.None"/>, the default, or <see cref="EncryptionMethod.Luks"/>, version 1. Images of
