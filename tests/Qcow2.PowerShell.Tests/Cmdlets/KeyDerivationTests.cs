@@ -52,7 +52,7 @@ public sealed class KeyDerivationTests(KeyDerivationTests.Images images) : IClas
     [InlineData("Remove-Qcow2KeySlot two.qcow2 -OldPassphrase (Secret y) -Passphrase (Secret x) -Confirm:$false", "two=2 two.1")] // Two passphrases are tried on slot 0.
     public void Nothing_is_derived_twice(string script, string slots)
     {
-        using ModuleSession session = images.Copy();
+        ModuleSession session = images.Fresh();
         Dictionary<string, string> before = SaltsIn(session.Folder.Path);
         using var listener = new Listener();
         SessionResult result = session.Run(script.Replace("{0}", All, StringComparison.Ordinal));
@@ -110,11 +110,13 @@ public sealed class KeyDerivationTests(KeyDerivationTests.Images images) : IClas
     public sealed class Images : IDisposable
     {
         private readonly ModuleSession _session = new();
+        private readonly Dictionary<string, byte[]> _made;
 
         public Images()
         {
-            Prepare(_session);
             SessionResult made = _session.Run("""
+                function global:Secret([string] $Text) { $secure = [securestring]::new(); $Text.ToCharArray().ForEach({ $secure.AppendChar($_) }); $secure }
+                $global:quick = @{ IterationTimeMilliseconds = 0 }
                 function Make($Name, $Word, $Base) {
                     $backing = if ($Base) { @{ BackingFile = $Base; BackingFormat = 'qcow2' } } else { @{ SizeBytes = 1MB } }
                     $null = New-Qcow2Image $Name @backing -Encryption Luks -Passphrase (Secret $Word) @quick
@@ -138,27 +140,26 @@ public sealed class KeyDerivationTests(KeyDerivationTests.Images images) : IClas
                 $null = Checkpoint-Qcow2Image snap.qcow2 now
                 """);
             Assert.True(made.Errors.Count == 0, string.Join("\n", made.Errors));
+            _made = Directory.GetFiles(_session.Folder.Path).ToDictionary(path => Path.GetFileName(path), File.ReadAllBytes);
         }
 
-        /// <summary>A session with copies of them.</summary>
-        internal ModuleSession Copy()
+        /// <summary>The session, with the images as they were made and nothing else.</summary>
+        internal ModuleSession Fresh()
         {
-            var session = new ModuleSession();
-            Prepare(session);
             foreach (string file in Directory.GetFiles(_session.Folder.Path))
             {
-                File.Copy(file, session.File(Path.GetFileName(file)));
+                File.Delete(file);
             }
 
-            return session;
+            foreach (KeyValuePair<string, byte[]> file in _made)
+            {
+                _session.Folder.Write(file.Key, file.Value);
+            }
+
+            return _session;
         }
 
         public void Dispose() => _session.Dispose();
-
-        private static void Prepare(ModuleSession session) => session.Run("""
-            function global:Secret([string] $Text) { $secure = [securestring]::new(); $Text.ToCharArray().ForEach({ $secure.AppendChar($_) }); $secure }
-            $global:quick = @{ IterationTimeMilliseconds = 0 }
-            """);
     }
 
     private sealed class Listener : EventListener
