@@ -103,30 +103,73 @@ function Get-PesterManifest {
     Join-Path $package 'tools' 'Pester.psd1'
 }
 
-function Invoke-PesterSuite {
+# The arguments of the PowerShell that Pester runs in.
+function Get-PesterArgument {
+    @('-NoProfile', '-NonInteractive', '-File', (Join-Path $root 'build' 'Invoke-Pester.ps1'))
+    @('-Pester', (Get-PesterManifest), '-Module', (Join-Path $module 'Qcow2.psd1'), '-Path', $PesterPath)
+}
+
+function Invoke-PesterTask {
+    Invoke-Build
     . (Join-Path $root 'tests' 'Pester' 'Shared.ps1')
-    $pester = Get-PesterManifest
-    $manifest = Join-Path $module 'Qcow2.psd1'
-    Invoke-PowerShell -NoProfile -NonInteractive -File (Join-Path $root 'build' 'Invoke-Pester.ps1') -Pester $pester -Module $manifest -Path $PesterPath
+    $argument = Get-PesterArgument
+    Invoke-PowerShell @argument
     if ($LASTEXITCODE -ne 0) {
         throw "Pester tests failed (exit code $LASTEXITCODE)."
     }
 }
 
-function Invoke-PesterTask {
-    Invoke-Build
-    Invoke-PesterSuite
+# Starts a suite beside what comes next. What it says is kept for Receive-Suite, so that the lines of two do not mix.
+function Start-Suite {
+    param([string] $Name, [string] $Command, [string[]] $Argument)
+
+    Start-ThreadJob -Name $Name -ArgumentList $root, $Command, $Argument {
+        param($Root, $Command, $Argument)
+
+        Set-Location -LiteralPath $Root
+        . (Join-Path $Root 'tests' 'Pester' 'Shared.ps1')
+        & $Command @Argument 2>&1 | ForEach-Object { "$_" }
+        if ($LASTEXITCODE -ne 0) {
+            throw "$Command ended with exit code $LASTEXITCODE."
+        }
+    }
 }
 
+# Waits for a suite and shows what it said.
+function Receive-Suite {
+    param([Management.Automation.Job] $Suite)
+
+    $null = Wait-Job $Suite
+    Receive-Job $Suite -ErrorAction SilentlyContinue -ErrorVariable problem | Out-Host
+    Remove-Job $Suite
+    if ($problem) {
+        throw "$($Suite.Name): $($problem[0])"
+    }
+}
+
+function Get-TestArgument {
+    param([string] $Project)
+
+    'test', (Join-Path $root 'tests' $Project 'bin' $Configuration 'net10.0' "$Project.dll"), '--nologo'
+}
+
+# Two suites at a time: Pester, which waits more than it computes, beside the build of the other tests; the engine's, which compute, beside the rest.
 function Invoke-Test {
     Invoke-Build
+    Write-Host 'Testing with Pester, and building the other tests ...'
+    $pester = Start-Suite 'Pester' Invoke-PowerShell (Get-PesterArgument)
+    $engine = $null
     $failed = @()
-    foreach ($suite in @(
-            { Invoke-Program dotnet @('test', (Join-Path $root 'Qcow2.sln'), '-c', $Configuration, '-nodeReuse:false', '-nologo') }
-            { Invoke-PesterSuite }
+    foreach ($step in @(
+            { Invoke-Program dotnet @('build', (Join-Path $root 'Qcow2.sln'), '-c', $Configuration, '-nodeReuse:false', '-v:q', '-nologo') }
+            { $script:engine = Start-Suite 'Qcow2.Engine.Tests' dotnet (Get-TestArgument Qcow2.Engine.Tests) }
+            { Receive-Suite $pester }
+            { Invoke-Program dotnet (Get-TestArgument Qcow2.PowerShell.Tests) }
+            { Invoke-Program dotnet (Get-TestArgument Qcow2.Engine.NetStandard.Tests) }
+            { Receive-Suite $script:engine }
         )) {
         try {
-            & $suite
+            & $step
         }
         catch {
             $failed += $_.Exception.Message

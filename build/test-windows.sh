@@ -19,6 +19,7 @@ PART       root       the Debian folder with Wine and Mono alone, which download
            pester     all of Pester's tests, in PowerShell for Windows
            mono       the tests of the engine's netstandard2.0 build, on Mono
 
+QCOW2_MODULE_READY     a file that appears when somebody else has laid the module out in out/: it is waited for, and nothing is built twice
 QCOW2_WINDOWS_FOLDER   where it is kept; the default is ~/.cache/qcow2-windows. Remove that folder, and all of it is gone.
 QCOW2_WINDOWS_ROOT     a Debian folder with Wine and Mono that is there already
 DEBIAN_MIRROR          where Debian's packages come from; the default is what apt has on this machine, else deb.debian.org
@@ -115,12 +116,22 @@ wants() {
     return 1
 }
 
+# What the parts need that are run. The module comes last, where somebody else builds it meanwhile.
 set_up() {
-    (cd "$repository" && dotnet tool restore && dotnet pwsh -NoProfile -File build.ps1) >"$logs/build.log" 2>&1 </dev/null ||
-        fail "The module could not be built: see $logs/build.log"
+    [ -n "${QCOW2_MODULE_READY:-}" ] || build_module
+    set_up_wine >"$logs/wine.log" 2>&1
     if wants storage engine; then
         publish_tests tests/Qcow2.Engine.Tests engine
         publish "$repository/tests/Qcow2.Engine.CrashWriter" engine/CrashWriter -p:TestRuntime=win-x64
+    fi
+    if wants module processes pester; then
+        [ -e "$programs/powershell/pwsh.dll" ] || publish "$files/PowerShell" powershell
+    fi
+    if wants mono; then
+        publish_mono
+    fi
+    if [ -n "${QCOW2_MODULE_READY:-}" ]; then
+        until [ -e "$QCOW2_MODULE_READY" ]; do sleep 1; done
     fi
     if wants cmdlets; then
         publish_tests tests/Qcow2.PowerShell.Tests cmdlets
@@ -131,13 +142,13 @@ set_up() {
         cp "$programs"/cmdlets/Qcow2.{PowerShell,Engine}.dll "$programs/cmdlets/Modules/Qcow2/bin/net8.0"
     fi
     if wants module processes pester; then
-        [ -e "$programs/powershell/pwsh.dll" ] || publish "$files/PowerShell" powershell
         publish_pester
     fi
-    if wants mono; then
-        publish_mono
-    fi
-    set_up_wine >"$logs/wine.log" 2>&1
+}
+
+build_module() {
+    (cd "$repository" && dotnet tool restore && dotnet pwsh -NoProfile -File build.ps1) >"$logs/build.log" 2>&1 </dev/null ||
+        fail "The module could not be built: see $logs/build.log"
 }
 
 publish_pester() {

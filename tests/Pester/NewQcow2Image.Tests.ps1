@@ -110,11 +110,13 @@ Describe 'New-Qcow2Image' {
         $pipeline = [powershell]::Create()
         $null = $pipeline.AddScript('param($Manifest, $Folder) Import-Module $Manifest; New-Qcow2Image "$Folder/full.qcow2" 100GB -Preallocation Full')
         $null = $pipeline.AddArgument((Get-TestedModulePath)).AddArgument("$TestDrive").BeginInvoke()
+        # Where the file has no name before it is complete, progress alone says that it is being written.
         $deadline = (Get-Date).AddSeconds(20)
-        while (-not (Get-ChildItem $TestDrive -Force -Filter '*full.qcow2*') -and (Get-Date) -lt $deadline) {
+        while (-not $pipeline.Streams.Progress.Count -and (Get-Date) -lt $deadline) {
             Start-Sleep -Milliseconds 20
         }
 
+        $pipeline.Streams.Progress.Count | Should -BeGreaterThan 0
         (Measure-Command { $pipeline.Stop() }).TotalSeconds | Should -BeLessThan 1.5
         $pipeline.Dispose()
         $deadline = (Get-Date).AddSeconds(5)

@@ -164,7 +164,7 @@ public sealed class ChainTests : IDisposable
         Ok("Set-Qcow2Image slow.qcow2 top.qcow2 -BackingFormat qcow2 -MetadataOnly; $null = New-Qcow2Image slow2.qcow2 -BackingFile slow.qcow2 -BackingFormat qcow2");
         using PowerShellPipeline shell = _session.Start(script);
         IAsyncResult running = shell.BeginInvoke();
-        Thread.Sleep(2000);
+        Assert.True(SpinWait.SpinUntil(() => shell.Streams.Progress.Count > 0 || running.IsCompleted, TimeSpan.FromSeconds(60)), "It shows no progress.");
         var watch = Stopwatch.StartNew();
         shell.Stop();
         Assert.InRange(watch.Elapsed.TotalSeconds, 0, 5);
