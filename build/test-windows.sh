@@ -19,7 +19,7 @@ PART       root       the Debian folder with Wine and Mono alone, which download
            pester     all of Pester's tests, in PowerShell for Windows
            mono       the tests of the engine's netstandard2.0 build, on Mono
 
-QCOW2_MODULE_READY     a file that appears when somebody else has laid the module out in out/: it is waited for, and nothing is built twice
+QCOW2_MODULE_READY     a file that is not empty any more when somebody else has laid the module out in out/: no other is built, and the tests wait for it
 QCOW2_WINDOWS_FOLDER   where it is kept; the default is ~/.cache/qcow2-windows. Remove that folder, and all of it is gone.
 QCOW2_WINDOWS_ROOT     a Debian folder with Wine and Mono that is there already
 DEBIAN_MIRROR          where Debian's packages come from; the default is what apt has on this machine, else deb.debian.org
@@ -131,7 +131,7 @@ set_up() {
         publish_mono
     fi
     if [ -n "${QCOW2_MODULE_READY:-}" ]; then
-        until [ -e "$QCOW2_MODULE_READY" ]; do sleep 1; done
+        until [ -s "$QCOW2_MODULE_READY" ]; do sleep 1; done
     fi
     if wants cmdlets; then
         publish_tests tests/Qcow2.PowerShell.Tests cmdlets
