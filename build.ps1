@@ -157,16 +157,15 @@ function Get-TestArgument {
 function Invoke-Test {
     Invoke-Build
     Write-Host 'Testing with Pester, and building the other tests ...'
-    $pester = Start-Suite 'Pester' Invoke-PowerShell (Get-PesterArgument)
-    $engine = $null
+    $suite = @{ Pester = Start-Suite 'Pester' Invoke-PowerShell (Get-PesterArgument) }
     $failed = @()
     foreach ($step in @(
             { Invoke-Program dotnet @('build', (Join-Path $root 'Qcow2.sln'), '-c', $Configuration, '-nodeReuse:false', '-v:q', '-nologo') }
-            { $script:engine = Start-Suite 'Qcow2.Engine.Tests' dotnet (Get-TestArgument Qcow2.Engine.Tests) }
-            { Receive-Suite $pester }
+            { $suite.Engine = Start-Suite 'Qcow2.Engine.Tests' dotnet (Get-TestArgument Qcow2.Engine.Tests) }
+            { Receive-Suite $suite.Pester }
             { Invoke-Program dotnet (Get-TestArgument Qcow2.PowerShell.Tests) }
             { Invoke-Program dotnet (Get-TestArgument Qcow2.Engine.NetStandard.Tests) }
-            { Receive-Suite $script:engine }
+            { Receive-Suite $suite.Engine }
         )) {
         try {
             & $step
