@@ -21,6 +21,7 @@
         'Disable-Qcow2Bitmap'
         'Enable-Qcow2Bitmap'
         'Export-Qcow2Change'
+        'Export-Qcow2Report'
         'Export-Qcow2Snapshot'
         'Get-Qcow2Bitmap'
         'Get-Qcow2Extent'

@@ -18,14 +18,12 @@ public static class DisplayText
 
     /// <summary>A number of bytes in the binary unit that suits it, with three digits: <c>193 KiB</c>, <c>1.46 GiB</c>.</summary>
     /// <param name="bytes">The number; null gives an empty text.</param>
-    public static string Size(long? bytes)
-    {
-        if (bytes is not long count)
-        {
-            return "";
-        }
+    public static string Size(long? bytes) => bytes is long count ? Size(count, CultureInfo.CurrentCulture) : "";
 
-        double value = count;
+    /// <summary>A number of bytes in the binary unit that suits it, written as a culture does.</summary>
+    internal static string Size(long bytes, CultureInfo culture)
+    {
+        double value = bytes;
         int unit = 0;
         while (Math.Abs(value) >= 1023.5 && unit < Units.Length - 1)
         {
@@ -34,7 +32,7 @@ public static class DisplayText
         }
 
         string digits = Math.Abs(value) >= 99.95 ? "0" : Math.Abs(value) >= 9.995 ? "0.#" : "0.##";
-        return value.ToString(digits, CultureInfo.CurrentCulture) + " " + Units[unit];
+        return value.ToString(digits, culture) + " " + Units[unit];
     }
 
     /// <summary>A number of bytes in both ways: <c>20 GiB (21,474,836,480 bytes)</c>.</summary>

@@ -80,7 +80,7 @@ public abstract class ImageCmdlet : Qcow2Cmdlet
     private protected virtual bool TakesRaw => false;
 
     /// <summary>What an object says of its image is kept: a raw disk is not looked at as anything else, for its guest may have made it look so.</summary>
-    private ImageInput FromObject(Qcow2ImageObject image) => image switch
+    private protected virtual ImageInput FromObject(Qcow2ImageObject image) => image switch
     {
         UnusableObject unusable => throw unusable.Problem,
         Qcow2ImageInfo { Format: "raw" } when !TakesRaw => throw ImageCmdletException.NotPossible($"{image.Path}: this is a raw disk; the cmdlet works on qcow2 images."),

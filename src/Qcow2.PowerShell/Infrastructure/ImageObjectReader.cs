@@ -21,7 +21,7 @@ internal static class ImageObjectReader
 
         if (OtherComputer.Of(bag) is string computer && !OtherComputer.IsShared(path))
         {
-            return new UnusableObject(path, OtherComputer.Refuse(path, computer));
+            return new UnusableObject(path, OtherComputer.Refuse(path, computer), ImageShape.Recognise(bag), computer);
         }
 
         Qcow2ImageObject? read = ImageShape.Recognise(bag);

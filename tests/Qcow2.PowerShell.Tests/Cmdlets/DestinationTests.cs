@@ -24,6 +24,7 @@ public sealed class DestinationTests : IDisposable
     [InlineData("New-Qcow2Image x.qcow2 1MB -DataFile {0}")]
     [InlineData("Export-Qcow2Snapshot snapshots.qcow2 -SnapshotName 1 -DestinationPath {0} -DestinationFormat Raw")]
     [InlineData("Read-Qcow2Image snapshots.qcow2 -Count 512 -OutputFile {0}")]
+    [InlineData("Export-Qcow2Report snapshots.qcow2 {0}")]
     public void Only_files_are_replaced(string command)
     {
         if (OperatingSystem.IsWindows())

@@ -83,6 +83,26 @@ internal sealed class StoredRefcounts
     /// <summary>Whether some byte of a page is a mark and no count.</summary>
     internal bool HasMarks(int page) => _isSpecial[page];
 
+    /// <summary>How many clusters of the file have a count other than zero; null if some count cannot be read.</summary>
+    internal long? CountUsed()
+    {
+        long used = 0;
+        foreach (byte[]? page in _pages)
+        {
+            foreach (byte count in page ?? [])
+            {
+                if (count == Unreadable)
+                {
+                    return null;
+                }
+
+                used += count == 0 ? 0 : 1;
+            }
+        }
+
+        return used;
+    }
+
     /// <summary>The count of a cluster, also of one past the end of the file; null if it cannot be read.</summary>
     internal ulong? Get(long cluster)
     {

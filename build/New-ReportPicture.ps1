@@ -1,0 +1,95 @@
+#Requires -Version 7.4
+<#
+.SYNOPSIS
+    Makes an example fleet and its report, and has Chromium take the picture that docs/reports.md shows.
+.EXAMPLE
+    ./build.ps1; ./build/New-ReportPicture.ps1
+.EXAMPLE
+    ./build/New-ReportPicture.ps1 -Path narrow-dark.png -Width 400 -Height 3000 -Dark
+#>
+[CmdletBinding()]
+param(
+    [string] $Path = (Join-Path $PSScriptRoot '../docs/report.png'),
+    [int] $Width = 1200,
+    [int] $Height = 1060,
+    [switch] $Dark,
+    [string] $Module = (Join-Path $PSScriptRoot '../out/Qcow2')
+)
+
+$ErrorActionPreference = 'Stop'
+Import-Module $Module
+$folder = New-Item -ItemType Directory (Join-Path ([IO.Path]::GetTempPath()) "images-$([guid]::NewGuid().ToString('N').Substring(0, 8))")
+$report = Join-Path $folder 'report.html'
+$Path = $PSCmdlet.GetUnresolvedProviderPathFromPSPath($Path)
+
+# Bytes that look like data and are the same each time.
+function Get-Data([int] $Size, [int] $Seed) {
+    $bytes = [byte[]]::new($Size)
+    [Random]::new($Seed).NextBytes($bytes)
+    , $bytes
+}
+
+function Add-Data([string] $Image, [int[]] $Megabytes, [int] $Length = 2MB) {
+    foreach ($at in $Megabytes) {
+        Write-Qcow2Image $Image -Offset ($at * 1MB) -Value (Get-Data $Length $at)
+    }
+}
+
+Push-Location $folder
+try {
+    $null = New-Qcow2Image golden.qcow2 2GB
+    Add-Data golden.qcow2 (0..11 | ForEach-Object { $_ * 40 }) 8MB
+    Convert-Qcow2Image golden.qcow2 debian-base.qcow2 -Compress -CompressionType Zstd
+    Remove-Item golden.qcow2
+
+    foreach ($machine in @{ Name = 'web01'; At = 60, 300, 310, 900, 1500 }, @{ Name = 'web02'; At = 60, 420, 1200 }) {
+        $null = New-Qcow2Image "$($machine.Name).qcow2" -BackingFile debian-base.qcow2 -BackingFormat qcow2
+        Add-Data "$($machine.Name).qcow2" $machine.At 12MB
+    }
+
+    Checkpoint-Qcow2Image web01.qcow2 before-upgrade
+    Write-Qcow2Image web01.qcow2 -Offset 700MB -Length 200MB -Zero
+    Checkpoint-Qcow2Image web01.qcow2 after-upgrade
+
+    $null = New-Qcow2Image build01.qcow2 4GB
+    Add-Data build01.qcow2 (0..20 | ForEach-Object { $_ * 61 }) 4MB
+    Checkpoint-Qcow2Image build01.qcow2 old
+    Add-Data build01.qcow2 (0..20 | ForEach-Object { $_ * 61 }) 4MB
+    Remove-Qcow2Snapshot build01.qcow2 old -Confirm:$false
+
+    $null = New-Qcow2Image payroll.qcow2 1GB -Encryption Luks -Passphrase (ConvertTo-SecureString example -AsPlainText -Force) -IterationTimeMilliseconds 100
+    $null = New-Qcow2Image gone.qcow2 1GB
+    $null = New-Qcow2Image test07.qcow2 -BackingFile gone.qcow2 -BackingFormat qcow2
+    Add-Data test07.qcow2 10, 200
+    Remove-Item gone.qcow2
+
+    $null = New-Qcow2Image mail.vhdx 3GB
+    $null = New-Qcow2Image legacy.vmdk 2GB
+
+    # A cluster with data that counts as free: the next write could take it.
+    $null = New-Qcow2Image db01.qcow2 2GB
+    Add-Data db01.qcow2 0, 64, 512, 1024, 1600 16MB
+    $file = [IO.File]::Open((Join-Path $folder db01.qcow2), 'Open', 'ReadWrite')
+    $block = [byte[]]::new(8)
+    $file.Position = 0x10000
+    $file.ReadExactly($block)
+    [array]::Reverse($block)
+    $file.Position = [BitConverter]::ToInt64($block) + 2 * 20
+    $file.Write([byte[]] (0, 0, 0, 0))
+    $file.Dispose()
+
+    Get-ChildItem *.qcow2, *.vhdx, *.vmdk | Export-Qcow2Report -DestinationPath $report -Check -Title 'Virtual disks of the laboratory' -ErrorAction SilentlyContinue
+
+    # A window is never narrower than some hundred pixels, and headless ones wait for nothing.
+    $arguments = @(
+        '--headless=new', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--hide-scrollbars', "--window-size=$Width,$Height", "--user-data-dir=$folder/profile"
+        if ($Dark) { '--blink-settings=preferredColorScheme=0' } else { '--blink-settings=preferredColorScheme=1' }
+        "--screenshot=$Path", ([uri] $report).AbsoluteUri
+    )
+    & chromium @arguments 2>&1 | Write-Verbose
+    Get-Item $Path
+}
+finally {
+    Pop-Location
+    Remove-Item -Recurse -Force $folder
+}

@@ -1,0 +1,25 @@
+using Qcow2.Engine;
+
+namespace Qcow2.PowerShell.Reports;
+
+/// <summary>An image whose file is not here: what an object says of it is shown, and nothing is opened.</summary>
+internal static class RememberedImage
+{
+    /// <summary>Describes it.</summary>
+    /// <param name="info">What the object says.</param>
+    /// <param name="computer">The computer that it came from; null where the file is not there any more.</param>
+    internal static ReportImage Of(Qcow2ImageInfo info, string? computer)
+    {
+        string origin = computer is null
+            ? "Its file is not here. This is what an object says that was made of it before."
+            : $"Its file lies on the computer {ReportText.Of(computer, 100)}. This is what an object from there says.";
+        return ImageDescription.Of(info, computer) with
+        {
+            Origin = origin,
+            NoMap = "There is no map of what lies where, because the file is not here.",
+            Below = !string.IsNullOrEmpty(info.ParentPath) && info.BackingFileProblem is null ? [ReportFile.At(info.ParentPath, computer)] : [],
+            Broken = info.BackingFileProblem is null ? null : BrokenLink.Below(info, info.BackingFileProblem, isRefused: false, computer),
+            Overgrown = SpaceEstimate.Overgrown(info, null),
+        };
+    }
+}
