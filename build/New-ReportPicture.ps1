@@ -5,14 +5,14 @@
 .EXAMPLE
     ./build.ps1; ./build/New-ReportPicture.ps1
 .EXAMPLE
-    ./build/New-ReportPicture.ps1 -Path narrow-dark.png -Width 400 -Height 3000 -Dark
+    ./build/New-ReportPicture.ps1 -Path wide.png -Width 1600 -Height 3000 -ReportPath example.html
 #>
 [CmdletBinding()]
 param(
     [string] $Path = (Join-Path $PSScriptRoot '../docs/report.png'),
     [int] $Width = 1200,
     [int] $Height = 1060,
-    [switch] $Dark,
+    [string] $ReportPath, # Where the report itself is kept.
     [string] $Module = (Join-Path $PSScriptRoot '../out/Qcow2')
 )
 
@@ -20,12 +20,18 @@ $ErrorActionPreference = 'Stop'
 Import-Module $Module
 $folder = New-Item -ItemType Directory (Join-Path ([IO.Path]::GetTempPath()) "images-$([guid]::NewGuid().ToString('N').Substring(0, 8))")
 $report = Join-Path $folder 'report.html'
+if ($ReportPath) {
+    $report = $PSCmdlet.GetUnresolvedProviderPathFromPSPath($ReportPath)
+}
+
 $Path = $PSCmdlet.GetUnresolvedProviderPathFromPSPath($Path)
 
 # Bytes that look like data and are the same each time.
 function Get-Data([int] $Size, [int] $Seed) {
-    $bytes = [byte[]]::new($Size)
-    [Random]::new($Seed).NextBytes($bytes)
+    $noise = [byte[]]::new($Size / 2)
+    [Random]::new($Seed).NextBytes($noise)
+    $bytes = [Text.Encoding]::ASCII.GetBytes('x' * $Size) # The second half compresses well, and is not zeros.
+    $noise.CopyTo($bytes, 0)
     , $bytes
 }
 
@@ -53,9 +59,8 @@ try {
 
     $null = New-Qcow2Image build01.qcow2 4GB
     Add-Data build01.qcow2 (0..20 | ForEach-Object { $_ * 61 }) 4MB
-    Checkpoint-Qcow2Image build01.qcow2 old
-    Add-Data build01.qcow2 (0..20 | ForEach-Object { $_ * 61 }) 4MB
-    Remove-Qcow2Snapshot build01.qcow2 old -Confirm:$false
+    # What a program has left that grew the file ahead of its use.
+    [IO.File]::AppendAllBytes((Join-Path $folder build01.qcow2), (Get-Data 60MB 1))
 
     $null = New-Qcow2Image payroll.qcow2 1GB -Encryption Luks -Passphrase (ConvertTo-SecureString example -AsPlainText -Force) -IterationTimeMilliseconds 100
     $null = New-Qcow2Image gone.qcow2 1GB
@@ -78,13 +83,11 @@ try {
     $file.Write([byte[]] (0, 0, 0, 0))
     $file.Dispose()
 
-    Get-ChildItem *.qcow2, *.vhdx, *.vmdk | Export-Qcow2Report -DestinationPath $report -Check -Title 'Virtual disks of the laboratory' -ErrorAction SilentlyContinue
+    Get-ChildItem *.qcow2, *.vhdx, *.vmdk | Export-Qcow2Report -DestinationPath $report -Check -Title 'Virtual disks of the laboratory' -Force -ErrorAction SilentlyContinue
 
-    # A window is never narrower than some hundred pixels, and headless ones wait for nothing.
     $arguments = @(
-        '--headless=new', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--hide-scrollbars', "--window-size=$Width,$Height", "--user-data-dir=$folder/profile"
-        if ($Dark) { '--blink-settings=preferredColorScheme=0' } else { '--blink-settings=preferredColorScheme=1' }
-        "--screenshot=$Path", ([uri] $report).AbsoluteUri
+        '--headless=new', '--no-sandbox', '--disable-gpu', '--hide-scrollbars', "--window-size=$Width,$Height", "--user-data-dir=$folder/profile"
+        "--screenshot=$Path", [uri]::new($report, [UriKind]::Absolute).AbsoluteUri
     )
     & chromium @arguments 2>&1 | Write-Verbose
     Get-Item $Path

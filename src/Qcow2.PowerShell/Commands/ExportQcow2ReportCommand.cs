@@ -153,7 +153,7 @@ public sealed class ExportQcow2ReportCommand : ChainCmdlet
             return;
         }
 
-        if (IsDescription(image.Object) && Destination.At(image.Path).Kind == FileKind.None)
+        if (IsDescription(image.Object) && !IsHere(image.Path))
         {
             _images.Add(RememberedImage.Of((Qcow2ImageInfo)image.Object!, null));
             return;
@@ -191,6 +191,19 @@ public sealed class ExportQcow2ReportCommand : ChainCmdlet
     /// <summary>Whether an object says enough of an image to be shown without its file.</summary>
     private static bool IsDescription(Qcow2ImageObject? image) => image is Qcow2ImageInfo { Path.Length: > 0 } info && (info.Size > 0 || info.FileSize > 0);
 
+    /// <summary>Whether anything stands at a path. Where no host could have it, nothing does.</summary>
+    private static bool IsHere(string path)
+    {
+        try
+        {
+            return Destination.At(path).Kind is not (FileKind.None or FileKind.Folder) || Directory.Exists(path);
+        }
+        catch (Exception e) when (ErrorRecords.IsOfFile(e))
+        {
+            return false;
+        }
+    }
+
     private void Survey(ImageInput image)
     {
         ReportImage? row = null;
@@ -205,7 +218,7 @@ public sealed class ExportQcow2ReportCommand : ChainCmdlet
         }
         catch (Exception e) when (ErrorRecords.IsOfFile(e))
         {
-            _images.Add(new ReportImage(ReportFile.At(image.Path)) { Error = ReportText.Of(e.Message, 600) });
+            _images.Add(new ReportImage(ReportFile.At(image.Path)) { Error = ReportText.Reason(e, image.Path) });
             throw;
         }
 

@@ -34,22 +34,22 @@ internal static class CheckedImage
         {
             var how = new Qcow2CheckOptions { MaxFindings = MostFindings, References = options.References, ParentPaths = options.ParentPaths };
             Qcow2CheckResult result = format.Check(info.Path, how, new Meter(progress), stop);
-            return (VerdictOf(result), result.LeakedBytes);
+            return (VerdictOf(info, result), result.LeakedBytes);
         }
         catch (Exception e) when (ImageSurvey.IsOfFile(e))
         {
             onFailure(e);
-            return (Nothing("The check could not be made: " + ReportText.Of(e.Message, 500)) with { IsDamaged = true }, 0);
+            return (Nothing("The check could not be made: " + ReportText.Reason(e, info.Path)) with { IsDamaged = true }, 0);
         }
     }
 
     private static ReportCheck Nothing(string verdict) => new(verdict, IsDamaged: false, IsUnsound: false, [], 0);
 
-    private static ReportCheck VerdictOf(Qcow2CheckResult result) => new(
+    private static ReportCheck VerdictOf(Qcow2ImageInfo info, Qcow2CheckResult result) => new(
         Sentence(result),
         result.Corruptions > 0 || result.CheckErrors > 0,
         !result.IsHealthy,
-        [.. result.Findings.Select(finding => new ReportFinding(finding.Severity.ToString(), finding.Kind.ToString(), ReportText.Of(finding.Message, 500)))],
+        [.. result.Findings.Select(finding => new ReportFinding(finding.Severity.ToString(), finding.Kind.ToString(), ReportText.Reason(finding.Message, info.Path)))],
         result.FindingCount);
 
     private static string Sentence(Qcow2CheckResult result)

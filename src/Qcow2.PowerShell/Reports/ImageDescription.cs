@@ -26,7 +26,7 @@ internal static class ImageDescription
             IsDirty = info.IsDirty,
             IsCorrupt = info.IsCorrupt,
             IsEncrypted = info.EncryptionMethod != EncryptionMethod.None,
-            Problems = [.. (info.Problems ?? []).Take(MostProblems).Select(problem => ReportText.Of(problem, 500))],
+            Problems = [.. (info.Problems ?? []).Take(MostProblems).Select(problem => ReportText.Reason(problem, info.Path))],
             Snapshots = [.. snapshots.Skip(Math.Max(0, snapshots.Length - MostSnapshots)).Select(SnapshotOf)],
             SnapshotCount = snapshots.Length,
         };

@@ -92,7 +92,7 @@ internal sealed class ImageSurvey(string path, DiskFormat format, Qcow2OpenOptio
         catch (Exception e) when (IsOfFile(e))
         {
             _failures.Add(e);
-            return (null, "What lies where could not be read: " + ReportText.Of(e.Message, 500));
+            return (null, "What lies where could not be read: " + ReportText.Reason(e, path));
         }
     }
 

@@ -41,6 +41,6 @@ internal sealed record BrokenLink(ReportFile Target, string Reason, bool IsRefus
     {
         // Several images can miss the same file; a name that leads nowhere is each image's own.
         ReportFile target = ReportFile.At(last.ParentPath ?? last.BackingFile ?? "?", computer);
-        return new BrokenLink(target with { Key = last.ParentPath is null ? $"{ReportFile.At(last.Path, computer).Key}\0{target.Key}" : target.Key }, ReportText.Of(reason, 500), isRefused);
+        return new BrokenLink(target with { Key = last.ParentPath is null ? $"{ReportFile.At(last.Path, computer).Key}\0{target.Key}" : target.Key }, ReportText.Reason(reason, last.Path), isRefused);
     }
 }

@@ -11,10 +11,10 @@ namespace Qcow2.PowerShell.Reports;
 internal sealed record ReportMap(long Size, string Signs, IReadOnlyList<ReportLayer> Layers, long FreeBytes)
 {
     /// <summary>Parts of the disk in a row of the picture.</summary>
-    internal const int Columns = 80;
+    internal const int Columns = 64;
 
     /// <summary>Into how many parts a disk is divided.</summary>
-    internal const int CellCount = Columns * 8;
+    internal const int CellCount = Columns * 10;
 
     /// <summary>Files of a chain that have a strip of their own. Deeper ones are told by their numbers alone.</summary>
     internal const int MostStrips = 9;

@@ -12,6 +12,9 @@ internal static class ReportText
 
     private const int Tail = 80;
 
+    /// <summary>Most characters of a sentence, which may name several files.</summary>
+    private const int MostOfReason = 600;
+
     /// <summary>A text out of an image, or the name of a file: nothing in it hides, moves what stands beside it, or is no character.</summary>
     /// <param name="text">The text.</param>
     /// <param name="most">Characters from which on it is cut.</param>
@@ -27,6 +30,21 @@ internal static class ReportText
         string start = whole.Substring(0, most - tail);
         string end = whole.Substring(whole.Length - tail);
         return Characters(DisplayText.Printable(start)) + " … " + Characters(DisplayText.Printable(end)) + $" ({Number(whole.Length)} characters)";
+    }
+
+    /// <summary>What went wrong with a file, without the file's name, which stands beside it.</summary>
+    /// <param name="exception">What went wrong.</param>
+    /// <param name="path">Full path of the file.</param>
+    internal static string Reason(Exception exception, string path) => Reason(exception.Message, path);
+
+    /// <inheritdoc cref="Reason(Exception, string)"/>
+    internal static string Reason(string message, string path)
+    {
+        string prefix = path + ": ";
+        string reason = message.StartsWith(prefix, StringComparison.Ordinal) && message.Length > prefix.Length
+            ? char.ToUpperInvariant(message[prefix.Length]) + message.Substring(prefix.Length + 1)
+            : message;
+        return Of(reason, MostOfReason);
     }
 
     /// <summary>The name of a file without its folder, whichever system's path it is.</summary>

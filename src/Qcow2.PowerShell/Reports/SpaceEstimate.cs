@@ -1,4 +1,5 @@
 using Qcow2.Engine;
+using Qcow2.Engine.Format;
 
 namespace Qcow2.PowerShell.Reports;
 

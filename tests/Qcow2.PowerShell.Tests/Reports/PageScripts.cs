@@ -3,6 +3,16 @@ namespace Qcow2.PowerShell.Tests.Reports;
 /// <summary>What is asked inside a page. The tests' own scripts are not under its policy; what they put into it is.</summary>
 internal static class PageScripts
 {
+    /// <summary>What makes the page scroll sideways, each as a line; tables may, by themselves.</summary>
+    internal const string TooWide = """
+        () => {
+          const room = document.documentElement.clientWidth;
+          if (document.documentElement.scrollWidth <= room) return '';
+          const wide = [...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > room + 0.5 && !e.closest('.wide'));
+          return `${document.documentElement.scrollWidth} of ${room}: ` + wide.map(e => `${e.localName}.${e.getAttribute('class')} ${e.textContent.slice(0, 40)}`).slice(0, 20).join('\n');
+        }
+        """;
+
     /// <summary>Text with less contrast than WCAG 2 wants at level AA (4.5, 3 for large text), each as a line.</summary>
     internal const string PoorContrast = """
         () => {

@@ -73,8 +73,13 @@ public sealed class ReportPage : IAsyncLifetime
         page.PageError += (_, e) => said.Add(e.Message);
         page.Request += (_, e) => asked.Add(e.Request.Url);
         await page.SetViewportAsync(new ViewPortOptions { Width = width, Height = 900 });
-        await page.EmulateMediaFeaturesAsync([new PuppeteerSharp.Media.MediaFeatureValue { MediaFeature = PuppeteerSharp.Media.MediaFeature.PrefersColorScheme, Value = isDark ? "dark" : "light" }]);
+        await page.EmulateMediaFeaturesAsync([new MediaFeatureValue { MediaFeature = MediaFeature.PrefersColorScheme, Value = isDark ? "dark" : "light" }]);
         await page.GoToAsync(Address);
+        if (Environment.GetEnvironmentVariable("QCOW2_REPORT_PICTURES") is { Length: > 0 } folder)
+        {
+            await page.ScreenshotAsync(Path.Combine(folder, $"report-{width}-{(isDark ? "dark" : "light")}.png"), new ScreenshotOptions { FullPage = true }); // To be looked at.
+        }
+
         await test(page);
         Assert.Empty(said);
         Assert.Equal([Address], asked);

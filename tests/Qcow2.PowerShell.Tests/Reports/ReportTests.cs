@@ -30,7 +30,7 @@ public sealed class ReportTests : IDisposable
         Assert.DoesNotContain("<h4>Check</h4>", text, StringComparison.Ordinal);
         foreach (Qcow2Snapshot snapshot in _session.Run("Get-Qcow2Snapshot snapshots.qcow2").Of<Qcow2Snapshot>())
         {
-            Assert.Contains($"<bdi>{System.Net.WebUtility.HtmlEncode(snapshot.Name)}</bdi>", text, StringComparison.Ordinal);
+            Assert.Contains($"<bdi>{snapshot.Name}</bdi>", text, StringComparison.Ordinal);
             Assert.Contains($"datetime=\"{new DateTimeOffset(snapshot.CreationTime):yyyy-MM-ddTHH:mm:sszzz}\"", text, StringComparison.Ordinal);
         }
     }
@@ -38,14 +38,15 @@ public sealed class ReportTests : IDisposable
     [Fact]
     public void Check_finds_what_is_wrong()
     {
-        _session.With("leaks", "zstd", "vhd-dynamic");
-        string text = Report("-Path *.qcow2 -Check");
+        _session.With("leaks", "zstd");
+        Assert.Empty(_session.Run("New-Qcow2Image disk.vhd 1MB > $null").Errors);
+        string text = Report("-Path *.qcow2, disk.vhd -Check");
         Assert.Contains("not sound", StatesOf(text, "leaks.qcow2"));
         Assert.Empty(StatesOf(text, "zstd.qcow2"));
         Qcow2CheckResult check = _session.Run("Test-Qcow2Image leaks.qcow2").Of<Qcow2CheckResult>()[0];
-        Assert.Contains($"Not sound: {check.Leaks} leaked clusters", text, StringComparison.Ordinal);
-        Assert.Contains("<td>ClusterLeaked</td>", text, StringComparison.Ordinal);
-        Assert.Contains("Sound.", text, StringComparison.Ordinal);
+        Assert.Contains($"Not sound: {check.Leaks} leaked cluster{(check.Leaks == 1 ? "" : "s")}", text, StringComparison.Ordinal);
+        Assert.Contains(">ClusterLeaked</td>", text, StringComparison.Ordinal);
+        Assert.Equal(2, Regex.Matches(text, "<bdi>Sound.</bdi>").Count);
     }
 
     [Fact]
@@ -89,13 +90,11 @@ public sealed class ReportTests : IDisposable
     [Fact]
     public void Reclaimable_is_what_Optimize_gives_back()
     {
-        Assert.Empty(_session.Run("""
-            New-Qcow2Image grown.qcow2 128MB > $null
-            Write-Qcow2Image grown.qcow2 -Offset 0 -Value ([byte[]] (,1 * 24MB))
-            Checkpoint-Qcow2Image grown.qcow2 old
-            Write-Qcow2Image grown.qcow2 -Offset 0 -Value ([byte[]] (,2 * 24MB))
-            Remove-Qcow2Snapshot grown.qcow2 old -Confirm:$false
-            """).Errors);
+        // What lies past everything is what a program leaves that was interrupted, or grew the file ahead of its use.
+        Assert.Empty(_session.Run("New-Qcow2Image grown.qcow2 128MB > $null; Write-Qcow2Image grown.qcow2 -Offset 0 -Value ([byte[]] (,1 * 1MB))").Errors);
+        byte[] rest = new byte[24 << 20];
+        Array.Fill(rest, (byte)1);
+        File.AppendAllBytes(_session.File("grown.qcow2"), rest);
         string text = Report("-Path grown.qcow2");
         Assert.Contains("overgrown", StatesOf(text, "grown.qcow2"));
         long said = long.Parse(Regex.Match(text, @"at least [0-9.]+ MiB \(([0-9,]+) bytes\)").Groups[1].Value.Replace(",", "", StringComparison.Ordinal), System.Globalization.CultureInfo.InvariantCulture);

@@ -9,8 +9,11 @@ public sealed class ReportTextTests
     [InlineData("Größe 磁盘 \ud83d\ude00", "Größe 磁盘 \ud83d\ude00")]
     [InlineData("a\0b\u001b[31m", "a\\x00b\\x1b[31m")]
     [InlineData("moc.\u202efdp", "moc.\\u202efdp")]
-    [InlineData("x\ud800y\udc00", "x\\ud800y\\udc00")]
     public void What_hides_or_is_no_character_is_shown_as_a_code(string? text, string shown) => Assert.Equal(shown, ReportText.Of(text));
+
+    [Fact]
+    public void Half_of_a_character_is_shown_as_a_code() // The runner itself loses them in its data.
+        => Assert.Equal("x\\ud800y\\udc00 \ud83d\ude00", ReportText.Of("x\ud800y\udc00 \ud83d\ude00"));
 
     [Fact]
     public void A_name_of_any_length_is_cut_in_its_middle()

@@ -21,7 +21,7 @@ internal static class CheckTable
                     El("caption", Unseen("What the check found.")),
                     El("thead", El("tr", El("th", At("scope", "col"), "Severity"), El("th", At("scope", "col"), "Kind"), El("th", At("scope", "col"), "What"))),
                     El("tbody", check.Findings.Select(finding => El("tr",
-                        El("td", StateBadges.Badge(finding.Severity, ToneOf(finding.Severity))), El("td", finding.Kind), El("td", Name(finding.Message))))))),
+                        El("td", StateBadges.Badge(finding.Severity, ToneOf(finding.Severity))), El("td", At("class", "kind"), finding.Kind), El("td", Name(finding.Message))))))),
             check.FindingCount > check.Findings.Count ? El("p", At("class", "quiet"), $"And {ReportText.Number(check.FindingCount - check.Findings.Count)} more; Test-Qcow2Image lists them.") : null);
     }
 

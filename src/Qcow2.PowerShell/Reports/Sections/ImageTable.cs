@@ -13,7 +13,7 @@ internal static class ImageTable
             El("table", At("id", "image-table"),
                 El("caption", Unseen($"{ReportText.Count(images.Count, "image")}, with sizes and states.")),
                 El("thead", El("tr",
-                    Head("Image", "text"), Head("Format", "text"), Head("Virtual", "number"), Head("On disk", "number"), Head("Reclaimable", "number"), Head("Snapshots", "number"), Head("State", "number"))),
+                    Head("Image", "text"), Head("State", "number"), Head("Format", "text"), Head("Virtual", "number"), Head("On disk", "number"), Head("Reclaimable", "number"), Head("Snapshots", "number"))),
                 El("tbody").Then(images.Select(Row)))),
         El("p", At("id", "sorted"), At("class", "unseen"), At("role", "status")));
 
@@ -26,12 +26,12 @@ internal static class ImageTable
         return El("tr",
             El("th", At("scope", "row"), At("data-value", image.File.Name),
                 ImageSection.Link(image, index), image.File.Folder.Length == 0 ? null : Classed("span", "folder", Name(image.File.Folder))),
+            El("td", At("data-value", Value(Rank(states))), StateBadges.Of(states) ?? (object)Classed("span", "quiet", "nothing special")),
             Text(image.File.Format),
             Size(isKnown ? image.File.Size : null),
             Size(isKnown ? image.File.AllocatedSize : null, isKnown ? UsedBar(image) : null),
             Size(image.Reclaimable),
-            El("td", At("class", "number"), At("data-value", isKnown ? Value(image.SnapshotCount) : ""), isKnown ? ReportText.Number(image.SnapshotCount) : Unknown()),
-            El("td", At("data-value", Value(Rank(states))), StateBadges.Of(states) ?? (object)Classed("span", "quiet", "nothing special")));
+            El("td", At("class", "number"), At("data-value", isKnown ? Value(image.SnapshotCount) : ""), isKnown ? ReportText.Number(image.SnapshotCount) : Unknown()));
     }
 
     private static XElement Text(string text) => El("td", At("data-value", text), text.Length == 0 ? Unknown() : Name(text));

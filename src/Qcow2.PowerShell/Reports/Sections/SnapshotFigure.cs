@@ -7,7 +7,6 @@ namespace Qcow2.PowerShell.Reports.Sections;
 /// <summary>The internal snapshots of an image: on a line of time, and in a table.</summary>
 internal static class SnapshotFigure
 {
-    private const double Baseline = 44;
     private const double Tallest = 28;
 
     internal static XElement? Of(ReportImage image)
@@ -50,23 +49,26 @@ internal static class SnapshotFigure
         DateTimeOffset last = dated.Max(item => item.Time);
         double span = (last - first).TotalSeconds;
         long largest = dated.Max(item => item.Snapshot.StateSize);
+        double line = largest > 0 ? Tallest + 16 : 10;
         string words = dated.Length == 1 ? $"One snapshot, of {ReportText.Time(first)}." : $"{dated.Length} snapshots from {ReportText.Time(first)} to {ReportText.Time(last)}.";
         return El("div", At("class", "time-line"),
-            El("svg", At("role", "img"), At("aria-label", words), At("width", "100%"), At("height", "54"),
-                El("line", At("class", "axis"), At("x1", "1%"), At("x2", "99%"), At("y1", Number(Baseline)), At("y2", Number(Baseline))),
-                dated.Select(item => Mark(item.Snapshot, span <= 0 ? 0.5 : (item.Time - first).TotalSeconds / span, largest))),
-            dated.Length == 1 ? El("p", At("class", "middle"), Day(first)) : El("p", Day(first), Day(last)));
+            El("svg", At("role", "img"), At("aria-label", words), At("width", "100%"), At("height", Number(line + 10)),
+                El("line", At("class", "axis"), At("x1", "1%"), At("x2", "99%"), At("y1", Number(line)), At("y2", Number(line))),
+                dated.Select(item => Mark(item.Snapshot, span <= 0 ? 0.5 : (item.Time - first).TotalSeconds / span, line, largest))),
+            dated.Length == 1 ? El("p", At("class", "middle"), Moment(first, span)) : El("p", Moment(first, span), Moment(last, span)));
     }
 
-    private static XElement[] Mark(ReportSnapshot snapshot, double position, long largest)
+    private static XElement[] Mark(ReportSnapshot snapshot, double position, double line, long largest)
     {
         string x = Number(3 + (94 * position)) + "%";
-        XElement dot = El("circle", At("class", snapshot.Problem is not null ? "snapshot broken" : snapshot.StateSize > 0 ? "snapshot saved" : "snapshot"), At("cx", x), At("cy", Number(Baseline)), At("r", "5"));
+        XElement dot = El("circle", At("class", snapshot.Problem is not null ? "snapshot broken" : snapshot.StateSize > 0 ? "snapshot saved" : "snapshot"), At("cx", x), At("cy", Number(line)), At("r", "5"));
         return snapshot.StateSize == 0 ? [dot]
-            : [El("line", At("class", "stem"), At("x1", x), At("x2", x), At("y1", Number(Baseline)), At("y2", Number(Baseline - 8 - (Tallest * snapshot.StateSize / largest)))), dot];
+            : [El("line", At("class", "stem"), At("x1", x), At("x2", x), At("y1", Number(line)), At("y2", Number(line - 8 - (Tallest * snapshot.StateSize / largest)))), dot];
     }
 
-    private static XElement Day(DateTimeOffset time) => El("time", At("datetime", ReportText.MachineTime(time)), time.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture));
+    /// <summary>An end of the line: a day, or a time of one where the line is short.</summary>
+    private static XElement Moment(DateTimeOffset time, double span)
+        => El("time", At("datetime", ReportText.MachineTime(time)), time.ToString(span > 3 * 86_400 ? "yyyy-MM-dd" : "yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture));
 
     private static string Number(double value) => value.ToString("0.##", CultureInfo.InvariantCulture);
 }
