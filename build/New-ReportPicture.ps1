@@ -1,15 +1,15 @@
 #Requires -Version 7.4
 <#
 .SYNOPSIS
-    Makes an example fleet and its report, and has Chromium take the picture that docs/reports.md shows.
+    Makes an example fleet and its report, and has Chromium take the pictures that docs/reports.md shows: of its top, and of what it says of one image.
 .EXAMPLE
     ./build.ps1; ./build/New-ReportPicture.ps1
 .EXAMPLE
-    ./build/New-ReportPicture.ps1 -Path wide.png -Width 1600 -Height 3000 -ReportPath example.html
+    ./build/New-ReportPicture.ps1 -Folder . -Width 1600 -Height 3000 -ReportPath example.html
 #>
 [CmdletBinding()]
 param(
-    [string] $Path = (Join-Path $PSScriptRoot '../docs/report.png'),
+    [string] $Folder = (Join-Path $PSScriptRoot '../docs'), # Where the pictures go.
     [int] $Width = 1200,
     [int] $Height = 1060,
     [string] $ReportPath, # Where the report itself is kept.
@@ -18,13 +18,13 @@ param(
 
 $ErrorActionPreference = 'Stop'
 Import-Module $Module
-$folder = New-Item -ItemType Directory (Join-Path ([IO.Path]::GetTempPath()) "images-$([guid]::NewGuid().ToString('N').Substring(0, 8))")
-$report = Join-Path $folder 'report.html'
+$images = New-Item -ItemType Directory (Join-Path ([IO.Path]::GetTempPath()) "images-$([guid]::NewGuid().ToString('N').Substring(0, 8))")
+$report = Join-Path $images 'report.html'
 if ($ReportPath) {
     $report = $PSCmdlet.GetUnresolvedProviderPathFromPSPath($ReportPath)
 }
 
-$Path = $PSCmdlet.GetUnresolvedProviderPathFromPSPath($Path)
+$Folder = $PSCmdlet.GetUnresolvedProviderPathFromPSPath($Folder)
 
 # Bytes that look like data and are the same each time.
 function Get-Data([int] $Size, [int] $Seed) {
@@ -41,7 +41,7 @@ function Add-Data([string] $Image, [int[]] $Megabytes, [int] $Length = 2MB) {
     }
 }
 
-Push-Location $folder
+Push-Location $images
 try {
     $null = New-Qcow2Image golden.qcow2 2GB
     Add-Data golden.qcow2 (0..11 | ForEach-Object { $_ * 40 }) 8MB
@@ -60,7 +60,7 @@ try {
     $null = New-Qcow2Image build01.qcow2 4GB
     Add-Data build01.qcow2 (0..20 | ForEach-Object { $_ * 61 }) 4MB
     # What a program has left that grew the file ahead of its use.
-    [IO.File]::AppendAllBytes((Join-Path $folder build01.qcow2), (Get-Data 60MB 1))
+    [IO.File]::AppendAllBytes((Join-Path $images build01.qcow2), (Get-Data 60MB 1))
 
     $null = New-Qcow2Image payroll.qcow2 1GB -Encryption Luks -Passphrase (ConvertTo-SecureString example -AsPlainText -Force) -IterationTimeMilliseconds 100
     $null = New-Qcow2Image gone.qcow2 1GB
@@ -74,7 +74,7 @@ try {
     # A cluster with data that counts as free: the next write could take it.
     $null = New-Qcow2Image db01.qcow2 2GB
     Add-Data db01.qcow2 0, 64, 512, 1024, 1600 16MB
-    $file = [IO.File]::Open((Join-Path $folder db01.qcow2), 'Open', 'ReadWrite')
+    $file = [IO.File]::Open((Join-Path $images db01.qcow2), 'Open', 'ReadWrite')
     $block = [byte[]]::new(8)
     $file.Position = 0x10000
     $file.ReadExactly($block)
@@ -85,14 +85,23 @@ try {
 
     Get-ChildItem *.qcow2, *.vhdx, *.vmdk | Export-Qcow2Report -DestinationPath $report -Check -Title 'Virtual disks of the laboratory' -Force -ErrorAction SilentlyContinue
 
-    $arguments = @(
-        '--headless=new', '--no-sandbox', '--disable-gpu', '--hide-scrollbars', "--window-size=$Width,$Height", "--user-data-dir=$folder/profile"
-        "--screenshot=$Path", [uri]::new($report, [UriKind]::Absolute).AbsoluteUri
-    )
-    & chromium @arguments 2>&1 | Write-Verbose
-    Get-Item $Path
+    # Names of this machine are nobody's business.
+    $text = (Get-Content -Raw $report).Replace("$images", '/var/lib/libvirt/images').Replace("<bdi>$([Environment]::MachineName)</bdi>", '<bdi>kvm01</bdi>')
+    [IO.File]::WriteAllText($report, $text)
+    $start = $text.Substring(0, $text.IndexOf('<a class="skip"'))
+    $one = [regex]::Match($text, '(?s)<article (?:(?!</article>).)*<h3[^>]*><bdi>web01\.qcow2</bdi></h3>.*?</article>').Value
+    [IO.File]::WriteAllText((Join-Path $images image.html), "$start<main>$one</main></body></html>")
+    foreach ($picture in @{ Name = 'report.png'; Page = $report; Height = $Height }, @{ Name = 'report-image.png'; Page = Join-Path $images image.html; Height = 1010 }) {
+        $path = Join-Path $Folder $picture.Name
+        $arguments = @(
+            '--headless=new', '--no-sandbox', '--disable-gpu', '--hide-scrollbars', "--window-size=$Width,$($picture.Height)", "--user-data-dir=$images/profile", "--screenshot=$path"
+            [uri]::new($picture.Page, [UriKind]::Absolute).AbsoluteUri
+        )
+        & chromium @arguments 2>&1 | Write-Verbose
+        Get-Item $path
+    }
 }
 finally {
     Pop-Location
-    Remove-Item -Recurse -Force $folder
+    Remove-Item -Recurse -Force $images
 }

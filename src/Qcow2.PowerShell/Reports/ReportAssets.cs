@@ -23,7 +23,13 @@ internal static class ReportAssets
 
     private static string Sum(string text)
     {
+        byte[] bytes = Encoding.UTF8.GetBytes(text);
+#if NET
+        byte[] sum = SHA256.HashData(bytes);
+#else
         using var sha = SHA256.Create();
-        return "sha256-" + Convert.ToBase64String(sha.ComputeHash(Encoding.UTF8.GetBytes(text)));
+        byte[] sum = sha.ComputeHash(bytes);
+#endif
+        return "sha256-" + Convert.ToBase64String(sum);
     }
 }

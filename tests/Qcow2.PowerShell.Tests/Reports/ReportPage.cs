@@ -5,7 +5,7 @@ using Qcow2.PowerShell.Tests.Infrastructure;
 namespace Qcow2.PowerShell.Tests.Reports;
 
 /// <summary>A report with everything in it, names that mean no good above all, in a real browser. Made once for all tests.</summary>
-public sealed class ReportPage : IAsyncLifetime
+public sealed class ReportPage : IAsyncLifetime, IDisposable
 {
     /// <summary>What whoever makes an image can write where a name goes.</summary>
     public static IReadOnlyList<string> HostileNames { get; } =
@@ -56,9 +56,9 @@ public sealed class ReportPage : IAsyncLifetime
         {
             await _browser.DisposeAsync();
         }
-
-        _session.Dispose();
     }
+
+    public void Dispose() => _session.Dispose();
 
     /// <summary>Opens the report, and sees to it that nothing is said on the console and nothing else is asked for until the test is over.</summary>
     /// <param name="width">Of the window, in CSS pixels.</param>

@@ -46,7 +46,7 @@ public sealed class ReportTests : IDisposable
         Qcow2CheckResult check = _session.Run("Test-Qcow2Image leaks.qcow2").Of<Qcow2CheckResult>()[0];
         Assert.Contains($"Not sound: {check.Leaks} leaked cluster{(check.Leaks == 1 ? "" : "s")}", text, StringComparison.Ordinal);
         Assert.Contains(">ClusterLeaked</td>", text, StringComparison.Ordinal);
-        Assert.Equal(2, Regex.Matches(text, "<bdi>Sound.</bdi>").Count);
+        Assert.Equal(2, Regex.Count(text, "<bdi>Sound.</bdi>"));
     }
 
     [Fact]
@@ -177,7 +177,7 @@ public sealed class ReportTests : IDisposable
             -InputObject @(1..300 | ForEach-Object { [Qcow2.Engine.Qcow2ImageInfo] @{ Path = "/gone/$_.qcow2"; Size = 1GB; BackingFile = 'x' * 60000; Problems = @('y' * 60000) * 50
                 Snapshots = @(1..150 | ForEach-Object { [Qcow2.Engine.Qcow2Snapshot] @{ Id = "$_"; Name = 'n' * 3000; CreationTime = (Get-Date 2026-01-01).AddDays($_) } }) } })
             """);
-        Assert.Equal(300, Regex.Matches(text, "<article ").Count);
+        Assert.Equal(300, Regex.Count(text, "<article "));
         Assert.Contains("50 older ones are left out.", text, StringComparison.Ordinal);
         Assert.InRange(text.Length, 1_000_000, 40_000_000);
     }

@@ -80,7 +80,7 @@ internal sealed class HtmlWriter(TextWriter output)
     {
         string name = Name(attribute.Name);
         bool isForbidden = name.StartsWith("on", StringComparison.OrdinalIgnoreCase) || name is "style" or "src" or "srcdoc" or "action" or "formaction"
-            || (name == "href" && !attribute.Value.StartsWith("#", StringComparison.Ordinal));
+            || (name == "href" && (attribute.Value.Length == 0 || attribute.Value[0] != '#'));
         if (isForbidden)
         {
             throw new InvalidOperationException($"A report has no attribute {name}=\"{attribute.Value}\".");
@@ -100,7 +100,7 @@ internal sealed class HtmlWriter(TextWriter output)
 
     private void WriteRaw(string text)
     {
-        if (text.IndexOf("</", StringComparison.Ordinal) >= 0 || text.IndexOf("<!--", StringComparison.Ordinal) >= 0)
+        if (text.Contains("</") || text.Contains("<!--"))
         {
             throw new InvalidOperationException("A style or script would end before its end.");
         }
