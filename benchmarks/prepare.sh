@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the benchmarks' data, outside the repository. What exists already is kept.
-# Usage: prepare.sh DATA-FOLDER BENCHMARK-PROGRAM [formats]
-#   formats  only what formats.sh needs
+# Usage: prepare.sh DATA-FOLDER BENCHMARK-PROGRAM [formats | session]
+#   formats, session  only what formats.sh, or session.sh, needs
 set -euo pipefail
 data=$1
 program=$2
@@ -79,10 +79,11 @@ many() {
 make root.raw root_file_system
 make plain.qcow2 variant
 [[ ${3:-} != formats ]] || exit 0
-make extended.qcow2 variant -o extended_l2=on
-make large.qcow2 variant -o cluster_size=2M
 make zstd.qcow2 variant -c -o compression_type=zstd
 make deflate.qcow2 variant -c
+[[ ${3:-} != session ]] || exit 0
+make extended.qcow2 variant -o extended_l2=on
+make large.qcow2 variant -o cluster_size=2M
 make many many
 make sparse.qcow2 sparse
 make preallocated.qcow2 preallocated

@@ -3,19 +3,19 @@
 # Usage: run.sh [--rounds N] [--data FOLDER] [--only PATTERN] [--results FILE] [--note TEXT] [--no-report]
 #   --rounds   runs of each program in each row, alternating (7)
 #   --data     where the images are built, 15 GB, better in memory (${TMPDIR:-/dev/shm}/qcow2-benchmarks)
-#   --only     only the rows whose name contains PATTERN, with --no-report implied; or 'main', 'writing', 'chains' or 'formats', only that table
+#   --only     only the rows whose name contains PATTERN, with --no-report implied; or 'main', 'session', 'writing', 'chains' or 'formats', only that table
 #   --results  where the single runs are written, a line each (results.tsv in the data folder)
 #   --note     what else a reader of the table should know of this run
 # Needs qemu-img, mke2fs (e2fsprogs), GNU time and the .NET SDK; pwsh and a staged module (./build.ps1) for their rows.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-rounds=7 tables='main writing chains formats' data=${TMPDIR:-/dev/shm}/qcow2-benchmarks only='' results='' note='' report=yes
+rounds=7 tables='main session writing chains formats' data=${TMPDIR:-/dev/shm}/qcow2-benchmarks only='' results='' note='' report=yes
 while (($#)); do
     case $1 in
         --rounds) rounds=$2; shift 2 ;;
         --data) data=$2; shift 2 ;;
         --only)
-            case $2 in main | writing | chains | formats) tables=$2 ;; *) only=$2 report=no ;; esac
+            case $2 in main | session | writing | chains | formats) tables=$2 ;; *) only=$2 report=no ;; esac
             shift 2
             ;;
         --results) results=$2; shift 2 ;;
@@ -31,7 +31,7 @@ results=${results:-$data/results.tsv}
 
 dotnet build -nodeReuse:false --configuration Release --verbosity quiet "$here/Qcow2.Benchmarks" >&2
 ours=$here/Qcow2.Benchmarks/bin/Release/net10.0/qcow2-benchmarks
-! has main && ! has formats || "$here/prepare.sh" "$data" "$ours" $(has main || echo formats)
+! has main && ! has session && ! has formats || "$here/prepare.sh" "$data" "$ours" $(has main || { has session && echo session || echo formats; })
 
 out=$data/out
 rm -rf "$out"
@@ -263,10 +263,19 @@ fi
 compare 'plain: compare with its raw disk' plain.qcow2 qcow2 root.raw raw
 compare 'deflate: compare with its raw disk' deflate.qcow2 qcow2 root.raw raw
 
+# The rows of PowerShell are there where it is, and the module is staged.
 module=$(compgen -G "$here/../out/Qcow2/*/Qcow2.psd1" | sort -V | tail -n 1) || true
-if [[ -n $module ]] && command -v pwsh > /dev/null; then
+command -v pwsh > /dev/null || module=
+if [[ -n $module ]]; then
     alternate '1,000 images: Get-Qcow2Image in a pipeline' many_pipeline
     first_result
+fi
+
+session=${results%.tsv}-session.tsv
+if has session && [[ -z $only && -n $module ]]; then
+    describe_machine > "$session"
+    "$here/session.sh" "$rounds" "$data" "$module" "$session"
+    [[ $report == no ]] || "$ours" report-session "$session" "$here/README.md"
 fi
 
 writes=${results%.tsv}-writing.tsv

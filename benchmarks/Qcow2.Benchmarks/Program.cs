@@ -31,6 +31,7 @@ const string Usage = """
     qcow2-benchmarks report RESULTS README        medians, into the README's table
     qcow2-benchmarks report-writing RESULTS README
     qcow2-benchmarks report-chains RESULTS README
+    qcow2-benchmarks report-session RESULTS README
     qcow2-benchmarks report-formats RESULTS README
     """;
 
@@ -106,6 +107,9 @@ switch (args)
         return 0;
     case ["report-chains", string results, string readme]:
         Report.Write(results, readme, "chains");
+        return 0;
+    case ["report-session", string results, string readme]:
+        Report.Write(results, readme, "session");
         return 0;
     case ["report-formats", string results, string readme]:
         Report.Write(results, readme, "formats");

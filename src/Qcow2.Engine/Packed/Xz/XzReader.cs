@@ -45,6 +45,7 @@ internal sealed class XzReader : PackedReader
         _blocks.Dispose();
         _indexed.Dispose();
         _sum?.Dispose();
+        base.Dispose();
     }
 
     /// <inheritdoc/>

@@ -31,6 +31,7 @@ internal sealed unsafe class ZstdReader : PackedReader
     public override void Dispose()
     {
         Free();
+        base.Dispose();
         GC.SuppressFinalize(this);
     }
 
