@@ -230,7 +230,7 @@ describe_machine() {
     echo "# load average $(cut -d' ' -f1 /proc/loadavg) at the start.${note:+ $note}"
 }
 
-describe_machine > "$results"
+! has main || describe_machine > "$results"
 convert plain.qcow2 'plain to raw'
 convert extended.qcow2 'extended L2 to raw'
 convert large.qcow2 '2 MiB clusters to raw'
