@@ -6,6 +6,9 @@ namespace Qcow2.Engine.Conversion;
 /// <summary>Copies a disk: its parcels are read by any thread, placed in order, and written by any thread.</summary>
 internal sealed class DiskCopy : OrderedPipeline<CopyParcel>
 {
+    /// <summary>Zeros take no time, and there can be many of them.</summary>
+    private const int MostAnnounced = 4096;
+
     private readonly SourceReader _reader;
     private readonly CopyTarget _target;
     private readonly RateLimiter _limiter;
@@ -35,8 +38,9 @@ internal sealed class DiskCopy : OrderedPipeline<CopyParcel>
         _sharing = options.SharesExtents ? new SharedExtents(reader.Disk, target, target.SharesUnread ? target.Unit : 1) : null;
         target.Sharing = _sharing;
         SharedExtents? unread = target.SharesUnread ? _sharing : null;
-        _pieces = (pieces?.Invoke(unread)
-            ?? CopyPiece.Of(Extents(options), target.Reach(reader.Disk.Length), target.Unit, target.MaxParcelBytes, unread, target.MaxSharedBytes)).GetEnumerator();
+        IEnumerable<CopyPiece> parts = pieces?.Invoke(unread)
+            ?? CopyPiece.Of(Extents(options), target.Reach(reader.Disk.Length), target.Unit, target.MaxParcelBytes, unread, target.MaxSharedBytes);
+        _pieces = (options.ReadAheadSize > 0 ? Announced(parts, options.ReadAheadSize) : parts).GetEnumerator();
     }
 
     /// <summary>Copies all of a disk.</summary>
@@ -150,6 +154,35 @@ internal sealed class DiskCopy : OrderedPipeline<CopyParcel>
 
     /// <inheritdoc/>
     protected override void OnStopped() => _stop.Cancel();
+
+    /// <summary>The same pieces, each of which the source is told of before its turn.</summary>
+    private IEnumerable<CopyPiece> Announced(IEnumerable<CopyPiece> pieces, long most)
+    {
+        var waiting = new Queue<CopyPiece>();
+        long bytes = 0;
+        foreach (CopyPiece piece in pieces)
+        {
+            if (IsRead(piece))
+            {
+                _reader.WillRead(piece.Offset, piece.Length);
+                bytes += piece.Length;
+            }
+
+            waiting.Enqueue(piece);
+            while (bytes > most || waiting.Count > MostAnnounced)
+            {
+                bytes -= IsRead(waiting.Peek()) ? waiting.Peek().Length : 0;
+                yield return waiting.Dequeue();
+            }
+        }
+
+        foreach (CopyPiece piece in waiting)
+        {
+            yield return piece;
+        }
+    }
+
+    private static bool IsRead(CopyPiece piece) => piece is { IsData: true, IsKept: false, Shared: null };
 
     private void Read(long offset, Span<byte> buffer)
     {

@@ -51,7 +51,21 @@ internal sealed class SourceReader(VirtualDisk source, bool salvage)
         }
     }
 
-    private static bool IsOfSource(Exception e) => e is IOException or Qcow2Exception;
+    /// <summary>Says that something will be read soon. What is wrong there says the reading itself.</summary>
+    internal void WillRead(long offset, long length)
+    {
+        try
+        {
+            source.WillRead(offset, Math.Min(length, source.Length - offset));
+        }
+        catch (Exception e) when (IsOfSource(e))
+        {
+        }
+    }
+
+    /// <summary>A server that is gone, or has another file by now, is no damage that zeros could stand for.</summary>
+    private static bool IsOfSource(Exception e) => e is Qcow2Exception { Code: not (Qcow2ErrorCode.HttpRequestFailed or Qcow2ErrorCode.SourceChanged or Qcow2ErrorCode.RangesNotSupported) }
+        || (e is IOException and not Qcow2Exception);
 
     /// <summary>Halves what cannot be read until it can only be read together: what lies beside it is saved.</summary>
     private void Salvage(long offset, Span<byte> buffer, CancellationToken cancellationToken)

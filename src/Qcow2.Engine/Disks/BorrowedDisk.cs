@@ -32,5 +32,8 @@ internal sealed class BorrowedDisk(VirtualDisk disk) : VirtualDisk
     internal override HostRun? FindHostRun(long offset, long length) => disk.FindHostRun(offset, length);
 
     /// <inheritdoc/>
+    internal override void WillRead(long offset, long length) => disk.WillRead(offset, length);
+
+    /// <inheritdoc/>
     protected internal override bool ReadsFrom(FileIdentity file) => disk.ReadsFrom(file);
 }

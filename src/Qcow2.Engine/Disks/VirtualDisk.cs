@@ -238,6 +238,17 @@ public abstract class VirtualDisk : IDisposable
     /// <returns>As much of the stretch as lies in one piece, from its start; null where nothing does.</returns>
     internal virtual HostRun? FindHostRun(long offset, long length) => null;
 
+    /// <summary>Says that a stretch of the disk will be read soon, so that files from which reading takes long begin with it.</summary>
+    /// <param name="offset">Where the stretch begins, in bytes; inside the disk.</param>
+    /// <param name="length">Bytes, inside the disk.</param>
+    internal virtual void WillRead(long offset, long length)
+    {
+        for (long end = offset + length; offset < end && FindHostRun(offset, end - offset) is HostRun run; offset += run.Length)
+        {
+            run.File.WillRead(run.Offset, run.Length);
+        }
+    }
+
     /// <summary>The file that holds each byte of the disk at the byte's own offset, for a copy into it; null if there is none.</summary>
     internal virtual BlockStorage? PlainStorage => null;
 

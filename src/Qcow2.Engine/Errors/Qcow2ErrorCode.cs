@@ -134,4 +134,16 @@ public enum Qcow2ErrorCode
 
     /// <summary>A snapshot of the image would show something else than before.</summary>
     SnapshotWouldChange,
+
+    /// <summary>A server could not be reached, does not give the file, or gives something else than was asked for.</summary>
+    HttpRequestFailed,
+
+    /// <summary>A server gives a file as a whole only, or parts of it that nobody can tell to be of one file.</summary>
+    RangesNotSupported,
+
+    /// <summary>A file on a server changed while it was read.</summary>
+    SourceChanged,
+
+    /// <summary>A file does not have the hash that it must have.</summary>
+    HashMismatch,
 }

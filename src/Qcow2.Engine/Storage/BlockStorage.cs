@@ -95,6 +95,13 @@ public abstract class BlockStorage : IDisposable
     /// <returns>False if the host did not, or not to its end: all of it must be written now.</returns>
     internal virtual bool TryCopy(BlockStorage source, long sourceOffset, long offset, long length) => false;
 
+    /// <summary>Says that a range will be read soon, so that a file from which reading takes long begins with it. It may reach past the end.</summary>
+    /// <param name="offset">Where it starts, in bytes.</param>
+    /// <param name="length">Bytes.</param>
+    internal virtual void WillRead(long offset, long length)
+    {
+    }
+
     /// <summary>The file of the host whose bytes these are, each at its place; null if there is none.</summary>
     internal virtual LocalFile? HostFile => null;
 

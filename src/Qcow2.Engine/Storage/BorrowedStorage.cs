@@ -60,6 +60,9 @@ internal class BorrowedStorage(BlockStorage storage, bool isWritable = false) : 
         => isWritable && storage.TryCopy(source, sourceOffset, offset, length);
 
     /// <inheritdoc/>
+    internal override void WillRead(long offset, long length) => storage.WillRead(offset, length);
+
+    /// <inheritdoc/>
     internal override LocalFile? HostFile => storage.HostFile;
 
     /// <inheritdoc/>

@@ -21,6 +21,7 @@ public sealed class ArrowTests
         ["Partitions"] = ["Disks", "Codecs"],
         ["Conversion"] = ["Disks", "Storage", "Work", Registry],
         ["Comparison"] = ["Disks", "Storage", "Work", Registry],
+        ["Http"] = ["Storage", "Work"],
         ["Nbd"] = ["Disks", "Storage"],
         ["Packed"] = ["Disks", "Storage", "Codecs", "Work", Registry],
     };

@@ -60,6 +60,12 @@ public sealed record ConversionOptions
     /// </summary>
     public bool ShareExtents { get; init; } = true;
 
+    /// <summary>
+    /// How many bytes of the disk a source is told of before they are read, so that files from which reading takes long (<see cref="Http.HttpFile"/>) begin with them in the order of the
+    /// disk. 0, the default, is right for files of the host, which looks ahead itself.
+    /// </summary>
+    public long ReadAheadSize { get; init; }
+
     /// <summary>Whether anything is to be shared.</summary>
     internal bool SharesExtents => ShareExtents && SparseSize > 0 && !Salvage;
 

@@ -279,6 +279,9 @@ public sealed partial class Qcow2Image : VirtualDisk
     internal override HostRun? FindHostRun(long offset, long length) => _active.FindHostRun(offset, length);
 
     /// <inheritdoc/>
+    internal override void WillRead(long offset, long length) => _active.WillRead(offset, length);
+
+    /// <inheritdoc/>
     protected internal override IEnumerable<DiskExtent> EnumerateExtents(long offset, long length, int depth)
         => _active.EnumerateExtents(offset, length, depth);
 

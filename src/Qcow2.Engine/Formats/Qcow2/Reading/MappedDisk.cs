@@ -145,6 +145,29 @@ internal sealed class MappedDisk : VirtualDisk
         };
     }
 
+    /// <inheritdoc/>
+    internal override void WillRead(long offset, long length)
+    {
+        for (long end = offset + length; offset < end;)
+        {
+            ClusterRun run = FindForExtents(offset, end - offset);
+            switch (run.State)
+            {
+                case ClusterState.Data:
+                    _resources.Data.WillRead(run.HostOffset, run.Length);
+                    break;
+                case ClusterState.Compressed:
+                    _resources.Image.WillRead(run.HostOffset, run.CompressedLength);
+                    break;
+                case ClusterState.Unallocated when Backing is VirtualDisk backing && offset < backing.Length:
+                    backing.WillRead(offset, Math.Min(run.Length, backing.Length - offset));
+                    break;
+            }
+
+            offset += run.Length;
+        }
+    }
+
     private void RequireAlive()
     {
         if (_isRetired)
