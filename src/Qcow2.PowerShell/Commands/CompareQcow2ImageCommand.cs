@@ -64,7 +64,7 @@ namespace Qcow2.PowerShell.Commands;
 /// <seealso cref="GetQcow2ExtentCommand"/>
 /// <seealso cref="TestQcow2ImageCommand"/>
 [Cmdlet(VerbsData.Compare, "Qcow2Image", DefaultParameterSetName = PathSet)]
-[OutputType(typeof(Qcow2CompareResult), typeof(bool), ParameterSetName = [PathSet, LiteralPathSet, InputObjectSet])]
+[OutputType(typeof(Qcow2CompareResult), typeof(bool), ParameterSetName = [PathSet, LiteralPathSet, InputObjectSet, UriSet])]
 public sealed class CompareQcow2ImageCommand : DiskReadingCmdlet
 {
     /// <summary>

@@ -124,12 +124,20 @@ namespace Qcow2.PowerShell.Commands;
 /// <code>Get-ChildItem *.qcow2 | Convert-Qcow2Image -DestinationPath { "/backup/$($_.BaseName).raw" } -Force -WhatIf</code>
 /// <para>Says what would be converted to where, existing files replaced, and writes nothing.</para>
 /// </example>
+/// <example>
+/// <code>Convert-Qcow2Image -Uri https://cloud-images.ubuntu.com/noble/current/noble-server-cloudimg-amd64.img noble.vhdx -Verbose</code>
+/// <para>Makes a disk for Hyper-V of an image on a server, without a download in between, and says how much was read.</para>
+/// </example>
+/// <example>
+/// <code>Convert-Qcow2Image -Uri https://cloud.debian.org/images/cloud/bookworm/latest/debian-12-generic-amd64.qcow2 debian.qcow2 -Compress -CompressionType Zstd -ExpectedHash $sha512</code>
+/// <para>The same with the hash that Debian publishes in SHA512SUMS: the file is downloaded first, into a temporary file beside the destination, and only used if it has that hash.</para>
+/// </example>
 /// <seealso cref="GetQcow2ImageCommand"/>
 /// <seealso cref="GetQcow2SnapshotCommand"/>
 /// <seealso cref="ExportQcow2SnapshotCommand"/>
 /// <seealso cref="NewQcow2ImageCommand"/>
 [Cmdlet(VerbsData.Convert, "Qcow2Image", DefaultParameterSetName = PathSet, SupportsShouldProcess = true)]
-[OutputType(typeof(Qcow2ImageInfo), ParameterSetName = [PathSet, LiteralPathSet, InputObjectSet])]
+[OutputType(typeof(Qcow2ImageInfo), ParameterSetName = [PathSet, LiteralPathSet, InputObjectSet, UriSet])]
 public sealed class ConvertQcow2ImageCommand : ConversionCmdlet
 {
     private readonly List<DiskSource> _joined = [];
@@ -168,6 +176,9 @@ public sealed class ConvertQcow2ImageCommand : ConversionCmdlet
     public SwitchParameter DeleteSource { get; set; }
 
     /// <inheritdoc/>
+    private protected override bool KeepsOpen => Concatenate; // All are read at the end.
+
+    /// <inheritdoc/>
     private protected override bool DeletesSources => DeleteSource;
 
     /// <inheritdoc/>
@@ -177,6 +188,7 @@ public sealed class ConvertQcow2ImageCommand : ConversionCmdlet
     protected override void BeginProcessing()
     {
         base.BeginProcessing();
+        Refuse(DeleteSource && IsWeb, "-DeleteSource deletes files of this computer, and no image at an address.", nameof(DeleteSource));
         Refuse(DeleteSource && (SnapshotName ?? Id) is not null, "-DeleteSource would delete the whole image, and not only the snapshot of -SnapshotName or -Id.", nameof(DeleteSource));
         Refuse(DeleteSource && Salvage, "-Salvage may lose what only the source has, so that -DeleteSource does not go with it.", nameof(DeleteSource));
         Refuse(DeleteSource && ForceShare, "-ForceShare reads what another program may be writing, so that -DeleteSource does not go with it.", nameof(DeleteSource));

@@ -40,7 +40,7 @@ namespace Qcow2.PowerShell.Commands;
 /// <seealso cref="GetQcow2ExtentCommand"/>
 /// <seealso cref="ConvertQcow2ImageCommand"/>
 [Cmdlet(VerbsData.Export, "Qcow2Change", DefaultParameterSetName = PathSet, SupportsShouldProcess = true)]
-[OutputType(typeof(Qcow2ImageInfo), ParameterSetName = [PathSet, LiteralPathSet, InputObjectSet])]
+[OutputType(typeof(Qcow2ImageInfo), ParameterSetName = [PathSet, LiteralPathSet, InputObjectSet, UriSet])]
 public sealed class ExportQcow2ChangeCommand : ConversionCmdlet
 {
     private string? _bitmap;

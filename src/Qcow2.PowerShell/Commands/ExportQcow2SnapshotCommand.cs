@@ -41,7 +41,7 @@ namespace Qcow2.PowerShell.Commands;
 /// <seealso cref="ConvertQcow2ImageCommand"/>
 [Cmdlet(VerbsData.Export, "Qcow2Snapshot", DefaultParameterSetName = PathSet, SupportsShouldProcess = true)]
 [Alias("Export-Qcow2Checkpoint")]
-[OutputType(typeof(Qcow2ImageInfo), ParameterSetName = [PathSet, LiteralPathSet, InputObjectSet])]
+[OutputType(typeof(Qcow2ImageInfo), ParameterSetName = [PathSet, LiteralPathSet, InputObjectSet, UriSet])]
 public sealed class ExportQcow2SnapshotCommand : ConversionCmdlet
 {
     /// <inheritdoc/>

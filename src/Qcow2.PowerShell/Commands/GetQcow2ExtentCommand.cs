@@ -47,7 +47,7 @@ namespace Qcow2.PowerShell.Commands;
 /// <seealso cref="GetQcow2SnapshotCommand"/>
 [Cmdlet(VerbsCommon.Get, "Qcow2Extent", DefaultParameterSetName = PathSet)]
 [Alias("Get-Qcow2Map")]
-[OutputType(typeof(Qcow2Extent), ParameterSetName = [PathSet, LiteralPathSet, InputObjectSet])]
+[OutputType(typeof(Qcow2Extent), ParameterSetName = [PathSet, LiteralPathSet, InputObjectSet, UriSet])]
 public sealed class GetQcow2ExtentCommand : DiskCmdlet
 {
     /// <summary>

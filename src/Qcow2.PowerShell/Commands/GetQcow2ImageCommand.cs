@@ -58,12 +58,16 @@ namespace Qcow2.PowerShell.Commands;
 /// <code>(Get-Qcow2Image web01.qcow2).Header.Extensions</code>
 /// <para>Every extension of the image's header, those that nobody knows included.</para>
 /// </example>
+/// <example>
+/// <code>Get-Qcow2Image -Uri https://cloud-images.ubuntu.com/noble/current/noble-server-cloudimg-amd64.img</code>
+/// <para>What an image on a server is, of which only some hundred KiB are read.</para>
+/// </example>
 /// <seealso cref="GetQcow2SnapshotCommand"/>
 /// <seealso cref="GetQcow2ExtentCommand"/>
 /// <seealso cref="ConvertQcow2ImageCommand"/>
 [Cmdlet(VerbsCommon.Get, "Qcow2Image", DefaultParameterSetName = PathSet)]
-[OutputType(typeof(Qcow2ImageInfo), ParameterSetName = [PathSet, LiteralPathSet, InputObjectSet])]
-public sealed class GetQcow2ImageCommand : ChainCmdlet
+[OutputType(typeof(Qcow2ImageInfo), ParameterSetName = [PathSet, LiteralPathSet, InputObjectSet, UriSet])]
+public sealed class GetQcow2ImageCommand : WebCmdlet
 {
     /// <summary>
     /// Also gets the files that the image is layered on, each after the one above it. By default only the image itself is

@@ -54,11 +54,15 @@ namespace Qcow2.PowerShell.Commands;
 /// <code>Get-Qcow2Partition upload.img -SourceFormat Raw -ReferencePolicy Forbid</code>
 /// <para>Looks into a disk that somebody uploaded: it is a raw one whatever it begins as, and opens no other file.</para>
 /// </example>
+/// <example>
+/// <code>Get-Qcow2Partition -Uri https://cloud-images.ubuntu.com/noble/current/noble-server-cloudimg-amd64.img</code>
+/// <para>Looks into a cloud image where it is published.</para>
+/// </example>
 /// <seealso cref="GetQcow2ImageCommand"/>
 /// <seealso cref="ReadQcow2ImageCommand"/>
 /// <seealso cref="ResizeQcow2ImageCommand"/>
 [Cmdlet(VerbsCommon.Get, "Qcow2Partition", DefaultParameterSetName = PathSet)]
-[OutputType(typeof(Qcow2Partition), ParameterSetName = [PathSet, LiteralPathSet, InputObjectSet])]
+[OutputType(typeof(Qcow2Partition), ParameterSetName = [PathSet, LiteralPathSet, InputObjectSet, UriSet])]
 public sealed class GetQcow2PartitionCommand : DiskReadingCmdlet
 {
     /// <summary>

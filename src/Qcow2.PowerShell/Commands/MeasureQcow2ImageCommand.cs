@@ -56,7 +56,7 @@ namespace Qcow2.PowerShell.Commands;
 /// <seealso cref="ConvertQcow2ImageCommand"/>
 /// <seealso cref="GetQcow2ExtentCommand"/>
 [Cmdlet(VerbsDiagnostic.Measure, "Qcow2Image", DefaultParameterSetName = PathSet)]
-[OutputType(typeof(Qcow2MeasureResult), ParameterSetName = [PathSet, LiteralPathSet, InputObjectSet, SizeSet])]
+[OutputType(typeof(Qcow2MeasureResult), ParameterSetName = [PathSet, LiteralPathSet, InputObjectSet, UriSet, SizeSet])]
 public sealed class MeasureQcow2ImageCommand : DiskCmdlet, IQcow2Layout, IDiskLayout
 {
     internal const string SizeSet = "Size";
@@ -90,6 +90,7 @@ public sealed class MeasureQcow2ImageCommand : DiskCmdlet, IQcow2Layout, IDiskLa
     [Parameter(ParameterSetName = PathSet)]
     [Parameter(ParameterSetName = LiteralPathSet)]
     [Parameter(ParameterSetName = InputObjectSet)]
+    [Parameter(ParameterSetName = UriSet)]
     public DiskImageFormat? SourceFormat { get; set; }
 
     /// <summary>The format of the image to be. A raw image has no layout, and takes the size of its disk.</summary>

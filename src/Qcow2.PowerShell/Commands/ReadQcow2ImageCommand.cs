@@ -45,7 +45,7 @@ namespace Qcow2.PowerShell.Commands;
 /// <seealso cref="ConvertQcow2ImageCommand"/>
 /// <seealso cref="GetQcow2ExtentCommand"/>
 [Cmdlet(VerbsCommunications.Read, "Qcow2Image", DefaultParameterSetName = PathSet, SupportsShouldProcess = true)]
-[OutputType(typeof(byte[]), ParameterSetName = [PathSet, LiteralPathSet, InputObjectSet])]
+[OutputType(typeof(byte[]), ParameterSetName = [PathSet, LiteralPathSet, InputObjectSet, UriSet])]
 public sealed class ReadQcow2ImageCommand : DiskReadingCmdlet
 {
     private const long MaxEmittedBytes = 1L << 30;

@@ -56,7 +56,7 @@ namespace Qcow2.PowerShell.Commands;
 /// <seealso cref="GetQcow2ImageCommand"/>
 /// <seealso cref="OptimizeQcow2ImageCommand"/>
 [Cmdlet(VerbsCommon.Show, "Qcow2Image", DefaultParameterSetName = PathSet)]
-[OutputType(typeof(Qcow2ImagePicture), ParameterSetName = [PathSet, LiteralPathSet, InputObjectSet])]
+[OutputType(typeof(Qcow2ImagePicture), ParameterSetName = [PathSet, LiteralPathSet, InputObjectSet, UriSet])]
 public sealed class ShowQcow2ImageCommand : DiskCmdlet
 {
     private const int MinWidth = 40;

@@ -54,7 +54,7 @@ namespace Qcow2.PowerShell.Commands;
 /// <seealso cref="GetQcow2NbdServerCommand"/>
 /// <seealso cref="GetQcow2BitmapCommand"/>
 [Cmdlet(VerbsLifecycle.Start, "Qcow2NbdServer", DefaultParameterSetName = PathSet, SupportsShouldProcess = true)]
-[OutputType(typeof(Qcow2NbdServer), ParameterSetName = [PathSet, LiteralPathSet, InputObjectSet])]
+[OutputType(typeof(Qcow2NbdServer), ParameterSetName = [PathSet, LiteralPathSet, InputObjectSet, UriSet])]
 public sealed class StartQcow2NbdServerCommand : DiskReadingCmdlet
 {
     private readonly Guid _runspaceId = Runspace.DefaultRunspace?.InstanceId ?? Guid.Empty;
@@ -162,6 +162,7 @@ public sealed class StartQcow2NbdServerCommand : DiskReadingCmdlet
         HostedNbdServer? server = null;
         LongOperation.Run(stop => server = NbdServers.Add(Name, image.Path, name => Start(name, source, bitmaps, socket, address, stop)), () => { }, StopToken);
         isStarted = true;
+        GiveAway(image);
         if (IsOnTcp && !IPAddress.IsLoopback(address))
         {
             WriteWarning($"{image.Path}: NBD has neither passwords nor encryption: whoever reaches {address} can read {(Writable ? "and write " : "")}this disk.");
@@ -194,6 +195,7 @@ public sealed class StartQcow2NbdServerCommand : DiskReadingCmdlet
     private HostedNbdServer Start(string name, DiskSource source, string[] bitmaps, string? socket, IPAddress address, CancellationToken stop)
     {
         OpenedDisk opened = source.OpenForRandomAccess(stop);
+        opened.Location = source.Location; // The server needs it for longer than this command.
         NbdListener? listener = null;
         try
         {

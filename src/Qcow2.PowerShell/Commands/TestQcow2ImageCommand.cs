@@ -65,11 +65,15 @@ namespace Qcow2.PowerShell.Commands;
 /// <code>Test-Qcow2Image overlay.qcow2 -BackingChain</code>
 /// <para>Checks an image and everything it is layered on.</para>
 /// </example>
+/// <example>
+/// <code>Test-Qcow2Image -Uri https://files.example.com/web01.qcow2 -Credential (Get-Credential)</code>
+/// <para>Checks the tables of an image on a server that wants to know who asks.</para>
+/// </example>
 /// <seealso cref="RepairQcow2ImageCommand"/>
 /// <seealso cref="GetQcow2ImageCommand"/>
 [Cmdlet(VerbsDiagnostic.Test, "Qcow2Image", DefaultParameterSetName = PathSet)]
-[OutputType(typeof(Qcow2CheckResult), typeof(bool), ParameterSetName = [PathSet, LiteralPathSet, InputObjectSet])]
-public sealed class TestQcow2ImageCommand : ChainCmdlet
+[OutputType(typeof(Qcow2CheckResult), typeof(bool), ParameterSetName = [PathSet, LiteralPathSet, InputObjectSet, UriSet])]
+public sealed class TestQcow2ImageCommand : WebCmdlet
 {
     /// <summary>
     /// Emits only whether the image is healthy: true or false. A file that is no image is not healthy, and no error; with

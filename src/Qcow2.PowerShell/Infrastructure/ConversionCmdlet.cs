@@ -131,6 +131,10 @@ public abstract partial class ConversionCmdlet : DiskReadingCmdlet
     }
 
     /// <inheritdoc/>
+    private protected override string DownloadFolder
+        => !NoCreate && System.IO.Path.GetDirectoryName(Resolver.Literal(DestinationPath)) is string folder && Directory.Exists(folder) ? folder : base.DownloadFolder;
+
+    /// <inheritdoc/>
     private protected override void Preview(IReadOnlyList<ImageInput> images)
     {
         if (images.Count > 1)
@@ -239,15 +243,6 @@ public abstract partial class ConversionCmdlet : DiskReadingCmdlet
         Salvage = Salvage,
         ShareExtents = !NoReflink,
     };
-
-    /// <summary>Ends the cmdlet because of parameters that exclude each other.</summary>
-    private protected void Refuse(bool isWrong, string message, string? parameter)
-    {
-        if (isWrong)
-        {
-            ThrowTerminatingError(new ErrorRecord(new PSArgumentException(message, parameter), "ParameterConflict", ErrorCategory.InvalidArgument, parameter));
-        }
-    }
 
     /// <inheritdoc/>
     private protected override string? ParameterFor(string usual, string? path)

@@ -6,8 +6,17 @@ using Qcow2.PowerShell.Operations;
 namespace Qcow2.PowerShell.Infrastructure;
 
 /// <summary>A cmdlet that opens an image as a disk: the active one or that of a snapshot.</summary>
-public abstract class DiskCmdlet : DataFileCmdlet
+public abstract class DiskCmdlet : WebCmdlet
 {
+    /// <summary>
+    /// The external data file, in place of the one that the image names. By default the name in the image is taken,
+    /// relative to the image's folder.
+    /// </summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    [PathText(TakesImage = true)]
+    public string? DataFile { get; set; }
+
     /// <summary>
     /// The internal snapshot whose disk is used, by its name or its id; case matters only where it tells snapshots apart. What means
     /// several snapshots is an error that lists them, and <c>-Id</c> says which. By default the active disk is used, or the snapshot that
@@ -25,6 +34,12 @@ public abstract class DiskCmdlet : DataFileCmdlet
     [ArgumentCompleter(typeof(SnapshotNameCompleter))]
     [ValidateNotNullOrEmpty]
     public string? Id { get; set; }
+
+    /// <inheritdoc/>
+    private protected override Qcow2OpenOptions OptionsFor(string imagePath) => base.OptionsFor(imagePath) with
+    {
+        DataFile = DataFile is null ? null : Resolver.Literal(DataFile),
+    };
 
     /// <summary>The disk to read.</summary>
     /// <param name="image">The image.</param>

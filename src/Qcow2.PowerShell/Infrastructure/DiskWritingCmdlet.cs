@@ -5,8 +5,17 @@ using Qcow2.Engine;
 namespace Qcow2.PowerShell.Infrastructure;
 
 /// <summary>A cmdlet that changes the active disk of images.</summary>
-public abstract class DiskWritingCmdlet : DataFileCmdlet
+public abstract class DiskWritingCmdlet : ChainCmdlet
 {
+    /// <summary>
+    /// The external data file, in place of the one that the image names. By default the name in the image is taken,
+    /// relative to the image's folder.
+    /// </summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    [PathText(TakesImage = true)]
+    public string? DataFile { get; set; }
+
     /// <summary>
     /// The passphrase of an image that is encrypted with LUKS or the legacy AES method, and of all encrypted images of its
     /// backing chain unless <c>-BackingPassphrase</c> is given. It is not needed otherwise. <c>Read-Host -AsSecureString</c> and <c>Get-Secret</c> make one.
@@ -31,6 +40,7 @@ public abstract class DiskWritingCmdlet : DataFileCmdlet
     /// <inheritdoc/>
     private protected override Qcow2OpenOptions OptionsFor(string imagePath) => base.OptionsFor(imagePath) with
     {
+        DataFile = DataFile is null ? null : Resolver.Literal(DataFile),
         Writable = true,
         Passphrase = Unseal(Passphrase),
         BackingPassphrases = Unseal(BackingPassphrase),

@@ -1,4 +1,5 @@
 using Qcow2.Engine;
+using Qcow2.Engine.Http;
 
 namespace Qcow2.PowerShell.Infrastructure;
 
@@ -30,6 +31,7 @@ internal static class ErrorAdvice
                 ? $"Say which it is: -{format} qcow2 or -{format} raw."
                 : "Record it first: Set-Qcow2Image -MetadataOnly, with -BackingFile and -BackingFormat.",
             Qcow2ErrorCode.ParentNotNamed => Parameter("SourceParentPath") is string parent ? $"Say which file it is with -{parent}." : null,
+            Qcow2ErrorCode.RangesNotSupported => Parameter("AllowDownload") is string download ? $"-{download} does that, into a temporary file." : null,
             Qcow2ErrorCode.DataFileUnavailable => Parameter("DataFile") is string data ? $"Say which file it is with -{data}." : null,
             Qcow2ErrorCode.PassphraseRequired => Parameter("Passphrase") is string passphrase ? $"Give it with -{passphrase}{Table(passphrase)}." : null,
             Qcow2ErrorCode.PassphraseIncorrect => Parameter("Passphrase") is string right ? $"Give the right one with -{right}{Table(right)}." : null,
@@ -54,6 +56,11 @@ internal static class ErrorAdvice
     /// <summary>Whether a file is of the one format that is repaired here, or may be.</summary>
     private static bool IsRepaired(string? path)
     {
+        if (path is not null && HttpAddress.IsLike(path))
+        {
+            return false;
+        }
+
         try
         {
             return path is null || DiskFormats.Recognize(path).Mark is not DiskFormat mark || mark == DiskImageFormat.Qcow2.Known();

@@ -93,6 +93,10 @@ internal static class ErrorRecords
         Qcow2ErrorCode.NoBackingFile => ErrorCategory.InvalidOperation,
         Qcow2ErrorCode.NotInBackingChain => ErrorCategory.InvalidArgument,
         Qcow2ErrorCode.SnapshotWouldChange => ErrorCategory.InvalidOperation,
+        Qcow2ErrorCode.HttpRequestFailed => ErrorCategory.ConnectionError,
+        Qcow2ErrorCode.RangesNotSupported => ErrorCategory.NotImplemented,
+        Qcow2ErrorCode.SourceChanged => ErrorCategory.ResourceUnavailable,
+        Qcow2ErrorCode.HashMismatch => ErrorCategory.InvalidData,
         _ => ErrorCategory.NotSpecified,
     };
 

@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using Qcow2.Engine;
+using Qcow2.Engine.Http;
 using Qcow2.PowerShell.Operations;
 
 namespace Qcow2.PowerShell.Infrastructure;
@@ -10,8 +11,10 @@ public abstract class ImageCmdlet : Qcow2Cmdlet
     internal const string PathSet = "Path";
     internal const string LiteralPathSet = "LiteralPath";
     internal const string InputObjectSet = "InputObject";
+    internal const string UriSet = "Uri";
 
     private readonly DamageWarnings _damage = new();
+    private readonly List<ImageLocation> _open = [];
     private readonly HashSet<string> _given = new(DestinationFile.PathComparer);
     private PathResolver? _resolver;
 
@@ -57,6 +60,9 @@ public abstract class ImageCmdlet : Qcow2Cmdlet
             case InputObjectSet:
                 ProcessEach(InputObject, image => image.Path, image => [FromObject(image)]);
                 break;
+            case UriSet:
+                ProcessEach(Addresses, HttpAddress.Show, address => [new ImageInput(LocationOf(address))]);
+                break;
             case LiteralPathSet:
                 ProcessEach(LiteralPath, path => path, path => [new ImageInput(Resolver.Literal(path))]);
                 break;
@@ -76,6 +82,18 @@ public abstract class ImageCmdlet : Qcow2Cmdlet
     {
     }
 
+    /// <summary>The addresses that the images lie at, where the cmdlet takes such.</summary>
+    private protected virtual IReadOnlyList<Uri> Addresses => [];
+
+    /// <summary>The image at an address.</summary>
+    private protected virtual ImageLocation LocationOf(Uri address) => throw new NotSupportedException();
+
+    /// <summary>Whether images are still needed when they have been processed, until the pipeline ends.</summary>
+    private protected virtual bool KeepsOpen => false;
+
+    /// <summary>Leaves an image to somebody who needs it for longer than this command, and closes it.</summary>
+    private protected void GiveAway(ImageInput image) => _open.Remove(image.Location);
+
     /// <summary>Whether the cmdlet can do with a raw disk.</summary>
     private protected virtual bool TakesRaw => false;
 
@@ -83,11 +101,13 @@ public abstract class ImageCmdlet : Qcow2Cmdlet
     private protected virtual ImageInput FromObject(Qcow2ImageObject image) => image switch
     {
         UnusableObject unusable => throw unusable.Problem,
+        _ when HttpAddress.IsLike(image.Path) => throw new ImageCmdletException("ImageOnOtherComputer", ErrorCategory.InvalidArgument,
+            $"{DisplayText.Printable(image.Path)}: this object is about an image on a server, and has neither all of its address nor what it takes to read it. Give the address itself, as Get-Qcow2Image -Uri takes it, and other cmdlets that only read."),
         Qcow2ImageInfo { Format: "raw" } when !TakesRaw => throw ImageCmdletException.NotPossible($"{image.Path}: this is a raw disk; the cmdlet works on qcow2 images."),
         _ => new ImageInput(Resolver.Literal(image.Path), image),
     };
 
-    private void ProcessEach<T>(T[] inputs, Func<T, string> nameOf, Func<T, IEnumerable<ImageInput>> resolve)
+    private void ProcessEach<T>(IEnumerable<T> inputs, Func<T, string> nameOf, Func<T, IEnumerable<ImageInput>> resolve)
     {
         var images = new List<ImageInput>();
         foreach (T input in inputs)
@@ -104,8 +124,22 @@ public abstract class ImageCmdlet : Qcow2Cmdlet
                 return;
             }
 
-            ForFile(image.Path, () => Process(image));
+            _open.Add(image.Location);
+            string? summary;
+            try
+            {
+                ForFile(image.Path, () => Process(image));
+            }
+            finally
+            {
+                summary = Close(image);
+            }
+
             WarnOfDamage();
+            if (summary is not null)
+            {
+                WriteVerbose(summary);
+            }
         }
     }
 
@@ -147,6 +181,32 @@ public abstract class ImageCmdlet : Qcow2Cmdlet
         {
             WriteWarning(warning);
         }
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            _open.ForEach(location => location.Dispose());
+            _open.Clear();
+        }
+
+        base.Dispose(disposing);
+    }
+
+    /// <summary>Closes an image that is done.</summary>
+    /// <returns>What reading it has taken; null for nothing.</returns>
+    private string? Close(ImageInput image)
+    {
+        if (KeepsOpen || !_open.Remove(image.Location))
+        {
+            return null;
+        }
+
+        string? summary = image.Location.Summary;
+        image.Location.Dispose();
+        return summary;
     }
 
     private void Process(ImageInput image)

@@ -1,5 +1,6 @@
 using System.Collections.ObjectModel;
 using System.Management.Automation;
+using Qcow2.Engine.Http;
 
 namespace Qcow2.PowerShell.Infrastructure;
 
@@ -33,6 +34,11 @@ internal sealed class PathResolver(PathIntrinsics paths)
     /// <summary>What is before a colon is a drive to PowerShell; a person may have meant the name of a file, or a stream of one.</summary>
     private static System.Management.Automation.DriveNotFoundException Explained(System.Management.Automation.DriveNotFoundException error, string path)
     {
+        if (HttpAddress.IsLike(path))
+        {
+            return new($"{error.Message} This is the address of a file on a server, which Get-Qcow2Image -Uri, Convert-Qcow2Image -Uri and other cmdlets take that only read. Or download the file first.", error);
+        }
+
         int colon = path.IndexOf(':');
         return colon < 1 ? error : new($"{error.Message} PowerShell takes what is before a colon for a drive. {(IsWindows
             ? $"If a stream of the file {path.Substring(0, colon)} is meant: an image is a file of its own; copy the stream to one."

@@ -14,6 +14,11 @@ namespace Qcow2.PowerShell.Operations;
 internal sealed class DiskConversion(
     IReadOnlyList<DiskSource> sources, ConversionDestination destination, ConversionOptions options, bool deletesSources = false)
 {
+    /// <summary>As much of a disk on a server is asked for ahead of where it is read.</summary>
+    private const long WebReadAheadSize = 32L << 20;
+
+    private readonly ConversionOptions _options = sources.All(source => source.Location.LocalPath is not null) ? options : options with { ReadAheadSize = WebReadAheadSize };
+
     /// <summary>What the new size or the sectors of the new disk do to the partition table on it, for warnings.</summary>
     internal IReadOnlyList<string> PartitionProblems { get; private set; } = [];
 
@@ -27,7 +32,7 @@ internal sealed class DiskConversion(
     /// <summary>Opening is part of the work: to try a passphrase takes seconds, by design.</summary>
     private ConversionResult Convert(IProgress<WorkProgress> progress, CancellationToken cancellationToken)
     {
-        using HeldFiles? held = deletesSources ? new HeldFiles(sources.Select(source => source.Path)) : null;
+        using HeldFiles? held = deletesSources ? new HeldFiles(sources.Select(source => source.Location.LocalPath!)) : null;
         ConversionResult result = Convert(held, progress, cancellationToken);
         held?.Delete();
         return result;
@@ -66,7 +71,7 @@ internal sealed class DiskConversion(
         switch (destination)
         {
             case NewDisk file:
-                ConversionResult result = DiskConverter.Convert(disk, file.Path, file.Layout, file.Overwrite, options, progress, cancellationToken);
+                ConversionResult result = DiskConverter.Convert(disk, file.Path, file.Layout, file.Overwrite, _options, progress, cancellationToken);
                 PartitionProblems = PartitionWarnings.OfCopy(disk, file.Layout, cancellationToken);
                 return result;
             case ExistingDisk existing when disk.ReadsFrom(existing.Path):
@@ -75,7 +80,7 @@ internal sealed class DiskConversion(
                 var into = (ExistingDisk)destination;
                 using (VirtualDisk target = into.Format.Open(into.Path, into.Options, cancellationToken))
                 {
-                    ConversionResult copied = DiskConverter.ConvertInto(disk, target, into.IsZero, options, progress, cancellationToken);
+                    ConversionResult copied = DiskConverter.ConvertInto(disk, target, into.IsZero, _options, progress, cancellationToken);
                     PartitionProblems = PartitionWarnings.OfCopy(disk, target, cancellationToken);
                     return copied;
                 }

@@ -30,6 +30,9 @@ internal abstract class ImageLocation : IDisposable
     {
     }
 
+    /// <summary>What reading it has taken, for who wants to know more; null for nothing.</summary>
+    internal virtual string? Summary => null;
+
     /// <summary>Opens the bytes, for a look at them. The caller closes them.</summary>
     internal abstract BlockStorage OpenBytes();
 
@@ -73,7 +76,8 @@ internal abstract class ImageLocation : IDisposable
     {
     }
 
-    private protected T Look<T>(Func<BlockStorage, T> look)
+    /// <summary>Opens the bytes, looks at them, and closes them.</summary>
+    private protected virtual T Look<T>(Func<BlockStorage, T> look)
     {
         using BlockStorage bytes = OpenBytes();
         return look(bytes);

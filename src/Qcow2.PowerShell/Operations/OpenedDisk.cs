@@ -15,9 +15,13 @@ internal sealed class OpenedDisk(VirtualDisk disk, Qcow2Image? image, SnapshotTa
 
     internal SnapshotTableEntry? Snapshot => snapshot;
 
+    /// <summary>What is closed with the disk, where that outlives the command; null for nothing.</summary>
+    internal ImageLocation? Location { get; set; }
+
     public void Dispose()
     {
         disk.Dispose();
         image?.Dispose();
+        Location?.Dispose();
     }
 }

@@ -146,11 +146,11 @@ public sealed class MeasureTests : IDisposable
     }
 
     [Fact]
-    public void It_shows_readable_sizes_and_has_four_parameter_sets()
+    public void It_shows_readable_sizes_and_has_five_parameter_sets()
     {
         Assert.Matches(@"100 GiB\s+qcow2\s+\d+(\.\d+)? MiB\s+100 GiB\s+-", _session.Show("Measure-Qcow2Image -SizeBytes 100GB"));
         var cmdlet = (CmdletInfo)Assert.Single(_session.Run("Get-Command Measure-Qcow2Image").Output).BaseObject;
-        Assert.Equal(["InputObject", "LiteralPath", "Path", "Size"], cmdlet.ParameterSets.Select(set => set.Name).Order());
+        Assert.Equal(["InputObject", "LiteralPath", "Path", "Size", "Uri"], cmdlet.ParameterSets.Select(set => set.Name).Order());
     }
 
     private Qcow2MeasureResult Measure(string script, params string[] fixtures)
