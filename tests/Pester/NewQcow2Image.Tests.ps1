@@ -84,7 +84,7 @@ Describe 'New-Qcow2Image' {
         $LASTEXITCODE | Should -Be 0
         $read = qemu-io -f qcow2 -c 'read -P 0 0 1M' -c 'read -P 5 1M 1M' -c 'read -P 6 19M 1M' -c 'write -P 7 3M 1M' kept.qcow2
         $read -match 'failed' | Should -BeNullOrEmpty
-        Read-Qcow2Image kept.raw -Offset (4MB - 1) -Count 2 | Should -Be 7, 0
+        (Read-Qcow2Image kept.raw -Offset (4MB - 1) -Count 2) | Should -Be 7, 0
         { New-Qcow2Image other.qcow2 -DataFile gone.raw -DataFileRaw -KeepDataFile -ErrorAction Stop } | Should -Throw -ErrorId 'PathNotFound,*'
         Test-Path gone.raw | Should -BeFalse
     }
