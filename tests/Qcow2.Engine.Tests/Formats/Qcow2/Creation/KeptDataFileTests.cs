@@ -26,7 +26,7 @@ public sealed class KeptDataFileTests : IDisposable
     [InlineData("default", 512)]
     [InlineData("default", 1000)]
     [InlineData("default", (7 * 65_536) + 3584)]
-    [InlineData("default", (600 << 20) + 1)]
+    [InlineData("default", (20 << 20) + 1)]
     [InlineData("metadata", (7 * 65_536) + 5)]
     [InlineData("not-raw", (7 * 65_536) + 5)]
     [InlineData("extended", (7 * 65_536) + 3584)]
@@ -170,7 +170,7 @@ public sealed class KeptDataFileTests : IDisposable
     [Fact]
     public void What_is_cut_short_leaves_both_files_as_they_were()
     {
-        MakeData(5 << 20);
+        MakeData(1 << 20);
         _folder.Write("disk.qcow2", [1, 2, 3]);
         string before = Facts();
         int ends = 1;
@@ -204,7 +204,7 @@ public sealed class KeptDataFileTests : IDisposable
         }
 
         Assert.True(ends > 4);
-        Assert.Equal(5 << 20, Qcow2ImageInfo.Read(Image).Size);
+        Assert.Equal(1 << 20, Qcow2ImageInfo.Read(Image).Size);
     }
 
     [LinuxFact]
