@@ -16,6 +16,12 @@ public sealed class Qcow2ImageInfo : Qcow2ImageObject
     /// <summary>The name of a format (<see cref="DiskFormats"/>): <c>qcow2</c>, <c>raw</c>, <c>vhd</c>, <c>vhdx</c>, <c>vmdk</c>, <c>vdi</c>, <c>qcow</c>, <c>qed</c>, <c>parallels</c>.</summary>
     public string Format { get; set; } = "qcow2";
 
+    /// <summary>What the image is packed in: <c>gzip</c>, <c>xz</c>, <c>zstd</c>, <c>bzip2</c> or <c>ova</c>; null if it is a file of its own. <see cref="FileSize"/> is that of the compressed file then, and of an OVA that of the disk in it.</summary>
+    public string? PackedIn { get; set; }
+
+    /// <summary>What the image is called in the file that it is packed in (<see cref="PackedDisk.Name"/>); null if it is a file of its own.</summary>
+    public string? DiskName { get; set; }
+
     /// <summary>How the format keeps the disk, where it has several ways: <c>Fixed</c>, <c>Dynamic</c>, <c>Differencing</c>; of a VMDK file in VMware's words: <c>streamOptimized</c>; null where it has one.</summary>
     public string? Subformat { get; set; }
 

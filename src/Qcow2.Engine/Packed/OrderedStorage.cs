@@ -42,6 +42,9 @@ internal sealed class OrderedStorage : BlockStorage
     public override string Path => _storage.Path;
 
     /// <inheritdoc/>
+    public override bool HasLocalPath => false;
+
+    /// <inheritdoc/>
     public override long Length { get; }
 
     /// <inheritdoc/>

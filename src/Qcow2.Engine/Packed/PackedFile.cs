@@ -20,10 +20,13 @@ public sealed class PackedFile
 
     private readonly PackedKind? _kind;
 
-    private PackedFile(string path, string kind, PackedKind? compression)
+    private readonly string _name;
+
+    private PackedFile(string path, string name, string kind, PackedKind? compression)
     {
         Path = path;
         Kind = kind;
+        _name = name;
         _kind = compression;
     }
 
@@ -45,12 +48,12 @@ public sealed class PackedFile
     {
         if (PackedKind.Of(storage, name) is PackedKind kind)
         {
-            return new PackedFile(storage.Path, kind.Name, kind);
+            return new PackedFile(storage.Path, name, kind.Name, kind);
         }
 
         return string.Equals(System.IO.Path.GetExtension(name), ArchiveExtension, StringComparison.OrdinalIgnoreCase)
             && FileSignatures.Of(new FileContent(storage)) is { Id: "tar" }
-            ? new PackedFile(storage.Path, ArchiveKind, null)
+            ? new PackedFile(storage.Path, name, ArchiveKind, null)
             : null;
     }
 
@@ -66,7 +69,7 @@ public sealed class PackedFile
     /// <returns>One of what is compressed, called as the file without its last extension; of an OVA those of its descriptor, in its order.</returns>
     /// <exception cref="Qcow2Exception">The archive is cut off or damaged, or has no descriptor.</exception>
     public IReadOnlyList<PackedDisk> ReadDisks(BlockStorage storage) => _kind is not null
-        ? [new PackedDisk(Kind, System.IO.Path.GetFileNameWithoutExtension(Path), _kind, null)]
+        ? [new PackedDisk(Kind, System.IO.Path.GetFileNameWithoutExtension(_name), _kind, null)]
         : [.. OvaArchive.ReadDisks(storage).Select(entry => new PackedDisk(Kind, entry.Name, null, entry))];
 
     /// <summary>The disk of a name, or the only one.</summary>

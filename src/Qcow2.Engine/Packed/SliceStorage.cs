@@ -14,6 +14,9 @@ internal sealed class SliceStorage(BlockStorage storage, long offset, long lengt
     public override string Path => path;
 
     /// <inheritdoc/>
+    public override bool HasLocalPath => false;
+
+    /// <inheritdoc/>
     public override long Length => length;
 
     /// <inheritdoc/>

@@ -36,6 +36,9 @@ internal sealed class StartStorage : BlockStorage
     public override string Path => _storage.Path;
 
     /// <inheritdoc/>
+    public override bool HasLocalPath => false;
+
+    /// <inheritdoc/>
     /// <remarks>More than any file where it is not known.</remarks>
     public override long Length
     {

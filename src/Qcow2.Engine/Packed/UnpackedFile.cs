@@ -15,11 +15,11 @@ internal sealed class UnpackedFile : BorrowedStorage
     /// <summary>What is left to others of the space of a volume: a twentieth of what is free, but no more than this.</summary>
     private const long MostReserve = 1L << 30;
 
-    private readonly IncompleteFile _file;
+    private readonly TemporaryFile _file;
     private readonly BlockStorage _packed;
 
-    private UnpackedFile(IncompleteFile file, BlockStorage packed)
-        : base(file.File)
+    private UnpackedFile(TemporaryFile file, BlockStorage packed)
+        : base(file.Storage)
     {
         _file = file;
         _packed = packed;
@@ -33,6 +33,9 @@ internal sealed class UnpackedFile : BorrowedStorage
     /// <inheritdoc/>
     /// <remarks>It stands for the packed file, which must not be written over while it is read.</remarks>
     public override FileIdentity Identity { get; }
+
+    /// <inheritdoc/>
+    public override bool HasLocalPath => false;
 
     /// <summary>Unpacks a file.</summary>
     /// <param name="packed">The packed file, which is closed with the result; not where this fails.</param>
@@ -51,11 +54,10 @@ internal sealed class UnpackedFile : BorrowedStorage
             UnpackLimits.Ensure(packed.Path, known, mostBytes);
         }
 
-        string name = System.IO.Path.Combine(folder, System.IO.Path.GetFileNameWithoutExtension(packed.Path));
-        IncompleteFile file = IncompleteFile.Create(name, packed.Path, isPrivate: true, canHaveNoName: true, (_, _) => { });
+        var file = TemporaryFile.Create(folder);
         try
         {
-            Copy(packed, kind, file.File, new SpaceBudget(folder), mostBytes, progress, cancellationToken);
+            Copy(packed, kind, file.Storage, new SpaceBudget(folder), mostBytes, progress, cancellationToken);
             return new UnpackedFile(file, packed);
         }
         catch
@@ -86,7 +88,7 @@ internal sealed class UnpackedFile : BorrowedStorage
     }
 
     private static void Copy(
-        BlockStorage packed, PackedKind kind, LocalFile file, SpaceBudget space, long mostBytes, IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
+        BlockStorage packed, PackedKind kind, BlockStorage file, SpaceBudget space, long mostBytes, IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
     {
         long length = 0;
         ReadAll(

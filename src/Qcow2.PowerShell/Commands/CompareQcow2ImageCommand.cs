@@ -151,8 +151,16 @@ public sealed class CompareQcow2ImageCommand : DiskReadingCmdlet
     {
         DiskSource source = DiskSource.Of(image, SourceFormat, OptionsFor(image.Path), SnapshotOf(image));
         var options = new DiskCompareOptions { IsStrict = Strict, StopAtFirst = Quiet, MaxRanges = MaxRanges, ThrottleLimit = ThrottleLimit };
-        Qcow2CompareResult result = new DiskComparison(source, Difference(image), options).Run(WriteProgress, StopToken);
-        WriteObject(Quiet ? result.AreEqual : result);
+        ImageInput other = OtherDisk();
+        try
+        {
+            Qcow2CompareResult result = new DiskComparison(source, Difference(image, other), options).Run(WriteProgress, StopToken);
+            WriteObject(Quiet ? result.AreEqual : result);
+        }
+        finally
+        {
+            Close(other);
+        }
     }
 
     /// <inheritdoc/>
@@ -165,7 +173,7 @@ public sealed class CompareQcow2ImageCommand : DiskReadingCmdlet
     /// <inheritdoc/>
     private protected override bool TakesRaw => true;
 
-    private DiskSource Difference(ImageInput image)
+    private ImageInput OtherDisk()
     {
         string path = Resolver.Literal(DifferencePath);
         if (Directory.Exists(path))
@@ -178,12 +186,18 @@ public sealed class CompareQcow2ImageCommand : DiskReadingCmdlet
             throw new ItemNotFoundException($"Cannot find path '{path}' of -DifferencePath because it does not exist.");
         }
 
+        return InsideOf(new ImageInput(path), nameof(DifferenceFormat));
+    }
+
+    private DiskSource Difference(ImageInput image, ImageInput other)
+    {
+        string path = other.Path;
         Qcow2OpenOptions options = OptionsFor(path) with
         {
             DataFile = DifferenceDataFile is null ? null : Resolver.Literal(DifferenceDataFile),
             Passphrase = Unseal(DifferencePassphrase ?? Passphrase),
         };
-        return DiskSource.Of(new ImageInput(path), DifferenceFormat, options, DifferenceSnapshotOf(image, path), "-DifferenceFormat");
+        return DiskSource.Of(other, DifferenceFormat, options, DifferenceSnapshotOf(image, path), "-DifferenceFormat");
     }
 
     /// <summary>A result of a comparison that is piped here brings its second disk along by its property DifferencePath: with its snapshot.</summary>

@@ -48,6 +48,11 @@ namespace Qcow2.PowerShell.Commands;
 /// qcow2 image that names a file of this machine.
 /// </para>
 /// <para>
+/// Compressed files are taken as they are downloaded: <c>.gz</c>, <c>.xz</c>, <c>.zst</c> and <c>.bz2</c>, told by their first bytes and their name. A raw disk in one is unpacked as it is read, other images
+/// into a temporary file beside the destination. All check sums are compared: a download that is cut off or damaged is an error, and leaves no file. Of an OVA say with <c>-DiskName</c> which disk is
+/// meant, if it has several. See docs/compressed.md.
+/// </para>
+/// <para>
 /// The partition table on the disk is not changed. A warning says where the new disk does not fit it: where it counts in sectors of another size than the new disk has, and where the new disk is
 /// larger, so that the backup of a GPT does not lie at its end.
 /// </para>
@@ -111,6 +116,14 @@ namespace Qcow2.PowerShell.Commands;
 /// <example>
 /// <code>Convert-Qcow2Image damaged.qcow2 rescued.raw -Salvage -WarningVariable lost</code>
 /// <para>Saves what can be read. The warnings, which are in <c>$lost</c> afterwards, say what is lost.</para>
+/// </example>
+/// <example>
+/// <code>Convert-Qcow2Image debian-12-generic-amd64.raw.xz debian.vhdx</code>
+/// <para>Converts a download that is compressed, without a temporary file.</para>
+/// </example>
+/// <example>
+/// <code>Convert-Qcow2Image appliance.ova data.qcow2 -DiskName appliance-disk2.vmdk</code>
+/// <para>Converts one of the disks of an OVA.</para>
 /// </example>
 /// <example>
 /// <code>Convert-Qcow2Image part1.raw, part2.raw joined.qcow2 -Concatenate</code>
@@ -260,6 +273,11 @@ public sealed class ConvertQcow2ImageCommand : ConversionCmdlet
         if (!DeleteSource)
         {
             return;
+        }
+
+        if (image.Location is PackedImage)
+        {
+            throw ImageCmdletException.NotPossible($"{image.Path}: -DeleteSource deletes images, and no files that images are packed in.");
         }
 
         if (Destination.At(image.Path).Kind == FileKind.BlockDevice)

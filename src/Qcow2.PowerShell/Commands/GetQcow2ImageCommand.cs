@@ -33,6 +33,10 @@ namespace Qcow2.PowerShell.Commands;
 /// property <c>BackingFileProblem</c>, and an error follows that does not end the pipeline; <c>Set-Qcow2Image -MetadataOnly</c> mends
 /// a name that has changed.
 /// </para>
+/// <para>
+/// Of a compressed file (<c>.gz</c>, <c>.xz</c>, <c>.zst</c>, <c>.bz2</c>) the disk inside is described, and <c>PackedIn</c> says what it is in. All of it is unpacked only where the image has
+/// something to show that lies far from its start. Of an OVA each disk is an object, with its <c>DiskName</c>.
+/// </para>
 /// </remarks>
 /// <example>
 /// <code>Get-Qcow2Image web01.qcow2</code>
@@ -62,6 +66,10 @@ namespace Qcow2.PowerShell.Commands;
 /// <code>Get-Qcow2Image -Uri https://cloud-images.ubuntu.com/noble/current/noble-server-cloudimg-amd64.img</code>
 /// <para>What an image on a server is, of which only some hundred KiB are read.</para>
 /// </example>
+/// <example>
+/// <code>Get-Qcow2Image appliance.ova | Format-Table DiskName, Format, Size</code>
+/// <para>The disks in an OVA.</para>
+/// </example>
 /// <seealso cref="GetQcow2SnapshotCommand"/>
 /// <seealso cref="GetQcow2ExtentCommand"/>
 /// <seealso cref="ConvertQcow2ImageCommand"/>
@@ -87,6 +95,12 @@ public sealed class GetQcow2ImageCommand : WebCmdlet
 
     /// <inheritdoc/>
     private protected override bool TakesRaw => true;
+
+    /// <inheritdoc/>
+    private protected override PackedUse Use => PackedUse.Header;
+
+    /// <inheritdoc/>
+    private protected override bool TakesEachDisk => true;
 
     /// <inheritdoc/>
     private protected override void ProcessImage(ImageInput image)

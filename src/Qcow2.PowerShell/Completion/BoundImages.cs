@@ -1,6 +1,7 @@
 using System.Collections;
 using System.Management.Automation;
 using Qcow2.Engine;
+using Qcow2.Engine.Storage;
 using Qcow2.PowerShell.Infrastructure;
 using PowerShellPipeline = System.Management.Automation.PowerShell;
 
@@ -12,24 +13,33 @@ internal static class BoundImages
     private const int MaxImages = 20;
 
     /// <summary>Reads the images; those that cannot be read are left out. Never throws, because completion must not.</summary>
-    internal static List<Qcow2ImageInfo> Read(IDictionary boundParameters)
+    internal static List<Qcow2ImageInfo> Read(IDictionary boundParameters) => Read<Qcow2ImageInfo>(boundParameters, path => [Qcow2ImageInfo.Read(path)]);
+
+    /// <summary>Reads the names of the disks in archives; what cannot be read is left out. Never throws.</summary>
+    internal static List<string> ReadDiskNames(IDictionary boundParameters) => Read<string>(boundParameters, path =>
     {
-        var images = new List<Qcow2ImageInfo>();
+        using LocalFile file = LocalFile.OpenRead(path);
+        return PackedFile.Recognize(file, path) is { IsArchive: true } archive ? archive.ReadDisks(file).Select(disk => disk.Name) : [];
+    });
+
+    private static List<T> Read<T>(IDictionary boundParameters, Func<string, IEnumerable<T>> read)
+    {
+        var found = new List<T>();
         try
         {
             foreach (string path in Paths(boundParameters).Take(MaxImages))
             {
-                Try(() => images.Add(Qcow2ImageInfo.Read(path)));
+                Try(() => found.AddRange(read(path)));
             }
         }
 #pragma warning disable CA1031 // Whatever a half-typed command line leads to.
         catch (Exception)
 #pragma warning restore CA1031
         {
-            images.Clear();
+            found.Clear();
         }
 
-        return images;
+        return found;
     }
 
     private static IEnumerable<string> Paths(IDictionary bound)

@@ -8,6 +8,9 @@ namespace Qcow2.PowerShell.Infrastructure;
 /// <summary>A cmdlet that writes the disk of each image to a file of its own.</summary>
 public abstract partial class ConversionCmdlet : DiskReadingCmdlet
 {
+    /// <summary>The most that one thread reads at once.</summary>
+    private const int MaxParcelBytes = 2 << 20;
+
     private readonly HashSet<string> _written = new(DestinationFile.PathComparer);
 
     /// <summary>
@@ -131,8 +134,17 @@ public abstract partial class ConversionCmdlet : DiskReadingCmdlet
     }
 
     /// <inheritdoc/>
-    private protected override string DownloadFolder
-        => !NoCreate && System.IO.Path.GetDirectoryName(Resolver.Literal(DestinationPath)) is string folder && Directory.Exists(folder) ? folder : base.DownloadFolder;
+    private protected override string TemporaryFolder
+        => !NoCreate && System.IO.Path.GetDirectoryName(Resolver.Literal(DestinationPath)) is string folder && Directory.Exists(folder) ? folder : base.TemporaryFolder;
+
+    /// <inheritdoc/>
+    private protected override PackedUse Use => MyInvocation.BoundParameters.TryGetValue("WhatIf", out object? preview) && preview is SwitchParameter { IsPresent: true } ? PackedUse.Header
+        : Salvage ? PackedUse.AtRandom // Damage of the file that it is packed in is to be found before anything is saved.
+        : PackedUse.InOrder;
+
+    /// <inheritdoc/>
+    /// <remarks>There are two parcels for each thread, and one.</remarks>
+    private protected override long ReadWindow => ((2L * ThrottleLimit) + 1) * MaxParcelBytes;
 
     /// <inheritdoc/>
     private protected override void Preview(IReadOnlyList<ImageInput> images)

@@ -302,6 +302,11 @@ public static class DisplayText
 
     private static IEnumerable<string> FeaturesOf(Qcow2ImageInfo image)
     {
+        if (image.PackedIn is string packed)
+        {
+            yield return packed == "ova" && image.DiskName is string name ? $"{Printable(name)} in ova" : $"in {Printable(packed)}";
+        }
+
         if (image.Version is not int version)
         {
             yield return Printable(image.Format);

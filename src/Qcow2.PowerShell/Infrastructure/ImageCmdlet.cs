@@ -88,6 +88,9 @@ public abstract class ImageCmdlet : Qcow2Cmdlet
     /// <summary>The image at an address.</summary>
     private protected virtual ImageLocation LocationOf(Uri address) => throw new NotSupportedException();
 
+    /// <summary>What is meant by a file: itself, or the disks that are packed in it.</summary>
+    private protected virtual IReadOnlyList<ImageInput> Inside(ImageInput image) => [image];
+
     /// <summary>Whether images are still needed when they have been processed, until the pipeline ends.</summary>
     private protected virtual bool KeepsOpen => false;
 
@@ -195,9 +198,23 @@ public abstract class ImageCmdlet : Qcow2Cmdlet
         base.Dispose(disposing);
     }
 
+    /// <summary>Takes an image until it is closed, and does what has to be done before anything of it is opened.</summary>
+    private protected void Ready(ImageInput image)
+    {
+        if (!_open.Contains(image.Location))
+        {
+            _open.Add(image.Location);
+        }
+
+        if (image.Location.Preparation is string activity)
+        {
+            Track(activity, image.Path, image.Location.Prepare);
+        }
+    }
+
     /// <summary>Closes an image that is done.</summary>
     /// <returns>What reading it has taken; null for nothing.</returns>
-    private string? Close(ImageInput image)
+    private protected string? Close(ImageInput image)
     {
         if (KeepsOpen || !_open.Remove(image.Location))
         {
@@ -213,12 +230,31 @@ public abstract class ImageCmdlet : Qcow2Cmdlet
     {
         try
         {
-            if (image.Location.Preparation is string activity)
+            Ready(image);
+            foreach (ImageInput inside in Inside(image))
             {
-                Track(activity, image.Path, image.Location.Prepare);
-            }
+                if (inside.Location == image.Location)
+                {
+                    ProcessImage(inside);
+                    continue;
+                }
 
-            ProcessImage(image);
+                string? summary;
+                try
+                {
+                    Ready(inside);
+                    ProcessImage(inside);
+                }
+                finally
+                {
+                    summary = Close(inside);
+                }
+
+                if (summary is not null)
+                {
+                    WriteVerbose(summary);
+                }
+            }
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException && image.Location.LocalPath is string path && !File.Exists(path))
         {

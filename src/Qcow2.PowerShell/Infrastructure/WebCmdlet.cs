@@ -9,7 +9,7 @@ using Qcow2.PowerShell.Operations;
 namespace Qcow2.PowerShell.Infrastructure;
 
 /// <summary>A cmdlet that also reads images that lie on a server, without downloading them. Its parameters are called as those of <c>Invoke-WebRequest</c>.</summary>
-public abstract class WebCmdlet : ChainCmdlet
+public abstract class WebCmdlet : PackedCmdlet
 {
     private HttpFileOptions? _access;
     private ExpectedHash? _hash;
@@ -123,9 +123,6 @@ public abstract class WebCmdlet : ChainCmdlet
     /// <summary>Whether the images lie on a server.</summary>
     private protected bool IsWeb => ParameterSetName == UriSet;
 
-    /// <summary>The folder for a file that has to be downloaded first.</summary>
-    private protected virtual string DownloadFolder => System.IO.Path.GetTempPath();
-
     /// <inheritdoc/>
     protected override void BeginProcessing()
     {
@@ -168,7 +165,7 @@ public abstract class WebCmdlet : ChainCmdlet
     private protected override ImageLocation LocationOf(Uri address)
         => HttpAddress.ProblemOf(address) is string problem
             ? throw new ImageCmdletException("UriInvalid", ErrorCategory.InvalidArgument, $"{HttpAddress.Show(address)}: {problem}")
-            : new WebImage(address, _access!, _hash, AllowDownload || _hash is not null ? DownloadFolder : null, StopToken);
+            : new WebImage(address, _access!, _hash, AllowDownload || _hash is not null ? TemporaryFolder : null, StopToken);
 
     /// <summary>Ends the cmdlet because of parameters that exclude each other.</summary>
     private protected void Refuse(bool isWrong, string message, string? parameter)

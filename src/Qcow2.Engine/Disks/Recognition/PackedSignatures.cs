@@ -7,19 +7,19 @@ internal static class PackedSignatures
 {
     internal static IReadOnlyList<FileSignature> All { get; } =
     [
-        Packed("gzip", "gzip", "gunzip", c => c.Has(0, [0x1f, 0x8b, 8]) && (c.At(3) & 0xe0) == 0),
-        Packed("xz", "xz", "unxz", c => c.Has(0, [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0])),
-        Packed("zstd", "zstd", "unzstd", c => c.Has(0, [0x28, 0xb5, 0x2f, 0xfd]) || (c.U32(0) & 0xfffffff0) == 0x184d2a50),
-        Packed("bzip2", "bzip2", "bunzip2", IsBzip2),
-        Packed("lz4", "lz4", "unlz4", c => c.U32(0) is 0x184d2204 or 0x184c2102),
-        Packed("lzip", "lzip", "lzip -d", c => c.Has(0, "LZIP\x01"u8)),
-        Packed("lzop", "lzop", "lzop -d", c => c.Has(0, [0x89, 0x4c, 0x5a, 0x4f, 0, 0x0d, 0x0a, 0x1a, 0x0a])),
-        Packed("lzma", "lzma", "unlzma", IsLzma),
-        Packed("compress", "compress", "uncompress", c => c.Has(0, [0x1f, 0x9d]) && (c.At(2) & 0x60) == 0 && (c.At(2) & 0x1f) is >= 9 and <= 16),
+        Packed("gzip", ".gz", "gunzip", c => c.Has(0, [0x1f, 0x8b, 8]) && (c.At(3) & 0xe0) == 0),
+        Packed("xz", ".xz", "unxz", c => c.Has(0, [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0])),
+        Packed("zstd", ".zst", "unzstd", c => c.Has(0, [0x28, 0xb5, 0x2f, 0xfd]) || (c.U32(0) & 0xfffffff0) == 0x184d2a50),
+        Packed("bzip2", ".bz2", "bunzip2", IsBzip2),
+        Foreign("lz4", "unlz4", c => c.U32(0) is 0x184d2204 or 0x184c2102),
+        Foreign("lzip", "lzip -d", c => c.Has(0, "LZIP\x01"u8)),
+        Foreign("lzop", "lzop -d", c => c.Has(0, [0x89, 0x4c, 0x5a, 0x4f, 0, 0x0d, 0x0a, 0x1a, 0x0a])),
+        Foreign("lzma", "unlzma", IsLzma),
+        Foreign("compress", "uncompress", c => c.Has(0, [0x1f, 0x9d]) && (c.At(2) & 0x60) == 0 && (c.At(2) & 0x1f) is >= 9 and <= 16),
         Archived("zip", "a ZIP archive", c => c.Has(0, [0x50, 0x4b, 3, 4]) || c.Has(0, [0x50, 0x4b, 5, 6]) || c.Has(0, [0x50, 0x4b, 7, 8])),
         Archived("7z", "a 7-Zip archive", c => c.Has(0, [0x37, 0x7a, 0xbc, 0xaf, 0x27, 0x1c])),
         Archived("rar", "a RAR archive", c => c.Has(0, [0x52, 0x61, 0x72, 0x21, 0x1a, 7])),
-        Archived("tar", "a tar archive (an OVA is one, too)", IsTar),
+        Archived("tar", "a tar archive (an OVA is one, too; its name ends in .ova)", IsTar),
         Archived("cab", "a cabinet archive (CAB)", c => c.Has(0, [0x4d, 0x53, 0x43, 0x46, 0, 0, 0, 0])),
         Archived("ar", "an ar archive (a Debian package is one, too)", c => c.Has(0, "!<arch>\n"u8)),
         Archived("cpio", "a cpio archive", c => c.Has(0, "070701"u8) || c.Has(0, "070702"u8) || c.Has(0, "070707"u8)),
@@ -27,8 +27,12 @@ internal static class PackedSignatures
         Archived("rpm", "an RPM package", c => c.Has(0, [0xed, 0xab, 0xee, 0xdb])),
     ];
 
-    private static FileSignature Packed(string id, string name, string tool, Func<FileContent, bool> matches)
-        => new(id, Compressed, $"compressed with {name}", $"Decompress it first ({tool}, or 7-Zip).", matches);
+    /// <summary>What is read here, if its name says so, too.</summary>
+    private static FileSignature Packed(string id, string extension, string tool, Func<FileContent, bool> matches)
+        => new(id, Compressed, $"compressed with {id}", $"Decompress it first ({tool}, or 7-Zip); a file whose name ends in {extension} is read as it is.", matches);
+
+    private static FileSignature Foreign(string id, string tool, Func<FileContent, bool> matches)
+        => new(id, Compressed, $"compressed with {id}", $"Decompress it first ({tool}, or 7-Zip).", matches);
 
     private static FileSignature Archived(string id, string description, Func<FileContent, bool> matches)
         => new(id, Archive, description, "Extract the disk from it first (tar, or 7-Zip).", matches);

@@ -5,7 +5,7 @@ namespace Qcow2.Engine.Packed.Xz;
 /// <summary>The last bytes that came out of LZMA, in a ring that grows up to the size that the file asks for: a claim costs nothing.</summary>
 internal sealed class LzmaWindow
 {
-    private const int FirstBytes = 1 << 20;
+    private const int FirstBytes = 1 << 16;
 
     private byte[] _ring = [];
     private int _most;

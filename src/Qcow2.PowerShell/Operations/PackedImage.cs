@@ -1,0 +1,178 @@
+using System.Runtime.ExceptionServices;
+using Qcow2.Engine;
+using Qcow2.Engine.Storage;
+using Qcow2.PowerShell.Infrastructure;
+
+namespace Qcow2.PowerShell.Operations;
+
+/// <summary>An image in a compressed file or an OVA. What has to be unpacked is unpacked once, before anything is opened.</summary>
+/// <param name="outer">The file that it is packed in, which somebody else closes.</param>
+/// <param name="disk">Which of what is in it.</param>
+/// <param name="said">What the user or an object says it is; null for nothing.</param>
+/// <param name="use">What is needed of it.</param>
+/// <param name="folder">Where a temporary file goes.</param>
+/// <param name="maximumSize">What it may become.</param>
+/// <param name="window">How far apart the places are that are read at the same time, in bytes.</param>
+internal sealed class PackedImage(ImageLocation outer, PackedDisk disk, DiskFormat? said, PackedUse use, string folder, long maximumSize, long window) : ImageLocation
+{
+    private BlockStorage? _unpacked;
+    private long? _length;
+    private ExceptionDispatchInfo? _failure;
+
+    /// <inheritdoc/>
+    internal override string Name => outer.Name;
+
+    /// <inheritdoc/>
+    internal override string Extension => disk.Extension;
+
+    /// <summary>What it is called in the file that it is packed in.</summary>
+    internal string DiskName => disk.Name;
+
+    /// <inheritdoc/>
+    internal override string? Preparation => disk.IsCompressed && _length is null && _unpacked is null ? "Unpacking" : null;
+
+    /// <inheritdoc/>
+    internal override string? Summary => _unpacked is null ? null : $"{Name}: {DisplayText.SizeAndBytes(_unpacked.Length)} were unpacked into a temporary file.";
+
+    /// <summary>Whether the disk can be read from its start to its end only: then nobody should look at it twice.</summary>
+    private bool IsInOrder(DiskFormat format) => use == PackedUse.InOrder && format == DiskFormats.Raw && _unpacked is null;
+
+    /// <inheritdoc/>
+    internal override void Prepare(IProgress<WorkProgress> progress, CancellationToken cancellationToken)
+    {
+        try
+        {
+            DiskFormat? format = said ?? Recognize().Format;
+            if (use != PackedUse.AtRandom && format == DiskFormats.Raw)
+            {
+                using BlockStorage bytes = outer.OpenBytes();
+                _length = disk.ReadLength(bytes, maximumSize, progress, cancellationToken);
+            }
+            else if (format is not null ? use != PackedUse.Header || !StartSuffices(format, cancellationToken) : HasMarkAtEnd)
+            {
+                _unpacked = disk.Unpack(outer.OpenBytes(), folder, maximumSize, progress, cancellationToken);
+            }
+        }
+        catch (Qcow2Exception e)
+        {
+            // What the command makes of that is its affair: whether an image is sound has an answer, too.
+            _failure = ExceptionDispatchInfo.Capture(e);
+        }
+    }
+
+    /// <inheritdoc/>
+    internal override FormatRecognition Recognize()
+    {
+        _failure?.Throw();
+        if (_unpacked is not null)
+        {
+            return DiskFormats.Recognize(_unpacked, Extension);
+        }
+
+        using BlockStorage bytes = outer.OpenBytes();
+        return disk.Recognize(bytes);
+    }
+
+    /// <inheritdoc/>
+    internal override BlockStorage OpenBytes()
+    {
+        _failure?.Throw();
+        return disk.IsCompressed ? PackedDisk.Lend(_unpacked ?? throw ImageCmdletException.NotPossible($"{Name}: there is a raw disk in it, which is read in order only.")) : OpenInArchive();
+    }
+
+    /// <inheritdoc/>
+    internal override VirtualDisk Open(DiskFormat format, Qcow2OpenOptions options, CancellationToken cancellationToken)
+    {
+        _failure?.Throw();
+        if (options.Writable)
+        {
+            throw ImageCmdletException.NotPossible($"{Name}: what is packed can only be read.");
+        }
+
+        // What came from elsewhere names no file of this machine.
+        return format.Open(
+            IsInOrder(format) ? disk.OpenInOrder(outer.OpenBytes(), _length!.Value, window) : OpenBytes(), options with { References = ReferencePolicy.Forbid }, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    internal override Qcow2ImageInfo ReadInformation(DiskFormat format)
+    {
+        _failure?.Throw();
+        using BlockStorage bytes = outer.OpenBytes();
+        Qcow2ImageInfo info;
+        if (_unpacked is not null || !disk.IsCompressed)
+        {
+            info = base.ReadInformation(format);
+        }
+        else
+        {
+            using BlockStorage start = disk.OpenStart(bytes, _length ?? disk.TryReadLength(bytes));
+            info = format.ReadInformation(start);
+        }
+
+        info.PackedIn = disk.PackedIn;
+        info.DiskName = disk.Name;
+        if (disk.IsCompressed)
+        {
+            info.FileSize = bytes.Length;
+            info.AllocatedSize = bytes.AllocatedLength;
+        }
+
+        return info;
+    }
+
+    /// <inheritdoc/>
+    internal override IEnumerable<Qcow2ImageInfo> ReadChain(DiskFormat format, Qcow2OpenOptions options)
+    {
+        Qcow2ImageInfo info = ReadInformation(format);
+        using BlockStorage bytes = _unpacked is not null || !disk.IsCompressed ? OpenBytes() : disk.OpenStart(outer.OpenBytes(), null);
+        foreach (Qcow2ImageInfo one in format.ReadChain(bytes))
+        {
+            info.BackingFileProblem = one.BackingFileProblem;
+            yield return info;
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            _unpacked?.Dispose();
+            _unpacked = null;
+        }
+    }
+
+    /// <summary>Whether a format is looked for at the end of a file only, which is not known before all of it was unpacked.</summary>
+    private bool HasMarkAtEnd => DiskFormats.Get("vhd").Extensions.Contains(Extension, StringComparer.OrdinalIgnoreCase);
+
+    private BlockStorage OpenInArchive()
+    {
+        BlockStorage bytes = outer.OpenBytes();
+        try
+        {
+            return disk.OpenInArchive(bytes, owned: true);
+        }
+        catch
+        {
+            bytes.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Whether all that the header leads to lies in what was looked at. What else is wrong is said later.</summary>
+    private bool StartSuffices(DiskFormat format, CancellationToken cancellationToken)
+    {
+        using BlockStorage bytes = outer.OpenBytes();
+        try
+        {
+            using BlockStorage start = disk.OpenStart(bytes, disk.TryReadLength(bytes, cancellationToken));
+            format.ReadInformation(start);
+            return true;
+        }
+        catch (IOException e) when (PackedDisk.LiesTooFar(e))
+        {
+            return false;
+        }
+    }
+}

@@ -1,0 +1,73 @@
+using System.IO.Compression;
+using Qcow2.Engine;
+using Qcow2.PowerShell.Tests.Infrastructure;
+
+namespace Qcow2.PowerShell.Tests.Cmdlets;
+
+/// <summary>Compressed disks, here and on a server. tests/Pester/Packed.Tests.ps1 has what the real programs packed.</summary>
+public sealed class PackedTests : IDisposable
+{
+    private readonly ModuleSession _session = new();
+    private readonly byte[] _disk = new byte[3 << 20];
+
+    public PackedTests()
+    {
+        new Random(1).NextBytes(_disk.AsSpan(1 << 20, 100_000));
+        File.WriteAllBytes(_session.File("disk.raw"), _disk);
+        _session.With("snapshots");
+        foreach (string name in (string[])["disk.raw", "snapshots.qcow2"])
+        {
+            using var packed = new GZipStream(File.Create(_session.File(name + ".gz")), CompressionLevel.Fastest);
+            packed.Write(File.ReadAllBytes(_session.File(name)));
+        }
+    }
+
+    public void Dispose() => _session.Dispose();
+
+    [Theory]
+    [InlineData("disk.raw.gz")]
+    [InlineData("snapshots.qcow2.gz")]
+    public void A_server_may_have_it_as_well(string name)
+    {
+        using var server = new HttpTestServer(File.ReadAllBytes(_session.File(name)));
+        Ok($"Convert-Qcow2Image -NoProxy -Uri '{server.Address($"/images/{name}?sig=secret")}' there.raw");
+        Ok($"Convert-Qcow2Image {name} here.raw");
+        Assert.Equal(File.ReadAllBytes(_session.File("here.raw")), File.ReadAllBytes(_session.File("there.raw")));
+        Qcow2ImageInfo there = Assert.Single(Ok($"Get-Qcow2Image -NoProxy -Uri '{server.Address($"/images/{name}?sig=secret")}'").Of<Qcow2ImageInfo>());
+        Assert.Equal(("gzip", Path.GetFileNameWithoutExtension(name)), (there.PackedIn, there.DiskName));
+    }
+
+    [Fact]
+    public void Unpacking_shows_its_progress_and_says_what_was_unpacked()
+    {
+        SessionResult result = Ok("Convert-Qcow2Image snapshots.qcow2.gz out.raw -Verbose");
+        Assert.Contains(result.Verbose, line => line.Contains("unpacked into a temporary file", StringComparison.Ordinal));
+        Assert.DoesNotContain(Ok("Convert-Qcow2Image disk.raw.gz other.raw -Verbose").Verbose, line => line.Contains("temporary file", StringComparison.Ordinal));
+        Assert.Equal(_disk, File.ReadAllBytes(_session.File("other.raw")));
+    }
+
+    [Fact]
+    public void A_partition_table_that_does_not_fit_is_said_of_a_disk_that_was_read_in_order()
+    {
+        SessionResult result = Ok("Convert-Qcow2Image disk.raw.gz out.vhdx -LogicalSectorSizeBytes 4096");
+        Assert.Empty(result.Warnings);
+        _disk[510] = 0x55;
+        _disk[511] = 0xaa;
+        _disk[450] = 0x83;
+        _disk[455] = 8;
+        _disk[459] = 8;
+        using (var packed = new GZipStream(File.Create(_session.File("mbr.raw.gz")), CompressionLevel.Fastest))
+        {
+            packed.Write(_disk);
+        }
+
+        Assert.Contains(Ok("Convert-Qcow2Image mbr.raw.gz mbr.vhdx -LogicalSectorSizeBytes 4096").Warnings, line => line.Contains("sectors of 512 bytes", StringComparison.Ordinal));
+    }
+
+    private SessionResult Ok(string script)
+    {
+        SessionResult result = _session.Run(script);
+        Assert.Empty(result.Errors);
+        return result;
+    }
+}
