@@ -7,11 +7,21 @@ namespace Qcow2.PowerShell.Tests.Reports;
 public sealed class ReportInBrowserTests(ReportPage report) : IClassFixture<ReportPage>
 {
     [ChromiumFact]
-    public Task It_fits_every_width_and_can_be_read_in_light_and_dark() => Each(async page =>
+    public async Task It_fits_every_width_and_can_be_read_in_light_and_dark()
     {
-        Assert.Equal("", await page.EvaluateFunctionAsync<string>(PageScripts.TooWide));
-        Assert.Equal("", await page.EvaluateFunctionAsync<string>(PageScripts.PoorContrast));
-    });
+        foreach ((int width, bool isDark) in new[] { (400, true), (400, false), (1_600, true), (1_600, false) })
+        {
+            await report.Open(width, isDark, async page =>
+            {
+                Assert.Equal("", await page.EvaluateFunctionAsync<string>(PageScripts.TooWide));
+                if (width == 1_600) // Colours do not depend on it.
+                {
+                    Assert.Equal("", await page.EvaluateFunctionAsync<string>(PageScripts.PoorContrast));
+                    Assert.Equal(isDark, await page.EvaluateExpressionAsync<bool>("getComputedStyle(document.documentElement).backgroundColor === 'rgb(20, 23, 27)'"));
+                }
+            });
+        }
+    }
 
     [ChromiumFact]
     public Task Names_are_text_and_no_element_is_born_of_them() => report.Open(1_600, isDark: false, async page =>
@@ -98,9 +108,9 @@ public sealed class ReportInBrowserTests(ReportPage report) : IClassFixture<Repo
     [ChromiumFact]
     public Task It_prints() => report.Open(1_600, isDark: true, async page =>
     {
-        byte[] pdf = await page.PdfDataAsync(new PdfOptions { PrintBackground = true, Format = PuppeteerSharp.Media.PaperFormat.A4 });
+        byte[] pdf = await page.PdfDataAsync(new PdfOptions { PrintBackground = true, Format = PuppeteerSharp.Media.PaperFormat.A4, PageRanges = "1-3" });
         Assert.Equal("%PDF-", Encoding.ASCII.GetString(pdf, 0, 5));
-        Assert.True(pdf.Length > 20_000);
+        Assert.True(pdf.Length > 10_000);
 
         // On paper it is light whatever the screen is, and nothing is cut off at the right.
         await page.EmulateMediaTypeAsync(PuppeteerSharp.Media.MediaType.Print);
@@ -118,14 +128,5 @@ public sealed class ReportInBrowserTests(ReportPage report) : IClassFixture<Repo
         await page.ReloadAsync();
         Assert.Equal(with, await page.EvaluateExpressionAsync<string>("document.body.innerText"));
         Assert.Equal(0, await page.EvaluateExpressionAsync<int>("document.querySelectorAll('button').length"));
-    }
-
-    private async Task Each(Func<IPage, Task> test)
-    {
-        foreach (int width in new[] { 400, 1_600 })
-        {
-            await report.Open(width, isDark: false, test);
-            await report.Open(width, isDark: true, test);
-        }
     }
 }

@@ -173,13 +173,15 @@ public sealed class ReportTests : IDisposable
     public void A_fleet_stays_small()
     {
         // What is kept of an image is bounded however much it says.
-        string text = Report("""
-            -InputObject @(1..300 | ForEach-Object { [Qcow2.Engine.Qcow2ImageInfo] @{ Path = "/gone/$_.qcow2"; Size = 1GB; BackingFile = 'x' * 60000; Problems = @('y' * 60000) * 50
-                Snapshots = @(1..150 | ForEach-Object { [Qcow2.Engine.Qcow2Snapshot] @{ Id = "$_"; Name = 'n' * 3000; CreationTime = (Get-Date 2026-01-01).AddDays($_) } }) } })
-            """);
-        Assert.Equal(300, Regex.Count(text, "<article "));
+        Assert.Empty(_session.Run("""
+            $long = 'x' * 60000
+            $snapshots = @(1..150 | ForEach-Object { [Qcow2.Engine.Qcow2Snapshot] @{ Id = "$_"; Name = $long; CreationTime = (Get-Date 2026-01-01).AddDays($_) } })
+            $fleet = @(1..50 | ForEach-Object { [Qcow2.Engine.Qcow2ImageInfo] @{ Path = "/gone/$_.qcow2"; Size = 1GB; BackingFile = $long; Problems = @($long) * 50; Snapshots = $snapshots } })
+            """).Errors);
+        string text = Report("-InputObject $fleet");
+        Assert.Equal(50, Regex.Count(text, "<article "));
         Assert.Contains("50 older ones are left out.", text, StringComparison.Ordinal);
-        Assert.InRange(text.Length, 1_000_000, 40_000_000);
+        Assert.InRange(text.Length, 1_000_000, 8_000_000);
     }
 
     [Fact]
