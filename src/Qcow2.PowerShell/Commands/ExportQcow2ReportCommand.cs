@@ -147,6 +147,12 @@ public sealed class ExportQcow2ReportCommand : ChainCmdlet
             return;
         }
 
+        if (image.Object is null && SourceFormat is null && IsDestination(image.Path))
+        {
+            WriteVerbose($"{image.Path}: this is the report of the last time, which is no image.");
+            return;
+        }
+
         if (elsewhere is not null)
         {
             _images.Add(RememberedImage.Of((Qcow2ImageInfo)elsewhere.Said!, elsewhere.Computer));
@@ -241,9 +247,11 @@ public sealed class ExportQcow2ReportCommand : ChainCmdlet
         }
     }
 
+    private bool IsDestination(string path) => DestinationFile.PathComparer.Equals(DestinationFile.KeyOf(path), _destinationKey);
+
     private void RefuseSources(IReadOnlyList<string> paths)
     {
-        if (paths.FirstOrDefault(path => DestinationFile.PathComparer.Equals(DestinationFile.KeyOf(path), _destinationKey)) is string source)
+        if (paths.FirstOrDefault(IsDestination) is string source)
         {
             _isWanted = false; // The rest would be for nothing.
             throw DestinationFile.IsSource(_destination, source);

@@ -13,7 +13,7 @@ internal static class ReportText
     private const int Tail = 80;
 
     /// <summary>Most characters of a sentence, which may name several files.</summary>
-    private const int MostOfReason = 600;
+    private const int MostOfReason = 400;
 
     /// <summary>A text out of an image, or the name of a file: nothing in it hides, moves what stands beside it, or is no character.</summary>
     /// <param name="text">The text.</param>

@@ -170,6 +170,28 @@ public sealed class ReportTests : IDisposable
     }
 
     [Fact]
+    public void The_report_of_yesterday_is_no_image_of_todays()
+    {
+        _session.With("zstd");
+        for (int day = 0; day < 2; day++)
+        {
+            Assert.Empty(_session.Run("Get-ChildItem -File | Export-Qcow2Report -DestinationPath report.html -Force").Errors);
+            Assert.Equal(1, Regex.Count(Read(), "<article "));
+        }
+    }
+
+    [LinuxFact]
+    public void An_image_in_use_is_shown_as_it_is_and_not_checked()
+    {
+        _session.With("zstd");
+        using Qcow2Image machine = Qcow2Image.Open(_session.File("zstd.qcow2"), new Qcow2OpenOptions { Writable = true });
+        string text = Report("-Path zstd.qcow2 -Check");
+        Assert.Equal(["in use"], StatesOf(text, "zstd.qcow2"));
+        Assert.Contains("Not checked, because another program is writing it.", text, StringComparison.Ordinal);
+        Assert.Contains("class=\"disk\"", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_fleet_stays_small()
     {
         // What is kept of an image is bounded however much it says.
