@@ -227,14 +227,14 @@ public sealed class HttpTestServer : IDisposable
         }
         else if (!reply.Headers.ContainsKey("Content-Length"))
         {
-            head.Append($"Content-Length: {reply.Body.Length}\r\n");
+            head.Append("Content-Length: ").Append(reply.Body.Length).Append("\r\n");
         }
 
         foreach (KeyValuePair<string, string> header in reply.Headers)
         {
             if (header.Value.Length > 0)
             {
-                head.Append($"{header.Key}: {header.Value}\r\n");
+                head.Append(header.Key).Append(": ").Append(header.Value).Append("\r\n");
             }
         }
 

@@ -38,7 +38,7 @@ public sealed class NginxServer : IDisposable
                 }
             }
             """);
-        _process = Process.Start(new ProcessStartInfo("nginx", $"-e {_folder.Path}/error.log -p {_folder.Path} -c {_folder.Path}/nginx.conf") { UseShellExecute = false, RedirectStandardError = true })!;
+        _process = Process.Start(new ProcessStartInfo("nginx", ["-e", $"{_folder.Path}/error.log", "-p", _folder.Path, "-c", $"{_folder.Path}/nginx.conf"]) { RedirectStandardError = true })!;
         WaitForIt();
     }
 

@@ -57,5 +57,7 @@ internal sealed class WebImage(Uri address, HttpFileOptions access, ExpectedHash
         {
             _source?.Dispose();
         }
+
+        base.Dispose(disposing);
     }
 }

@@ -17,7 +17,7 @@ public sealed class HttpDownloadTests : IDisposable
     {
         new Random(9).NextBytes(_content);
         _server = new HttpTestServer(_content);
-        Hash = BitConverter.ToString(SHA256.Create().ComputeHash(_content)).Replace("-", "");
+        Hash = Convert.ToHexString(SHA256.HashData(_content));
     }
 
     public void Dispose()
