@@ -54,7 +54,7 @@ internal static class PackedSamples
     internal static byte[] Pack(byte[] content, string command)
     {
         string[] words = command.Split(' ');
-        var start = new ProcessStartInfo(words[0]) { RedirectStandardInput = true, RedirectStandardOutput = true, UseShellExecute = false, Arguments = string.Join(" ", words.Skip(1)) };
+        var start = new ProcessStartInfo(words[0], words.Skip(1)) { RedirectStandardInput = true, RedirectStandardOutput = true };
         using Process process = Process.Start(start)!;
         Task writing = Task.Run(() =>
         {
