@@ -71,7 +71,23 @@ Describe 'A compressed disk' -Skip:$noPrograms {
         { Get-Qcow2Partition disk.raw.zst } | Should -Not -Throw
         Convert-Qcow2Image disk.qcow2.xz snapshot.raw -SnapshotName before
         Get-Sha256 snapshot.raw | Should -Be (Get-Sha256 disk.raw)
+        (Show-Qcow2Image disk.qcow2.zst -Ascii -Width 60).Size | Should -Be 6MB
+        Convert-Qcow2Image disk.raw.xz, disk.raw.gz joined.raw -Concatenate
+        (Get-Item joined.raw).Length | Should -Be 12MB
         Get-ChildItem temporary -Force | Should -BeNullOrEmpty
+    }
+
+    It 'is served over NBD, and gone with the server' {
+        $server = Start-Qcow2NbdServer disk.qcow2.xz -Port 0
+        $server.Size | Should -Be 6MB
+        Stop-Qcow2NbdServer -Name $server.Name
+        if ($IsLinux) {
+            (Get-ChildItem "/proc/$PID/fd").LinkTarget -match 'temporary.*deleted' | Should -BeNullOrEmpty
+        }
+    }
+
+    It 'is not written' {
+        { Optimize-Qcow2Image disk.qcow2.xz -ErrorAction Stop } | Should -Throw -ErrorId 'NotQcow2,*' -ExpectedMessage '*compressed with xz*'
     }
 
     It 'comes down the pipeline' {

@@ -97,6 +97,10 @@ public sealed class ReadQcow2ImageCommand : DiskReadingCmdlet
     /// <inheritdoc/>
     private protected override bool TakesRaw => true;
 
+    /// <inheritdoc/>
+    private protected override string TemporaryFolder
+        => OutputFile is not null && System.IO.Path.GetDirectoryName(Resolver.Literal(OutputFile)) is string folder && Directory.Exists(folder) ? folder : base.TemporaryFolder;
+
     private bool HasCount => MyInvocation.BoundParameters.ContainsKey(nameof(Count));
 
     /// <inheritdoc/>

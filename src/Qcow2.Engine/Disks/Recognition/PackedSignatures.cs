@@ -29,7 +29,7 @@ internal static class PackedSignatures
 
     /// <summary>What is read here, if its name says so, too.</summary>
     private static FileSignature Packed(string id, string extension, string tool, Func<FileContent, bool> matches)
-        => new(id, Compressed, $"compressed with {id}", $"Decompress it first ({tool}, or 7-Zip); a file whose name ends in {extension} is read as it is.", matches);
+        => new(id, Compressed, $"compressed with {id}", $"Decompress it first ({tool}, or 7-Zip); what only reads takes it as it is, if its name ends in {extension}.", matches);
 
     private static FileSignature Foreign(string id, string tool, Func<FileContent, bool> matches)
         => new(id, Compressed, $"compressed with {id}", $"Decompress it first ({tool}, or 7-Zip).", matches);
