@@ -41,6 +41,22 @@ function Add-Data([string] $Image, [int[]] $Megabytes, [int] $Length = 2MB) {
     }
 }
 
+# Writes into the snapshot table (at an offset that bytes 64 to 71 of the header say) when each was taken: bytes 16 to 19 of each entry.
+function Set-SnapshotAge([string] $Image, [int[]] $Days) {
+    $bytes = [IO.File]::ReadAllBytes($Image)
+    $read = { param($at, $count) $value = 0L; foreach ($byte in $bytes[$at..($at + $count - 1)]) { $value = $value * 256 + $byte }; $value }
+    $entry = & $read 64 8
+    foreach ($age in $Days) {
+        $taken = [BitConverter]::GetBytes([uint32] [DateTimeOffset]::Now.AddDays(-$age).ToUnixTimeSeconds())
+        [array]::Reverse($taken)
+        $taken.CopyTo($bytes, $entry + 16)
+        $length = 40 + (& $read ($entry + 36) 4) + (& $read ($entry + 12) 2) + (& $read ($entry + 14) 2)
+        $entry += [Math]::Ceiling($length / 8) * 8
+    }
+
+    [IO.File]::WriteAllBytes($Image, $bytes)
+}
+
 Push-Location $images
 try {
     $null = New-Qcow2Image golden.qcow2 2GB
@@ -53,9 +69,12 @@ try {
         Add-Data "$($machine.Name).qcow2" $machine.At 12MB
     }
 
-    Checkpoint-Qcow2Image web01.qcow2 before-upgrade
     Write-Qcow2Image web01.qcow2 -Offset 700MB -Length 200MB -Zero
-    Checkpoint-Qcow2Image web01.qcow2 after-upgrade
+    foreach ($snapshot in 'installed', 'before-upgrade', 'after-upgrade', 'before-migration') {
+        Checkpoint-Qcow2Image web01.qcow2 $snapshot
+    }
+
+    Set-SnapshotAge (Join-Path $images web01.qcow2) 92, 41, 40, 3
 
     $null = New-Qcow2Image build01.qcow2 4GB
     Add-Data build01.qcow2 (0..20 | ForEach-Object { $_ * 61 }) 4MB
@@ -91,7 +110,7 @@ try {
     $start = $text.Substring(0, $text.IndexOf('<a class="skip"'))
     $one = [regex]::Match($text, '(?s)<article (?:(?!</article>).)*<h3[^>]*><bdi>web01\.qcow2</bdi></h3>.*?</article>').Value
     [IO.File]::WriteAllText((Join-Path $images image.html), "$start<main>$one</main></body></html>")
-    foreach ($picture in @{ Name = 'report.png'; Page = $report; Height = $Height }, @{ Name = 'report-image.png'; Page = Join-Path $images image.html; Height = 1010 }) {
+    foreach ($picture in @{ Name = 'report.png'; Page = $report; Height = $Height }, @{ Name = 'report-image.png'; Page = Join-Path $images image.html; Height = 1090 }) {
         $path = Join-Path $Folder $picture.Name
         $arguments = @(
             '--headless=new', '--no-sandbox', '--disable-gpu', '--hide-scrollbars', "--window-size=$Width,$($picture.Height)", "--user-data-dir=$images/profile", "--screenshot=$path"

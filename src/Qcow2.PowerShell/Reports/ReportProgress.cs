@@ -11,11 +11,19 @@ internal sealed class ReportProgress : IProgress<WorkProgress>
     private static readonly TimeSpan Delay = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
 
-    private readonly Stopwatch _watch = Stopwatch.StartNew();
+    private readonly Func<TimeSpan> _clock;
     private TimeSpan _due = Delay;
     private bool _isShown;
     private long _done;
     private long _total;
+
+    /// <summary>Starts the clock.</summary>
+    /// <param name="clock">Time since the start; null for the real one.</param>
+    internal ReportProgress(Func<TimeSpan>? clock = null)
+    {
+        var watch = Stopwatch.StartNew();
+        _clock = clock ?? (() => watch.Elapsed);
+    }
 
     /// <summary>How many images there are as far as is known.</summary>
     internal int Known { get; set; }
@@ -32,12 +40,13 @@ internal sealed class ReportProgress : IProgress<WorkProgress>
     /// <param name="name">Its name, as it is shown.</param>
     internal ProgressRecord? Next(int number, string name)
     {
-        if (_watch.Elapsed < _due)
+        TimeSpan now = _clock();
+        if (now < _due)
         {
             return null;
         }
 
-        _due = _watch.Elapsed + Interval;
+        _due = now + Interval;
         _isShown = true;
         double total = Interlocked.Read(ref _total);
         double part = total > 0 ? Math.Min(1, Interlocked.Read(ref _done) / total) : 0;

@@ -207,6 +207,17 @@ public sealed class ReportTests : IDisposable
     }
 
     [Fact]
+    public void What_is_stopped_writes_nothing()
+    {
+        _session.With("zstd");
+        using System.Management.Automation.PowerShell shell = _session.Start("& { 'zstd.qcow2'; Start-Sleep 60 } | Export-Qcow2Report -DestinationPath report.html");
+        IAsyncResult run = shell.BeginInvoke();
+        Assert.False(run.AsyncWaitHandle.WaitOne(TimeSpan.FromSeconds(0.5)));
+        shell.Stop();
+        Assert.Equal(["zstd.qcow2"], Directory.GetFileSystemEntries(_session.Folder.Path).Select(Path.GetFileName));
+    }
+
+    [Fact]
     public void Nothing_is_a_report_too()
     {
         Assert.Empty(_session.Run("@() | Export-Qcow2Report -DestinationPath report.html").Errors);

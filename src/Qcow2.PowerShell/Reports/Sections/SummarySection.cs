@@ -18,7 +18,7 @@ internal static class SummarySection
                 Tile("Images", ReportText.Number(totals.Count), unread),
                 Tile("Virtual size", ReportText.Size(totals.Virtual), "what the guests see"),
                 Tile("Used on disk", ReportText.Size(totals.Used), ReportText.Share(totals.Used, totals.Virtual) is { Length: > 0 } used ? used + " of the virtual size" : ""),
-                Tile("Reclaimable", ReportText.Size(totals.Reclaimable), estimated),
+                Tile("Reclaimable", totals.EstimatedCount == 0 ? "–" : ReportText.Size(totals.Reclaimable), estimated),
                 Tile("Need attention", ReportText.Number(totals.NeedAttention), totals.NeedAttention == 0 ? "nothing was found" : "see below", totals.NeedAttention > 0 ? "tile alert" : "tile")),
             Bar(totals),
             States(totals));
