@@ -43,7 +43,7 @@ internal sealed class PackedImage(ImageLocation outer, PackedDisk disk, DiskForm
         try
         {
             DiskFormat? format = said ?? Recognize().Format;
-            if (use != PackedUse.AtRandom && format == DiskFormats.Raw)
+            if (format == DiskFormats.Raw && (use == PackedUse.Header || (use == PackedUse.InOrder && !ComesTwice)))
             {
                 using BlockStorage bytes = outer.OpenBytes();
                 _length = disk.ReadLength(bytes, maximumSize, progress, cancellationToken);
@@ -142,6 +142,9 @@ internal sealed class PackedImage(ImageLocation outer, PackedDisk disk, DiskForm
             _unpacked = null;
         }
     }
+
+    /// <summary>Whether all of a file on a server would come twice: once to see how much it holds. Of xz that stands at the end.</summary>
+    private bool ComesTwice => outer.LocalPath is null && disk.PackedIn != "xz";
 
     /// <summary>Whether a format is looked for at the end of a file only, which is not known before all of it was unpacked.</summary>
     private bool HasMarkAtEnd => DiskFormats.Get("vhd").Extensions.Contains(Extension, StringComparer.OrdinalIgnoreCase);

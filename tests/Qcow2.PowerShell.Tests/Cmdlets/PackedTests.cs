@@ -7,6 +7,12 @@ namespace Qcow2.PowerShell.Tests.Cmdlets;
 /// <summary>Compressed disks, here and on a server. tests/Pester/Packed.Tests.ps1 has what the real programs packed.</summary>
 public sealed class PackedTests : IDisposable
 {
+    /// <summary>300 lines and 3000 zeros, by xz -9e.</summary>
+    private const string Lines =
+        "/Td6WFoAAATm1rRGAgAhARwAAAAQz1jM4BXVAQ1dADYaSh8IoCXB3pS6kMw7Kx81OvJf1Z5+c7Le6vfCLQQnMVvKDEf8ldIdW3ykSPjamraGPS5yX8qBD6MEmU+0TErz7LQZF1glZAp03R+qhGXcA+rC+wSWn1D3P0AzkZjOe0" +
+        "yhx9gSiKScdGhYsWbMyqp7fQ9kgTf85xsAy4xoF/jyQEYRZ0gldaR0jaVjdfnz6nz6bcwn6GiFwsk7QkMk5CIIvu9hxTlP/E5PV/iagvYAed/rbsdecLu7FSSRLVQ4Ai4jYX9w3JDCBGntbN1hzPsSkEXuGfkVtg7bk56LJE8l" +
+        "52E+I21hDFn2F8i8m/vsTpjmm+qMLrR6rC86iycrtWgENvwa6iErlwDzlygAAAAAAO5xBZ2gyjX3AAGpAtYrAADfiKGwscRn+wIAAAAABFla";
+
     private readonly ModuleSession _session = new();
     private readonly byte[] _disk = new byte[3 << 20];
 
@@ -35,6 +41,16 @@ public sealed class PackedTests : IDisposable
         Assert.Equal(File.ReadAllBytes(_session.File("here.raw")), File.ReadAllBytes(_session.File("there.raw")));
         Qcow2ImageInfo there = Assert.Single(Ok($"Get-Qcow2Image -NoProxy -Uri '{server.Address($"/images/{name}?sig=secret")}'").Of<Qcow2ImageInfo>());
         Assert.Equal(("gzip", Path.GetFileNameWithoutExtension(name)), (there.PackedIn, there.DiskName));
+    }
+
+    [Fact]
+    public void What_says_its_length_comes_from_a_server_once_and_in_order()
+    {
+        using var server = new HttpTestServer(Convert.FromBase64String(Lines));
+        SessionResult result = Ok($"Convert-Qcow2Image -NoProxy -Uri '{server.Address("/lines.raw.xz")}' lines.raw -SourceFormat Raw -Verbose");
+        Assert.DoesNotContain(result.Verbose, line => line.Contains("temporary file", StringComparison.Ordinal));
+        byte[] expected = [.. string.Concat(Enumerable.Range(0, 300).Select(n => $"line {n}\n")).Select(letter => (byte)letter), .. new byte[3000]];
+        Assert.Equal(expected, File.ReadAllBytes(_session.File("lines.raw")));
     }
 
     [Fact]
