@@ -141,6 +141,8 @@ internal sealed class PackedImage(ImageLocation outer, PackedDisk disk, DiskForm
             _unpacked?.Dispose();
             _unpacked = null;
         }
+
+        base.Dispose(disposing);
     }
 
     /// <summary>Whether all of a file on a server would come twice: once to see how much it holds. Of xz that stands at the end.</summary>
