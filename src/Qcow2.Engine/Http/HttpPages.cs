@@ -10,7 +10,7 @@ internal sealed class HttpPages : IDisposable
     internal const int PageSize = 64 * 1024;
 
     /// <summary>Most pages of a request. More would not be faster, and what waits behind it would wait for longer.</summary>
-    private const int PagesOfFetch = 16;
+    private const int PagesOfFetch = 32;
 
     /// <summary>Pages that are asked for at once for one read; the rest of a longer one follows.</summary>
     private const int PagesOfRead = 64;
@@ -278,7 +278,9 @@ internal sealed class HttpPages : IDisposable
 
     private void StartWaiting()
     {
-        while (_running < _options.MaxRequests && (_urgent.First ?? _later.First) is LinkedListNode<HttpFetch> next)
+        // One place is left free for who comes and cannot wait, behind whatever long requests.
+        int mostLater = Math.Max(1, _options.MaxRequests - 1);
+        while (_running < _options.MaxRequests && (_urgent.First ?? (_running < mostLater ? _later.First : null)) is LinkedListNode<HttpFetch> next)
         {
             next.List!.Remove(next);
             next.Value.Turn = null;

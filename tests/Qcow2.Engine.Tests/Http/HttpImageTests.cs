@@ -82,7 +82,7 @@ public sealed class HttpImageTests : IDisposable
         DiskConverter.Convert(disk, copy, RawCreateOptions.Default, false, new ConversionOptions { ThrottleLimit = 1, ReadAheadSize = 8 << 20 });
         byte[] made = File.ReadAllBytes(copy);
         Assert.All(Enumerable.Range(0, 256), i => Assert.Equal((byte)(i + 1), made[i * 65_536]));
-        Assert.Equal(6, server.MostAtOnce);
+        Assert.InRange(server.MostAtOnce, 5, 6);
         Assert.InRange(server.BytesAsked, 16 << 20, bytes.Length);
     }
 
