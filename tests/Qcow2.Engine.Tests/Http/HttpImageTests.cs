@@ -141,10 +141,10 @@ public sealed class HttpImageTests : IDisposable
         {
             case "fragmented":
                 var random = new Random(11);
-                using (Qcow2Image image = Qcow2Image.Create(path, 24 << 20))
+                using (Qcow2Image image = Qcow2Image.Create(path, 16 << 20))
                 {
                     byte[] cluster = new byte[65_536];
-                    foreach (int i in Enumerable.Range(0, 384).OrderBy(_ => random.Next()).Take(200))
+                    foreach (int i in Enumerable.Range(0, 256).OrderBy(_ => random.Next()).Take(120))
                     {
                         random.NextBytes(cluster);
                         image.Write(i * 65_536L, cluster);
@@ -154,7 +154,7 @@ public sealed class HttpImageTests : IDisposable
                 break;
             case "zlib" or "zstd" or "extended":
                 string source = _folder.File("source.raw");
-                File.WriteAllBytes(source, Text(12 << 20));
+                File.WriteAllBytes(source, Text(6 << 20));
                 using (VirtualDisk disk = DiskFormats.Raw.Open(source))
                 {
                     Qcow2CreateOptions layout = new() { CompressionType = name == "zstd" ? CompressionType.Zstd : CompressionType.Deflate, ExtendedL2 = name == "extended" };
