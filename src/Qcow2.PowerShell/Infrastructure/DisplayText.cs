@@ -5,6 +5,7 @@ using System.Text;
 using Qcow2.Engine;
 using Qcow2.Engine.Conversion;
 using Qcow2.Engine.Format;
+using Qcow2.Engine.Http;
 using Qcow2.Engine.Storage;
 using Qcow2.PowerShell.Infrastructure;
 using Qcow2.PowerShell.Operations;
@@ -113,7 +114,8 @@ public static class DisplayText
 
     /// <summary>The folder that an image lies in.</summary>
     /// <param name="path">The image's path.</param>
-    public static string Folder(string? path) => Printable(System.IO.Path.GetDirectoryName(path));
+    public static string Folder(string? path)
+        => Printable(path is not null && HttpAddress.IsLike(path) ? path.Substring(0, path.LastIndexOf('/')) : System.IO.Path.GetDirectoryName(path));
 
     /// <summary>The name of a file without its folder.</summary>
     /// <param name="path">The file's path.</param>

@@ -62,6 +62,14 @@ public sealed class WebTests : IDisposable
         Assert.DoesNotContain("secret", string.Concat(result.Verbose), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Shows_where_an_image_lies()
+    {
+        string shown = _session.Show($"Get-Qcow2Image -NoProxy -Uri {Url("/images/snapshots.qcow2?sig=secret")}");
+        Assert.Contains($"Directory: http://127.0.0.1:{_server.Port}/images", shown, StringComparison.Ordinal);
+        Assert.Contains(" snapshots.qcow2?...", shown, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("Test-Qcow2Image {0} | Select-Object IsHealthy, Corruptions, AllocatedClusters, EndOffset")]
     [InlineData("Test-Qcow2Image {0} -Quiet")]
