@@ -69,14 +69,14 @@ public sealed class PackedDisk
     /// <param name="window">How far apart the places may be, in bytes, that are read at the same time. Who goes back farther has the file unpacked again, and after the end gets an error.</param>
     public BlockStorage OpenInOrder(BlockStorage storage, long length, long window) => new OrderedStorage(storage, Compression, length, window);
 
-    /// <summary>Opens the first MiB of a compressed disk, for a look at its header. What lies farther is an error that <see cref="LiesTooFar"/> knows.</summary>
+    /// <summary>Opens the first MiB of a compressed disk, for a look at its header. What lies farther is an error, and <see cref="WasTooShort"/> says that it was asked for.</summary>
     /// <param name="storage">The packed file, which stays the caller's.</param>
     /// <param name="length">Bytes that it holds; null if that is not known.</param>
     public BlockStorage OpenStart(BlockStorage storage, long? length) => new StartStorage(storage, Compression, length);
 
-    /// <summary>Whether an error says that more must be unpacked than the start.</summary>
-    /// <param name="exception">The error.</param>
-    public static bool LiesTooFar(Exception exception) => exception is PackedTooFarException;
+    /// <summary>Whether more must be unpacked than the start for what was asked of it, whatever became of the error.</summary>
+    /// <param name="start">What <see cref="OpenStart"/> opened.</param>
+    public static bool WasTooShort(BlockStorage start) => start is StartStorage { WasTooShort: true };
 
     /// <summary>Unpacks a compressed disk into a file that nobody else can open, and that is gone when it is closed, or when the process ends. Zeros take no space in it.</summary>
     /// <param name="storage">The packed file, which belongs to the result.</param>

@@ -32,6 +32,9 @@ internal sealed class StartStorage : BlockStorage
         _length = length;
     }
 
+    /// <summary>Whether somebody asked for what lies too far. Who describes an image takes that for damage, and goes on.</summary>
+    internal bool WasTooShort { get; private set; }
+
     /// <inheritdoc/>
     public override string Path => _storage.Path;
 
@@ -73,7 +76,8 @@ internal sealed class StartStorage : BlockStorage
             int count = (int)Math.Max(0, Math.Min(buffer.Length, _count - offset));
             if (count < buffer.Length && !isAll && !_isPadded && !(offset >= _length))
             {
-                throw new PackedTooFarException();
+                WasTooShort = true;
+                throw new IOException("What lies there has not been unpacked.");
             }
 
             if (count > 0)
@@ -127,6 +131,3 @@ internal sealed class StartStorage : BlockStorage
         }
     }
 }
-
-/// <summary>What was asked for lies too far behind the start: all of it must be unpacked.</summary>
-internal sealed class PackedTooFarException() : IOException("What lies there has not been unpacked.");

@@ -125,7 +125,8 @@ internal sealed class PackedImage(ImageLocation outer, PackedDisk disk, DiskForm
     internal override IEnumerable<Qcow2ImageInfo> ReadChain(DiskFormat format, Qcow2OpenOptions options)
     {
         Qcow2ImageInfo info = ReadInformation(format);
-        using BlockStorage bytes = _unpacked is not null || !disk.IsCompressed ? OpenBytes() : disk.OpenStart(outer.OpenBytes(), null);
+        using BlockStorage packed = outer.OpenBytes();
+        using BlockStorage bytes = _unpacked is not null || !disk.IsCompressed ? OpenBytes() : disk.OpenStart(packed, null);
         foreach (Qcow2ImageInfo one in format.ReadChain(bytes))
         {
             info.BackingFileProblem = one.BackingFileProblem;
@@ -169,15 +170,15 @@ internal sealed class PackedImage(ImageLocation outer, PackedDisk disk, DiskForm
     private bool StartSuffices(DiskFormat format, CancellationToken cancellationToken)
     {
         using BlockStorage bytes = outer.OpenBytes();
+        using BlockStorage start = disk.OpenStart(bytes, disk.TryReadLength(bytes, cancellationToken));
         try
         {
-            using BlockStorage start = disk.OpenStart(bytes, disk.TryReadLength(bytes, cancellationToken));
             format.ReadInformation(start);
-            return true;
         }
-        catch (IOException e) when (PackedDisk.LiesTooFar(e))
+        catch (Exception) when (PackedDisk.WasTooShort(start))
         {
-            return false;
         }
+
+        return !PackedDisk.WasTooShort(start);
     }
 }

@@ -63,6 +63,29 @@ public sealed class PackedTests : IDisposable
     }
 
     [Fact]
+    public void Snapshots_whose_table_lies_far_behind_the_start_are_seen()
+    {
+        string path = _session.File("far.qcow2");
+        Qcow2Image.CreateFile(path, 64 << 20);
+        using (Qcow2Image image = Qcow2Image.Open(path, new Qcow2OpenOptions { Writable = true }))
+        {
+            byte[] data = new byte[20 << 20];
+            Array.Fill(data, (byte)7);
+            image.Write(0, data);
+        }
+
+        Ok("Checkpoint-Qcow2Image far.qcow2 -SnapshotName before");
+        using (var packed = new GZipStream(File.Create(path + ".gz"), CompressionLevel.Fastest))
+        {
+            packed.Write(File.ReadAllBytes(path));
+        }
+
+        SessionResult result = Ok("Get-Qcow2Image far.qcow2.gz");
+        Assert.Empty(result.Warnings);
+        Assert.Equal("before", Assert.Single(Assert.Single(result.Of<Qcow2ImageInfo>()).Snapshots).Name);
+    }
+
+    [Fact]
     public void A_partition_table_that_does_not_fit_is_said_of_a_disk_that_was_read_in_order()
     {
         SessionResult result = Ok("Convert-Qcow2Image disk.raw.gz out.vhdx -LogicalSectorSizeBytes 4096");
