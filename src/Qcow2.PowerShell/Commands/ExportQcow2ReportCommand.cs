@@ -142,7 +142,8 @@ public sealed class ExportQcow2ReportCommand : ChainCmdlet
     private protected override void ProcessImage(ImageInput image)
     {
         var elsewhere = image.Object as UnusableObject;
-        if (!_isWanted || !_seen.Add(ReportFile.At(image.Path, elsewhere?.Computer).Key))
+        Qcow2ImageInfo? packed = image.Object is Qcow2ImageInfo { PackedIn.Length: > 0 } info ? info : null;
+        if (!_isWanted || !_seen.Add((packed is null ? ReportFile.At(image.Path, elsewhere?.Computer) : ReportFile.Of(packed)).Key))
         {
             return;
         }
@@ -156,6 +157,12 @@ public sealed class ExportQcow2ReportCommand : ChainCmdlet
         if (elsewhere is not null)
         {
             _images.Add(RememberedImage.Of((Qcow2ImageInfo)elsewhere.Said!, elsewhere.Computer));
+            return;
+        }
+
+        if (packed is not null && IsHere(image.Path))
+        {
+            _images.Add(RememberedImage.Packed(packed));
             return;
         }
 

@@ -43,6 +43,11 @@ internal static class ImageDescription
     private static IEnumerable<(string Name, string Value)> FactsOf(Qcow2ImageInfo info)
     {
         yield return ("Format", FormatOf(info));
+        if (!string.IsNullOrEmpty(info.PackedIn))
+        {
+            yield return ("Packed in", ReportText.Of(info.PackedIn, 20));
+        }
+
         yield return ("Virtual size", ReportText.SizeAndBytes(Math.Max(0, info.Size)));
         yield return ("On disk", ReportText.SizeAndBytes(Math.Max(0, info.AllocatedSize)));
         yield return ("File length", ReportText.SizeAndBytes(Math.Max(0, info.FileSize)));

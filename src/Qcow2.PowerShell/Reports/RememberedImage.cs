@@ -2,10 +2,17 @@ using Qcow2.Engine;
 
 namespace Qcow2.PowerShell.Reports;
 
-/// <summary>An image whose file is not here: what an object says of it is shown, and nothing is opened.</summary>
+/// <summary>An image that is shown by what an object says of it, and not opened: its file is not here, or it lies in a file that would have to be unpacked.</summary>
 internal static class RememberedImage
 {
-    /// <summary>Describes it.</summary>
+    /// <summary>Describes an image that is packed in a file.</summary>
+    /// <param name="info">What the object says.</param>
+    internal static ReportImage Packed(Qcow2ImageInfo info) => ImageDescription.Of(info) with
+    {
+        NoMap = "There is no map of what lies where, because nothing is unpacked for a report.",
+    };
+
+    /// <summary>Describes an image whose file is not here.</summary>
     /// <param name="info">What the object says.</param>
     /// <param name="computer">The computer that it came from; null where the file is not there any more.</param>
     internal static ReportImage Of(Qcow2ImageInfo info, string? computer)

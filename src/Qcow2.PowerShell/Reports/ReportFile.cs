@@ -15,7 +15,11 @@ internal sealed record ReportFile(string Key, string Name, string Folder, string
     /// <param name="info">The image.</param>
     /// <param name="computer">The computer that it lies on; null for this one.</param>
     internal static ReportFile Of(Qcow2ImageInfo info, string? computer = null)
-        => At(info.Path, computer) with { Format = ReportText.Of(info.Format, 20), Size = Math.Max(0, info.Size), AllocatedSize = Math.Max(0, info.AllocatedSize) };
+    {
+        ReportFile file = At(info.Path, computer) with { Format = ReportText.Of(info.Format, 20), Size = Math.Max(0, info.Size), AllocatedSize = Math.Max(0, info.AllocatedSize) };
+        return string.IsNullOrEmpty(info.PackedIn) || string.IsNullOrEmpty(info.DiskName) ? file // An archive can have several disks.
+            : file with { Key = $"{file.Key}\0{ReportText.Of(info.DiskName)}", Name = $"{file.Name}: {ReportText.Of(info.DiskName)}" };
+    }
 
     /// <summary>A file of which nothing but its place is known.</summary>
     internal static ReportFile At(string? path, string? computer = null)

@@ -104,6 +104,25 @@ public sealed class ReportTests : IDisposable
     }
 
     [Fact]
+    public void What_an_object_says_of_packed_disks_is_shown_and_nothing_is_unpacked()
+    {
+        _session.With("snapshots");
+        SessionResult result = _session.Run("""
+            $path = (Get-Item snapshots.qcow2).FullName
+            $disks = foreach ($name in 'one<b>.vmdk', 'two.vmdk') {
+                [Qcow2.Engine.Qcow2ImageInfo]@{ Path = $path; PackedIn = 'ova'; DiskName = $name; Format = 'vmdk'; Size = 5MB; FileSize = 3MB }
+            }
+            $disks | Export-Qcow2Report -DestinationPath packed.html
+            """);
+        Assert.Empty(result.Errors);
+        string text = File.ReadAllText(_session.File("packed.html"));
+        Assert.Contains("snapshots.qcow2: one&lt;b&gt;.vmdk", text, StringComparison.Ordinal);
+        Assert.Contains("snapshots.qcow2: two.vmdk", text, StringComparison.Ordinal);
+        Assert.Contains("nothing is unpacked", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("class=\"disk\"", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void What_an_object_says_is_shown_where_its_file_is_not()
     {
         _session.With("snapshots", "zstd");
