@@ -155,7 +155,7 @@ internal sealed class UnpackedFile : BorrowedStorage
             _left -= count;
             if (_left < 0)
             {
-                throw new IOException($"{path}: there is not enough space in {folder} for what is packed here.");
+                throw new IOException($"{path}: there is not enough space in {folder} for what is packed here.", HostError.DiskFull);
             }
         }
 

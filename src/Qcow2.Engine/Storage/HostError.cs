@@ -42,6 +42,9 @@ internal static class HostError
     internal static IOException NoSpace(string known, long end, int code) => new(
         $"{known}: there is not enough space on the disk{(code == LibC.ErrorQuota ? ", or the quota is used up" : "")}; the file was to have {end} bytes at least.", code);
 
+    /// <summary>What the host would say if its disk were full.</summary>
+    internal static int DiskFull => OperatingSystemInfo.IsWindows ? WindowsDiskFull : LibC.ErrorNoSpace;
+
     private static bool IsPastLimit(string known, long end, Func<string, long?> limitOf) => Path.GetDirectoryName(known) is string folder && end > limitOf(folder);
 
     private static bool IsDiskFull(int code) => code is LibC.ErrorNoSpace or WindowsDiskFull or WindowsHandleDiskFull || code == LibC.ErrorQuota;

@@ -25,7 +25,7 @@ public sealed class PackedReaderTests : IDisposable
     [LinuxFact("gzip", "xz", "zstd", "bzip2")]
     public void What_was_packed_comes_out()
     {
-        byte[] content = PackedSamples.Content(1_300_000, 1);
+        byte[] content = PackedSamples.Content(700_000, 1);
         foreach (string command in Commands)
         {
             byte[] packed = PackedSamples.Pack(content, command);
@@ -70,8 +70,8 @@ public sealed class PackedReaderTests : IDisposable
     [LinuxFact("gzip", "xz", "zstd", "bzip2")]
     public void A_file_that_is_cut_off_is_an_error_wherever_that_is()
     {
-        byte[] content = PackedSamples.Content(30_000, 6);
-        foreach (string command in (string[])["gzip -c", "xz -c", "xz -c --block-size=20KiB", "zstd -c", "bzip2 -c"])
+        byte[] content = PackedSamples.Content(20_000, 6);
+        foreach (string command in (string[])["gzip -c", "xz -c", "xz -c --block-size=8KiB", "zstd -c", "bzip2 -c"])
         {
             byte[] packed = PackedSamples.Pack(content, command);
             foreach (int length in Places(packed.Length))
@@ -84,9 +84,9 @@ public sealed class PackedReaderTests : IDisposable
     [LinuxFact("gzip", "xz", "zstd", "bzip2")]
     public void A_changed_byte_is_an_error_or_changes_nothing()
     {
-        byte[] content = PackedSamples.Content(30_000, 7);
+        byte[] content = PackedSamples.Content(20_000, 7);
         var random = new Random(8);
-        foreach (string command in (string[])["gzip -c", "xz -c", "xz -c --check=sha256 --block-size=20KiB", "zstd -c", "bzip2 -c"])
+        foreach (string command in (string[])["gzip -c", "xz -c", "xz -c --check=sha256 --block-size=8KiB", "zstd -c", "bzip2 -c"])
         {
             byte[] packed = PackedSamples.Pack(content, command);
             string kind = PackedSamples.KindOf(command);
