@@ -11,6 +11,11 @@ BeforeAll {
     $bytes = [byte[]](1..255)
     foreach ($offset in 0, 7MB, 33553920) { Write-Qcow2Image cloud.qcow2 -Offset $offset -Value $bytes -Confirm:$false }
     Convert-Qcow2Image cloud.qcow2 hyperv.vhdx
+    Convert-Qcow2Image cloud.qcow2 download.raw
+    $packed = [IO.Compression.GZipStream]::new([IO.File]::Create("$TestDrive/cloud.raw.gz"), [IO.Compression.CompressionLevel]::Fastest)
+    $disk = [IO.File]::ReadAllBytes("$TestDrive/download.raw")
+    $packed.Write($disk, 0, $disk.Length)
+    $packed.Dispose()
 }
 
 AfterAll {
@@ -19,7 +24,7 @@ AfterAll {
 
 Describe 'README shows how a disk gets elsewhere' {
     It 'with a line for each' -ForEach @{ Count = $lines.Count } {
-        $Count | Should -Be 5
+        $Count | Should -Be 6
     }
 
     It '<_>' -ForEach $lines {
