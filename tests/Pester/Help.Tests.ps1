@@ -10,12 +10,6 @@ BeforeDiscovery {
     $commands = (Get-Module Qcow2).ExportedCmdlets.Values | Sort-Object Name | ForEach-Object {
         @{ Name = $_.Name; Sets = $_.ParameterSets.Count }
     }
-    $parameters = foreach ($command in (Get-Module Qcow2).ExportedCmdlets.Values | Sort-Object Name) {
-        $common = [System.Management.Automation.Cmdlet]::CommonParameters
-        foreach ($parameter in $command.Parameters.Values | Where-Object Name -NotIn $common | Sort-Object Name) {
-            @{ Name = $command.Name; Parameter = $parameter.Name; Aliases = $parameter.Aliases }
-        }
-    }
     $aliases = (Get-Module Qcow2).ExportedAliases.Values | ForEach-Object { @{ Alias = $_.Name; Name = $_.Definition } }
 }
 
@@ -96,13 +90,25 @@ Describe 'Help on <Name>' -ForEach $commands {
     }
 }
 
-Describe 'Help on <Name> -<Parameter>' -ForEach $parameters {
+Describe 'Help on the parameters of <Name>' -ForEach $commands {
     It 'has a description and the facts of the command' {
-        $help = $all[$Name].parameters.parameter | Where-Object name -EQ $Parameter
-        -join $help.description.Text | Should -Not -BeNullOrEmpty
-        $command = (Get-Command $Name).Parameters[$Parameter]
-        $help.aliases | Should -Be $(if ($Aliases) { $Aliases -join ', ' } else { 'none' })
-        $help.required | Should -Be ("$(@($command.ParameterSets.Values | Where-Object { -not $_.IsMandatory }).Count -eq 0)".ToLowerInvariant())
+        $described = @{}
+        foreach ($parameter in $all[$Name].parameters.parameter) {
+            $described[$parameter.name] = $parameter
+        }
+
+        $parameters = (Get-Command $Name).Parameters.Values | Where-Object Name -NotIn ([System.Management.Automation.Cmdlet]::CommonParameters)
+        $wrong = foreach ($parameter in $parameters) {
+            $help = $described[$parameter.Name]
+            $aliases = if ($parameter.Aliases) { $parameter.Aliases -join ', ' } else { 'none' }
+            $isRequired = @($parameter.ParameterSets.Values | Where-Object { -not $_.IsMandatory }).Count -eq 0
+            if (-not (-join $help.description.Text)) { "-$($parameter.Name) has no description" }
+            if ($help.aliases -ne $aliases) { "-$($parameter.Name) has the aliases $aliases, and not $($help.aliases)" }
+            if ($help.required -ne "$isRequired") { "-$($parameter.Name) is required: $isRequired, and not $($help.required)" }
+        }
+
+        @($parameters).Count | Should -BeGreaterThan 0
+        $wrong | Should -BeNullOrEmpty
     }
 }
 
