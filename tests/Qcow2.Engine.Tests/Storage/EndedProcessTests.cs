@@ -8,10 +8,15 @@ namespace Qcow2.Engine.Tests.Storage;
 public sealed class EndedProcessTests : IDisposable
 {
     private readonly TempFolder _folder = new();
+    private readonly CancellationTokenSource _patience = new(TimeSpan.FromMinutes(1));
 
     private string Target => _folder.File("disk.raw");
 
-    public void Dispose() => _folder.Dispose();
+    public void Dispose()
+    {
+        _patience.Dispose();
+        _folder.Dispose();
+    }
 
     [UnixTheory]
     [InlineData("unnamed", "KILL", 0)]
@@ -27,7 +32,7 @@ public sealed class EndedProcessTests : IDisposable
         using (Process process = await Begin(how))
         {
             Shell.Run("kill", $"-{signal}", $"{process.Id}");
-            await process.WaitForExitAsync();
+            await process.WaitForExitAsync(_patience.Token);
             Assert.NotEqual(0, process.ExitCode); // No signal is swallowed.
         }
 
@@ -50,7 +55,7 @@ public sealed class EndedProcessTests : IDisposable
         Assert.False(process.HasExited);
         Assert.Single(Hidden());
         Shell.Run("kill", "-TERM", $"{process.Id}");
-        await process.WaitForExitAsync();
+        await process.WaitForExitAsync(_patience.Token);
         Assert.Empty(Hidden());
     }
 
@@ -69,7 +74,7 @@ public sealed class EndedProcessTests : IDisposable
 
         Assert.Equal(before, Hidden().Length);
         process.Kill();
-        await process.WaitForExitAsync();
+        await process.WaitForExitAsync(_patience.Token);
     }
 
     [Fact]
@@ -138,8 +143,9 @@ public sealed class EndedProcessTests : IDisposable
 
     private async Task<Process> Begin(string how, string? starter = null)
     {
-        string dotnet = Environment.ProcessPath!;
-        var start = new ProcessStartInfo(starter ?? dotnet, [.. starter is null ? Array.Empty<string>() : [dotnet], CrashWriterProgram.Assembly, "replace", Target, how, "wait"])
+        // Tests that run under nohup, or behind a shell's &, have signals ignored, and so would what they start.
+        string[] beginning = [.. starter is not null ? [starter] : OperatingSystem.IsLinux() ? new[] { "env", "--default-signal=HUP,INT,QUIT,TERM" } : [], Environment.ProcessPath!];
+        var start = new ProcessStartInfo(beginning[0], [.. beginning.Skip(1), CrashWriterProgram.Assembly, "replace", Target, how, "wait"])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
