@@ -51,6 +51,18 @@ internal sealed class PackedInput(BlockStorage storage)
     /// <summary>Goes past bytes that are available.</summary>
     internal void Skip(int count) => _next += count;
 
+    /// <summary>Goes past bytes that must be there, however many.</summary>
+    internal void Pass(long count)
+    {
+        while (count > 0)
+        {
+            Peek(1);
+            int some = (int)Math.Min(count, _end - _next);
+            _next += some;
+            count -= some;
+        }
+    }
+
     /// <summary>Takes a byte that must be there.</summary>
     internal byte Take()
     {

@@ -48,7 +48,7 @@ internal sealed class PackedImage(ImageLocation outer, PackedDisk disk, DiskForm
                 using BlockStorage bytes = outer.OpenBytes();
                 _length = disk.ReadLength(bytes, maximumSize, progress, cancellationToken);
             }
-            else if (format is not null ? use != PackedUse.Header || !StartSuffices(format, cancellationToken) : HasMarkAtEnd)
+            else if (format is not null ? use != PackedUse.Header || !StartSuffices(format) : HasMarkAtEnd)
             {
                 _unpacked = disk.Unpack(outer.OpenBytes(), folder, maximumSize, progress, cancellationToken);
             }
@@ -106,7 +106,7 @@ internal sealed class PackedImage(ImageLocation outer, PackedDisk disk, DiskForm
         }
         else
         {
-            using BlockStorage start = disk.OpenStart(bytes, _length ?? disk.TryReadLength(bytes));
+            using BlockStorage start = disk.OpenStart(bytes, _length);
             info = format.ReadInformation(start);
         }
 
@@ -167,10 +167,10 @@ internal sealed class PackedImage(ImageLocation outer, PackedDisk disk, DiskForm
     }
 
     /// <summary>Whether all that the header leads to lies in what was looked at. What else is wrong is said later.</summary>
-    private bool StartSuffices(DiskFormat format, CancellationToken cancellationToken)
+    private bool StartSuffices(DiskFormat format)
     {
         using BlockStorage bytes = outer.OpenBytes();
-        using BlockStorage start = disk.OpenStart(bytes, disk.TryReadLength(bytes, cancellationToken));
+        using BlockStorage start = disk.OpenStart(bytes, null); // Of .zst the length is known only by going through all of the file.
         try
         {
             format.ReadInformation(start);

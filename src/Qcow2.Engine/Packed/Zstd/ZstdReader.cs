@@ -70,11 +70,7 @@ internal sealed unsafe class ZstdReader : PackedReader
             if (frame.SkippedLength is long skipped)
             {
                 _input.Skip(frame.Length);
-                for (; skipped > 0; skipped--)
-                {
-                    _input.Take();
-                }
-
+                _input.Pass(skipped);
                 continue;
             }
 
