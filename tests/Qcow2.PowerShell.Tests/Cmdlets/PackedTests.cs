@@ -44,6 +44,21 @@ public sealed class PackedTests : IDisposable
     }
 
     [Fact]
+    public void A_look_at_an_image_in_zstd_asks_for_its_start_only()
+    {
+        byte[] image = new byte[8 << 20];
+        new Random(2).NextBytes(image);
+        File.ReadAllBytes(_session.File("snapshots.qcow2")).CopyTo(image, 0);
+        using var compressor = new ZstdSharp.Compressor();
+        compressor.SetParameter(ZstdSharp.Unsafe.ZSTD_cParameter.ZSTD_c_checksumFlag, 1);
+        using var server = new HttpTestServer(compressor.Wrap(image).ToArray());
+
+        Assert.Equal("zstd", Assert.Single(Ok($"Get-Qcow2Image -NoProxy -Uri '{server.Address("/disk.qcow2.zst")}'").Of<Qcow2ImageInfo>()).PackedIn);
+
+        Assert.All(server.Requests, request => Assert.True(request.Range is { Last: < 4 << 20 }, $"{request.Range}"));
+    }
+
+    [Fact]
     public void What_says_its_length_comes_from_a_server_once_and_in_order()
     {
         using var server = new HttpTestServer(Convert.FromBase64String(Lines));
