@@ -26,11 +26,9 @@ internal sealed class HttpPages : IDisposable
     private readonly HttpReadAhead _ahead;
     private readonly Dictionary<long, HttpPage> _pages = [];
     private readonly LinkedList<HttpPage> _uses = new();
-    private readonly LinkedList<HttpFetch> _urgent = new();
-    private readonly LinkedList<HttpFetch> _later = new();
+    private readonly HttpQueue _queue;
     private readonly int _mostPages;
     private int _buffers;
-    private int _running;
     private long _received;
     private Exception? _failure;
     private bool _isDisposed;
@@ -45,6 +43,7 @@ internal sealed class HttpPages : IDisposable
         _options = options;
         _name = name;
         _length = ranges.Entity.Length;
+        _queue = new HttpQueue(options.MaxRequests);
         _mostPages = (int)Math.Min(int.MaxValue, Math.Max(4L << 20, options.CacheSize) / PageSize);
         _ahead = new HttpReadAhead((long)_mostPages / (HttpReadAhead.MaxRuns + 1) * PageSize);
         _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -189,7 +188,7 @@ internal sealed class HttpPages : IDisposable
                     return page;
                 }
 
-                Hurry(page.Fetch!);
+                _queue.Hurry(page.Fetch!);
                 Monitor.Wait(_gate);
             }
         }
@@ -210,7 +209,7 @@ internal sealed class HttpPages : IDisposable
         {
             if (_pages.TryGetValue(index, out HttpPage? known) && known.Fetch is HttpFetch waiting)
             {
-                Hurry(waiting);
+                _queue.Hurry(waiting);
             }
         }
 
@@ -236,7 +235,7 @@ internal sealed class HttpPages : IDisposable
                 continue;
             }
 
-            if (!isUrgent && _later.Last?.Value is HttpFetch before && before.End == index * PageSize && before.End - before.Position < PagesOfFetch * PageSize)
+            if (!isUrgent && _queue.LastOfLater is HttpFetch before && before.End == index * PageSize && before.End - before.Position < PagesOfFetch * PageSize)
             {
                 Add(index, before);
                 before.End = Math.Min(before.End + PageSize, _length); // What follows each other becomes one request, as long as it has to wait.
@@ -256,7 +255,7 @@ internal sealed class HttpPages : IDisposable
             }
 
             index--;
-            fetch.Turn = (isUrgent ? _urgent : _later).AddLast(fetch);
+            _queue.Add(fetch);
         }
 
         StartWaiting();
@@ -265,27 +264,10 @@ internal sealed class HttpPages : IDisposable
     private void Add(long index, HttpFetch fetch)
         => _pages.Add(index, new HttpPage(index, (int)Math.Min(PageSize, _length - (index * PageSize))) { Fetch = fetch });
 
-    /// <summary>Lets a request that nobody waited for come before the others of its kind.</summary>
-    private void Hurry(HttpFetch fetch)
-    {
-        if (!fetch.IsUrgent && fetch.Turn is LinkedListNode<HttpFetch> turn)
-        {
-            fetch.IsUrgent = true;
-            _later.Remove(turn);
-            _urgent.AddLast(turn);
-        }
-    }
-
     private void StartWaiting()
     {
-        // One place is left free for who comes and cannot wait, behind whatever long requests.
-        int mostLater = Math.Max(1, _options.MaxRequests - 1);
-        while (_running < _options.MaxRequests && (_urgent.First ?? (_running < mostLater ? _later.First : null)) is LinkedListNode<HttpFetch> next)
+        while (_queue.TryBegin() is HttpFetch fetch)
         {
-            next.List!.Remove(next);
-            next.Value.Turn = null;
-            _running++;
-            HttpFetch fetch = next.Value;
             _ = Task.Run(() => RunAsync(fetch));
         }
     }
@@ -306,13 +288,12 @@ internal sealed class HttpPages : IDisposable
 
         lock (_gate)
         {
-            _running--;
+            _queue.End();
             if (failure is not null)
             {
                 // The rest of the file would meet the same, after as much waiting: whoever reads on is told at once.
                 _failure ??= failure;
-                _later.Clear();
-                _urgent.Clear();
+                _queue.Clear();
             }
 
             StartWaiting();

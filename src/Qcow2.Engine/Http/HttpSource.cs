@@ -109,10 +109,7 @@ public sealed class HttpSource : IDisposable
     {
         if (FreeSpace.Of(folder) is long free && free < length)
         {
-            const int UnixNoSpace = 28;
-            const int WindowsDiskFull = unchecked((int)0x8007_0070);
-            throw new IOException(
-                $"{name}: the file has {length} bytes, and {free} are free in the folder {folder}, where it would be downloaded to.", OperatingSystemInfo.IsWindows ? WindowsDiskFull : UnixNoSpace);
+            throw new IOException($"{name}: the file has {length} bytes, and {free} are free in the folder {folder}, where it would be downloaded to.", HostError.DiskFull);
         }
     }
 

@@ -55,6 +55,7 @@ internal abstract class ImageLocation : IDisposable
         using BlockStorage bytes = OpenBytes();
         foreach (Qcow2ImageInfo info in format.ReadChain(bytes))
         {
+            EnsureRead();
             yield return info;
         }
     }
@@ -76,10 +77,19 @@ internal abstract class ImageLocation : IDisposable
     {
     }
 
+    /// <summary>
+    /// Throws what kept bytes from coming, if anything did. Who describes or checks an image takes bytes that do not come for damage, and goes on; what a server did not give is none.
+    /// </summary>
+    internal virtual void EnsureRead()
+    {
+    }
+
     /// <summary>Opens the bytes, looks at them, and closes them.</summary>
-    private protected virtual T Look<T>(Func<BlockStorage, T> look)
+    private protected T Look<T>(Func<BlockStorage, T> look)
     {
         using BlockStorage bytes = OpenBytes();
-        return look(bytes);
+        T seen = look(bytes);
+        EnsureRead();
+        return seen;
     }
 }

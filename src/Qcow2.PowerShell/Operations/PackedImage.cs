@@ -108,6 +108,7 @@ internal sealed class PackedImage(ImageLocation outer, PackedDisk disk, DiskForm
         {
             using BlockStorage start = disk.OpenStart(bytes, _length);
             info = format.ReadInformation(start);
+            EnsureRead();
         }
 
         info.PackedIn = disk.PackedIn;
@@ -133,6 +134,9 @@ internal sealed class PackedImage(ImageLocation outer, PackedDisk disk, DiskForm
             yield return info;
         }
     }
+
+    /// <inheritdoc/>
+    internal override void EnsureRead() => outer.EnsureRead();
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)

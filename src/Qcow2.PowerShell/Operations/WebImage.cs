@@ -43,12 +43,7 @@ internal sealed class WebImage(Uri address, HttpFileOptions access, ExpectedHash
     internal override BlockStorage OpenBytes() => (_source ?? throw new InvalidOperationException("The image was not prepared.")).Borrow();
 
     /// <inheritdoc/>
-    private protected override T Look<T>(Func<BlockStorage, T> look)
-    {
-        T seen = base.Look(look);
-        _source!.ThrowIfFailed(); // What a server did not give is no damage of the image.
-        return seen;
-    }
+    internal override void EnsureRead() => _source?.ThrowIfFailed();
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)

@@ -58,6 +58,37 @@ public sealed class PackedTests : IDisposable
         Assert.All(server.Requests, request => Assert.True(request.Range is { Last: < 4 << 20 }, $"{request.Range}"));
     }
 
+    [Theory]
+    [InlineData("", "")]
+    [InlineData("", "-BackingChain")]
+    [InlineData(".gz", "")]
+    [InlineData(".gz", "-BackingChain")]
+    public void A_server_that_is_gone_is_no_damage(string extension, string how)
+    {
+        string path = _session.File("long.qcow2");
+        Qcow2Image.CreateFile(path, 8 << 20);
+        using (Qcow2Image image = Qcow2Image.Open(path, new Qcow2OpenOptions { Writable = true }))
+        {
+            byte[] data = new byte[2 << 20];
+            new Random(3).NextBytes(data);
+            image.Write(0, data);
+        }
+
+        Ok("Checkpoint-Qcow2Image long.qcow2 -SnapshotName before");
+        using (var packed = new GZipStream(File.Create(path + ".gz"), CompressionLevel.Fastest))
+        {
+            packed.Write(File.ReadAllBytes(path));
+        }
+
+        using var server = new HttpTestServer(File.ReadAllBytes(path + extension))
+        {
+            Answer = (request, reply) => request.Range is { Last: >= 1 << 20 } ? new HttpTestReply { Status = "404 Not Found" } : reply,
+        };
+        SessionResult result = _session.Run($"Get-Qcow2Image -NoProxy -Uri '{server.Address("/long.qcow2" + extension)}' {how}");
+        Assert.Empty(result.Output);
+        Assert.StartsWith("HttpRequestFailed", Assert.Single(result.Errors).FullyQualifiedErrorId, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void What_says_its_length_comes_from_a_server_once_and_in_order()
     {
