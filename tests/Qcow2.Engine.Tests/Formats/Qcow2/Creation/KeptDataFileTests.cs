@@ -317,6 +317,7 @@ public sealed class KeptDataFileTests : IDisposable
         }
 
         file.SetLength(length);
+        file.Flush(flushToDisk: true); // File systems that put off where data goes count its blocks again when they write it.
         return disk;
     }
 
