@@ -50,7 +50,7 @@ public sealed class ConversionOptionsTests : IDisposable
     public void Wait_for_the_rate_ends_when_it_is_cancelled()
     {
         using RawDisk source = RawDisk.Open(new MemoryStorage(new byte[6 << 20]));
-        using var stop = new CancellationTokenSource(TimeSpan.FromMilliseconds(50));
+        using var stop = new CancelledSoon();
 
         Assert.ThrowsAny<OperationCanceledException>(() => DiskConverter.ConvertToRaw(
             source, new MemoryStorage([]), new ConversionOptions { ThrottleLimit = 4, RateLimit = 1 }, cancellationToken: stop.Token));

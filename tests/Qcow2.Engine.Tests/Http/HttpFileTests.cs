@@ -373,10 +373,10 @@ public sealed class HttpFileTests : IDisposable
     {
         _server.Answer = (request, reply) => Changed(reply, changed =>
         {
-            changed.Delay = TimeSpan.FromMilliseconds(request.Number == 1 ? 2000 : 0);
-            changed.Stall = request.Number == 2 ? (500, TimeSpan.FromMilliseconds(2000)) : null;
+            changed.Delay = TimeSpan.FromSeconds(request.Number == 1 ? 60 : 0);
+            changed.Stall = request.Number == 2 ? (500, TimeSpan.FromSeconds(60)) : null;
         });
-        using HttpFile file = Open(Quick with { ResponseTimeout = TimeSpan.FromMilliseconds(300), StallTimeout = TimeSpan.FromMilliseconds(300) });
+        using HttpFile file = Open(Quick with { ResponseTimeout = TimeSpan.FromSeconds(4), StallTimeout = TimeSpan.FromSeconds(4) });
         Assert.Equal(Expected(0, 1000), Read(file, 0, 1000));
         Assert.Equal([(0L, Page - 1L), (0L, Page - 1L), (500L, Page - 1L)], _server.Requests.Select(request => request.Range!.Value));
     }
@@ -386,13 +386,13 @@ public sealed class HttpFileTests : IDisposable
     {
         using var stop = new CancellationTokenSource();
         using HttpFile file = Open(cancellationToken: stop.Token);
-        _server.Answer = (_, reply) => Changed(reply, changed => changed.Delay = TimeSpan.FromSeconds(20));
+        _server.Answer = (_, reply) => Changed(reply, changed => changed.Delay = TimeSpan.FromSeconds(120));
         Task reading = Task.Run(() => Read(file, 1_000_000, 1));
         Task other = Task.Run(() => Read(file, 2_000_000, 1));
         await Task.Delay(50);
         Assert.False(reading.IsCompleted);
         stop.Cancel();
-        Assert.Same(reading, await Task.WhenAny(reading, Task.Delay(5000)));
+        Assert.Same(reading, await Task.WhenAny(reading, Task.Delay(30_000)));
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => reading);
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => other);
     }
@@ -401,11 +401,11 @@ public sealed class HttpFileTests : IDisposable
     public async Task Lets_go_who_waits_when_it_is_closed()
     {
         using HttpFile file = Open();
-        _server.Answer = (_, reply) => Changed(reply, changed => changed.Delay = TimeSpan.FromSeconds(20));
+        _server.Answer = (_, reply) => Changed(reply, changed => changed.Delay = TimeSpan.FromSeconds(120));
         Task reading = Task.Run(() => Read(file, 1_000_000, 1));
         await Task.Delay(50);
         file.Dispose();
-        Assert.Same(reading, await Task.WhenAny(reading, Task.Delay(5000)));
+        Assert.Same(reading, await Task.WhenAny(reading, Task.Delay(30_000)));
         await Assert.ThrowsAnyAsync<ObjectDisposedException>(() => reading);
     }
 

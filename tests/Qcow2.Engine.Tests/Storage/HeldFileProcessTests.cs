@@ -28,7 +28,7 @@ public sealed class HeldFileProcessTests : IDisposable
         {
             Assert.Equal("1", await writer.StandardOutput.ReadLineAsync());
             int replaced = 0;
-            for (var watch = Stopwatch.StartNew(); replaced < 40 && watch.Elapsed < TimeSpan.FromSeconds(20);)
+            for (var watch = Stopwatch.StartNew(); replaced < 40 && watch.Elapsed < TimeSpan.FromSeconds(60);)
             {
                 try
                 {

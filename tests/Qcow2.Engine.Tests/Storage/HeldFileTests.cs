@@ -116,23 +116,27 @@ public sealed class HeldFileTests : IDisposable
             late = LocalFile.OpenReadWrite(path); // As QEMU does: the lock comes later.
             replacement.Commit();
             Assert.Equal(0, FileStatus.OfDescriptorOn(late.Handle)!.Value.Access!.Value.Links);
-            asks = Task.Run(async () =>
-            {
-                await Task.Delay(300);
-                try
+            asks = Task.Factory.StartNew(
+                () =>
                 {
-                    ImageLock.AcquireForWriting(late);
-                    return true;
-                }
-                catch (Qcow2Exception e) when (e.Code == Qcow2ErrorCode.ImageLocked)
-                {
-                    return false;
-                }
-                finally
-                {
-                    late.Dispose();
-                }
-            });
+                    Thread.Sleep(300);
+                    try
+                    {
+                        ImageLock.AcquireForWriting(late);
+                        return true;
+                    }
+                    catch (Qcow2Exception e) when (e.Code == Qcow2ErrorCode.ImageLocked)
+                    {
+                        return false;
+                    }
+                    finally
+                    {
+                        late.Dispose();
+                    }
+                },
+                CancellationToken.None,
+                TaskCreationOptions.LongRunning,
+                TaskScheduler.Default);
         }
 
         Assert.False(asks.GetAwaiter().GetResult(), "It would have written into a file that nobody can find.");
@@ -145,7 +149,7 @@ public sealed class HeldFileTests : IDisposable
         string path = Image();
         var start = new ProcessStartInfo(
             "strace",
-            ["-f", "-qq", "-o", _folder.File("trace"), "-P", path, "-e", "trace=fcntl", "-e", "inject=fcntl:delay_enter=1500000:when=1", "qemu-io", "-f", "qcow2", "-c", "write -P 9 0 512", path])
+            ["-f", "-qq", "-o", _folder.File("trace"), "-P", path, "-e", "trace=fcntl", "-e", "inject=fcntl:delay_enter=600000:when=1", "qemu-io", "-f", "qcow2", "-c", "write -P 9 0 512", path])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Qcow2.PowerShell.Tests.Infrastructure;
 using Qcow2.PowerShell.Operations;
 
 namespace Qcow2.PowerShell.Tests.Operations;
@@ -121,7 +122,7 @@ public sealed class LongOperationTests
         using var ended = new ManualResetEventSlim();
         Assert.Throws<InvalidOperationException>(() => LongOperation.Stream(
             _ => Forever(), item => throw new InvalidOperationException("enough"), () => { }, CancellationToken.None));
-        Assert.True(ended.Wait(TimeSpan.FromSeconds(5)));
+        Assert.True(ended.Wait(Stopping.AtOnce));
 
         IEnumerable<int> Forever()
         {
@@ -146,7 +147,7 @@ public sealed class LongOperationTests
         using var release = new ManualResetEventSlim();
         var time = Stopwatch.StartNew();
         Assert.ThrowsAny<OperationCanceledException>(() => LongOperation.Run(_ => release.Wait(CancellationToken.None), () => { }, stop.Token));
-        Assert.InRange(time.Elapsed.TotalSeconds, 0, 5);
+        Assert.InRange(time.Elapsed, TimeSpan.Zero, Stopping.AtOnce);
         release.Set();
     }
 

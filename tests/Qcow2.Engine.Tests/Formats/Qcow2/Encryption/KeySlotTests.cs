@@ -226,9 +226,8 @@ public sealed class KeySlotTests(ITestOutputHelper output)
     public void Ending_the_derivation_changes_nothing()
     {
         using KeySlotImage image = new KeySlotImage();
-        using var stop = new CancellationTokenSource();
         MemoryStorage storage = image.Storage();
-        stop.CancelAfter(100);
+        using var stop = new CancelledSoon();
         Assert.ThrowsAny<OperationCanceledException>(() => ImageKeySlots.Change(
             storage, image["zero"], image["new"], new KeySlotOptions { KeyDerivationTime = TimeSpan.FromMinutes(10) }, stop.Token));
         AssertSame(image.Content, storage.Content);

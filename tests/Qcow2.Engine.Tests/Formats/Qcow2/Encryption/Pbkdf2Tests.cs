@@ -120,16 +120,16 @@ public sealed class Pbkdf2Tests
     }
 
     [Theory]
-    [InlineData(10_000_000)]
-    [InlineData(200_000_000)]
+    [InlineData(16_000_000)] // the most that may go on unseen
+    [InlineData(2_000_000_000)]
     public void Cancelling_is_heeded_soon(int iterations)
     {
-        using var soon = new CancellationTokenSource(TimeSpan.FromMilliseconds(50));
         var watch = Stopwatch.StartNew();
+        using var soon = new CancelledSoon();
 
         Assert.ThrowsAny<OperationCanceledException>(() => Derive(Pbkdf2.Derive, "sha512", "password", "salt", iterations, 64, soon.Token));
 
-        Assert.True(watch.Elapsed < TimeSpan.FromSeconds(3), $"took {watch.Elapsed}");
+        Assert.InRange(watch.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(20));
     }
 
     [Fact]
