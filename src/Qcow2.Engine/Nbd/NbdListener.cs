@@ -12,6 +12,12 @@ public sealed class NbdListener : IDisposable
 
     private const int Backlog = 128;
 
+    /// <summary>
+    /// What a Unix socket keeps for a client that has not come for it yet: a few replies, so that neither side is woken for each part of one. Less than
+    /// a reply by default. A system may give less than is asked for; TCP finds out by itself what it needs.
+    /// </summary>
+    private const int SendBufferBytes = 1 << 20;
+
     private readonly Socket _socket;
 
     private NbdListener(Socket socket)
@@ -139,6 +145,10 @@ public sealed class NbdListener : IDisposable
                 client.NoDelay = true;
                 client.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true); // Or one whose computer is gone would stay for ever.
             }
+            else
+            {
+                Widen(client);
+            }
 
             return new NbdChannel(client);
         }
@@ -150,6 +160,18 @@ public sealed class NbdListener : IDisposable
             }
 
             return null;
+        }
+    }
+
+    private static void Widen(Socket client)
+    {
+        try
+        {
+            client.SendBufferSize = SendBufferBytes;
+        }
+        catch (SocketException)
+        {
+            // Some systems give nothing where they cannot give all of it.
         }
     }
 
