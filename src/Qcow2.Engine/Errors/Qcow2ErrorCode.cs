@@ -146,4 +146,7 @@ public enum Qcow2ErrorCode
 
     /// <summary>A file does not have the hash that it must have.</summary>
     HashMismatch,
+
+    /// <summary>A disk in an archive does not have the sum that the archive's manifest says, or the manifest says nothing that could be compared.</summary>
+    ManifestMismatch,
 }

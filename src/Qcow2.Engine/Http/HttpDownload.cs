@@ -42,20 +42,8 @@ public static class HttpDownload
     public static void Run(
         HttpFile file, BlockStorage destination, ExpectedHash? hash = null, IProgress<WorkProgress>? progress = null, CancellationToken cancellationToken = default)
     {
-        byte[] piece = new byte[PieceSize];
         using HashMeter? meter = hash?.Begin();
-        destination.SetLength(0);
-        for (long position = 0; position < file.Length;)
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-            int count = (int)Math.Min(piece.Length, file.Length - position);
-            file.ReadExactly(position, piece.AsSpan(0, count));
-            meter?.Add(piece, count);
-            destination.Write(position, piece.AsSpan(0, count));
-            position += count;
-            progress?.Report(new WorkProgress(position, file.Length));
-        }
-
+        HashedRead.Run(file, meter is null ? [] : [meter], destination, progress is null ? null : done => progress.Report(new WorkProgress(done, file.Length)), cancellationToken);
         try
         {
             meter?.Require();

@@ -73,11 +73,11 @@ public sealed class HttpSource : IDisposable
             {
                 if (file is null)
                 {
-                    HttpDownload.Run(address, copy.Storage, hash, options, length => RequireSpace(name, folder, length), progress, cancellationToken);
+                    HttpDownload.Run(address, copy.Storage, hash, options, length => FreeSpace.Require(name, folder, length), progress, cancellationToken);
                 }
                 else
                 {
-                    RequireSpace(name, folder, file.Length);
+                    FreeSpace.Require(name, folder, file.Length);
                     HttpDownload.Run(file, copy.Storage, hash, progress, cancellationToken);
                 }
 
@@ -103,14 +103,6 @@ public sealed class HttpSource : IDisposable
     {
         _file?.Dispose();
         _copy?.Dispose();
-    }
-
-    private static void RequireSpace(string name, string folder, long length)
-    {
-        if (FreeSpace.Of(folder) is long free && free < length)
-        {
-            throw new IOException($"{name}: the file has {length} bytes, and {free} are free in the folder {folder}, where it would be downloaded to.", HostError.DiskFull);
-        }
     }
 
     /// <summary>What was downloaded: still a file of that server, beside which nothing lies.</summary>

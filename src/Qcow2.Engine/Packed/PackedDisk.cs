@@ -10,13 +10,15 @@ public sealed class PackedDisk
 {
     private readonly PackedKind? _kind;
     private readonly TarEntry? _entry;
+    private readonly IReadOnlyList<TarEntry> _manifests;
 
-    internal PackedDisk(string packedIn, string name, PackedKind? kind, TarEntry? entry)
+    internal PackedDisk(string packedIn, string name, PackedKind? kind, TarEntry? entry, IReadOnlyList<TarEntry>? manifests = null)
     {
         PackedIn = packedIn;
         Name = name;
         _kind = kind;
         _entry = entry;
+        _manifests = manifests ?? [];
     }
 
     /// <summary>Most bytes that a compressed file may hold, unless somebody says otherwise: 2 TiB.</summary>
@@ -110,6 +112,35 @@ public sealed class PackedDisk
     public BlockStorage OpenInArchive(BlockStorage storage, bool owned = false) => _entry is null ? throw new InvalidOperationException("The disk is not in an archive.")
         : _entry.Problem is string problem ? throw Qcow2Errors.Unsupported($"The disk '{Errors.PrintableText.Of(Name)}' cannot be read: {problem}").At(storage.Path)
         : new SliceStorage(storage, _entry.Offset, _entry.Length, storage.Path, owned);
+
+    /// <summary>Says what the archive's manifest has for the disk. That is a text of the archive's own, of bounded size; the disk is not read for it.</summary>
+    /// <param name="storage">The archive, which stays the caller's.</param>
+    /// <exception cref="IOException">The archive could not be read.</exception>
+    public DiskManifest ReadManifest(BlockStorage storage) => OvaManifest.Read(storage, _manifests, Name);
+
+    /// <summary>
+    /// Brings a disk of an archive that takes long to read, as one on a server does, into a file that nobody else can open and that is gone when it is closed, and compares it with the
+    /// manifest on the way.
+    /// </summary>
+    /// <param name="storage">The archive, which belongs to the result.</param>
+    /// <param name="folder">Where the file goes.</param>
+    /// <param name="manifest">What <see cref="ReadManifest"/> said, with a sum; becomes how the disk stands to it.</param>
+    /// <param name="progress">Told how much was read; null for nobody.</param>
+    /// <param name="cancellationToken">Stops it, and leaves nothing.</param>
+    /// <exception cref="Qcow2Exception">The disk cannot be read where it lies.</exception>
+    /// <exception cref="IOException">There is not enough space there, or the archive could not be read.</exception>
+    public BlockStorage Fetch(BlockStorage storage, string folder, ref DiskManifest manifest, IProgress<WorkProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        try
+        {
+            return FetchedDisk.Create(storage, OpenInArchive(storage), folder, ref manifest, progress, cancellationToken);
+        }
+        catch
+        {
+            storage.Dispose();
+            throw;
+        }
+    }
 
     private PackedKind Compression => _kind ?? throw new InvalidOperationException("The disk is not compressed.");
 }

@@ -70,7 +70,7 @@ public sealed class PackedFile
     /// <exception cref="Qcow2Exception">The archive is cut off or damaged, or has no descriptor.</exception>
     public IReadOnlyList<PackedDisk> ReadDisks(BlockStorage storage) => _kind is not null
         ? [new PackedDisk(Kind, System.IO.Path.GetFileNameWithoutExtension(_name), _kind, null)]
-        : [.. OvaArchive.ReadDisks(storage).Select(entry => new PackedDisk(Kind, entry.Name, null, entry))];
+        : [.. OvaArchive.ReadDisks(storage, out IReadOnlyList<TarEntry> manifests).Select(entry => new PackedDisk(Kind, entry.Name, null, entry, manifests))];
 
     /// <summary>The disk of a name, or the only one.</summary>
     /// <param name="storage">The file.</param>

@@ -30,6 +30,15 @@ internal sealed class SliceStorage(BlockStorage storage, long offset, long lengt
         => position >= length ? 0 : storage.Read(offset + position, buffer.Slice(0, (int)Math.Min(buffer.Length, length - position)));
 
     /// <inheritdoc/>
+    internal override void WillRead(long position, long count)
+    {
+        if (position < length)
+        {
+            storage.WillRead(offset + position, Math.Min(count, length - position));
+        }
+    }
+
+    /// <inheritdoc/>
     public override void Write(long position, ReadOnlySpan<byte> buffer) => throw ReadOnly();
 
     /// <inheritdoc/>

@@ -30,6 +30,19 @@ public static class FreeSpace
         }
     }
 
+    /// <summary>Refuses early what does not fit, where that is known.</summary>
+    /// <param name="path">The file that is brought there.</param>
+    /// <param name="folder">A folder that exists.</param>
+    /// <param name="length">Bytes that are needed.</param>
+    /// <exception cref="IOException">There is less.</exception>
+    internal static void Require(string path, string folder, long length)
+    {
+        if (Of(folder) is long free && free < length)
+        {
+            throw new IOException($"{path}: the file has {length} bytes, and {free} are free in the folder {folder}, where it would be downloaded to.", HostError.DiskFull);
+        }
+    }
+
     [DllImport("kernel32", EntryPoint = "GetDiskFreeSpaceExW", SetLastError = true, CharSet = CharSet.Unicode, ExactSpelling = true)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]
     [return: MarshalAs(UnmanagedType.Bool)]

@@ -50,7 +50,7 @@ namespace Qcow2.PowerShell.Commands;
 /// <para>
 /// Compressed files are taken as they are downloaded: <c>.gz</c>, <c>.xz</c>, <c>.zst</c> and <c>.bz2</c>, told by their first bytes and their name. A raw disk in one is unpacked as it is read, other images
 /// into a temporary file beside the destination. All check sums are compared: a download that is cut off or damaged is an error, and leaves no file. Of an OVA say with <c>-DiskName</c> which disk is
-/// meant, if it has several. See docs/compressed.md.
+/// meant, if it has several; where its manifest has a sum for the disk, another one is an error, unless <c>-Salvage</c> insists. See docs/compressed.md.
 /// </para>
 /// <para>
 /// The partition table on the disk is not changed. A warning says where the new disk does not fit it: where it counts in sectors of another size than the new disk has, and where the new disk is

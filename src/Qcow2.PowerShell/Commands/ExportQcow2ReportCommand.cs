@@ -28,6 +28,9 @@ namespace Qcow2.PowerShell.Commands;
 /// the report, and there is no map.
 /// </para>
 /// <para>
+/// So are objects about disks that are packed. Those in an OVA are read where they lie, and have a map; nothing is unpacked for a report, so that compressed ones have none, and neither is checked.
+/// </para>
+/// <para>
 /// Reclaimable is what a qcow2 file takes on its disk and no cluster in use needs, by its reference counts; with <c>-Check</c> leaked clusters count, too. Optimize-Qcow2Image gives that back and often more, because it looks at data. An image is
 /// overgrown where a fifth of its file or more is reclaimable and at least 16 MiB, or where the file takes a tenth more than its whole disk has and 16 MiB besides.
 /// </para>
@@ -162,7 +165,7 @@ public sealed class ExportQcow2ReportCommand : ChainCmdlet
 
         if (packed is not null && IsHere(image.Path))
         {
-            _images.Add(RememberedImage.Packed(packed));
+            Survey(image, packed);
             return;
         }
 
@@ -214,6 +217,27 @@ public sealed class ExportQcow2ReportCommand : ChainCmdlet
         catch (Exception e) when (ErrorRecords.IsOfFile(e))
         {
             return false;
+        }
+    }
+
+    /// <summary>A disk in an OVA is looked at where it lies; of what is compressed the object says all that is shown.</summary>
+    private void Survey(ImageInput image, Qcow2ImageInfo packed)
+    {
+        if (packed.PackedIn != "ova")
+        {
+            _images.Add(RememberedImage.Packed(packed));
+            return;
+        }
+
+        var survey = new ArchivedImage(image.Location, packed);
+        ReportImage? row = null;
+        _progress.BeginImage();
+        string name = ReportText.FileName(image.Path);
+        LongOperation.Run(stop => row = survey.Run(_progress, stop), () => Show(_progress.Next(_images.Count + 1, name)), StopToken);
+        _images.Add(row!);
+        if (survey.Failure is Exception failure)
+        {
+            ForFile(image.Path, () => ExceptionDispatchInfo.Capture(failure).Throw());
         }
     }
 

@@ -32,6 +32,10 @@ namespace Qcow2.PowerShell.Commands;
 /// other formats it is a corruption.
 /// </para>
 /// <para>
+/// Of a disk in an OVA whose manifest has a sum for it all is read, and how it compares is a finding: <c>ManifestMatches</c>, <c>ManifestMismatch</c>, which is a corruption, or <c>ManifestNotCompared</c>, where the sum is of a kind that is
+/// not known, or the OVA lies on a server and <c>-ReadData</c> was not given.
+/// </para>
+/// <para>
 /// With <c>-ReadData</c> all data is read, and what is compressed is decompressed, which <c>qemu-img check</c> does not do.
 /// </para>
 /// <para>
@@ -68,6 +72,10 @@ namespace Qcow2.PowerShell.Commands;
 /// <example>
 /// <code>Test-Qcow2Image -Uri https://files.example.com/web01.qcow2 -Credential (Get-Credential)</code>
 /// <para>Checks the tables of an image on a server that wants to know who asks.</para>
+/// </example>
+/// <example>
+/// <code>Get-Qcow2Image appliance.ova | Test-Qcow2Image | Where-Object IsHealthy -EQ $false</code>
+/// <para>Compares each disk of an OVA with the manifest, checks it, and shows those that are not sound.</para>
 /// </example>
 /// <seealso cref="RepairQcow2ImageCommand"/>
 /// <seealso cref="GetQcow2ImageCommand"/>
@@ -115,6 +123,10 @@ public sealed class TestQcow2ImageCommand : WebCmdlet
     /// </summary>
     [Parameter]
     public SwitchParameter ForceShare { get; set; }
+
+    /// <inheritdoc/>
+    /// <remarks>What a server would have to send for that alone is left where it is.</remarks>
+    private protected override ManifestUse Manifest => IsWeb && !ReadData ? ManifestUse.Mentioned : ManifestUse.Reported;
 
     /// <inheritdoc/>
     protected override void BeginProcessing()

@@ -68,7 +68,7 @@ public abstract partial class ConversionCmdlet : DiskReadingCmdlet
     /// <summary>
     /// Goes on where the source cannot be read: those parts become zeros, and a warning names each of them. By default the first error ends
     /// the conversion, and nothing is left behind. An image whose L1 table does not end in the file, or whose header is damaged in what only
-    /// writers need, is opened, too.
+    /// writers need, is opened, too. A disk in an OVA that does not have the sum of its manifest is copied, with a warning.
     /// </summary>
     [Parameter]
     public SwitchParameter Salvage { get; set; }
@@ -138,9 +138,14 @@ public abstract partial class ConversionCmdlet : DiskReadingCmdlet
         => !NoCreate && System.IO.Path.GetDirectoryName(Resolver.Literal(DestinationPath)) is string folder && Directory.Exists(folder) ? folder : base.TemporaryFolder;
 
     /// <inheritdoc/>
-    private protected override PackedUse Use => MyInvocation.BoundParameters.TryGetValue("WhatIf", out object? preview) && preview is SwitchParameter { IsPresent: true } ? PackedUse.Header
+    private protected override PackedUse Use => IsPreview ? PackedUse.Header
         : Salvage ? PackedUse.AtRandom // Damage of the file that it is packed in is to be found before anything is saved.
         : PackedUse.InOrder;
+
+    /// <inheritdoc/>
+    private protected override ManifestUse Manifest => IsPreview ? ManifestUse.Ignored : Salvage ? ManifestUse.Warned : ManifestUse.Required;
+
+    private bool IsPreview => MyInvocation.BoundParameters.TryGetValue("WhatIf", out object? preview) && preview is SwitchParameter { IsPresent: true };
 
     /// <inheritdoc/>
     /// <remarks>There are two parcels for each thread, and one.</remarks>

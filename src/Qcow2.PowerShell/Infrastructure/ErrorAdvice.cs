@@ -36,6 +36,7 @@ internal static class ErrorAdvice
             Qcow2ErrorCode.PassphraseRequired => Parameter("Passphrase") is string passphrase ? $"Give it with -{passphrase}{Table(passphrase)}." : null,
             Qcow2ErrorCode.PassphraseIncorrect => Parameter("Passphrase") is string right ? $"Give the right one with -{right}{Table(right)}." : null,
             Qcow2ErrorCode.UnpackedTooLarge => Parameter("MaximumUnpackedSize") is string most ? $"If it is known, allow it with -{most}." : null,
+            Qcow2ErrorCode.ManifestMismatch => Parameter("Salvage") is string salvage ? $"Only if that is known, -{salvage} copies what can be read of it, with a warning." : null,
             Qcow2ErrorCode.DiskNotSpecified => Parameter("DiskName") is string disk ? $"Name it with -{disk}." : null,
             Qcow2ErrorCode.KeySlotInUse => Parameter("Force") is string replace ? $"Replace it with -{replace} if that is meant." : null,
             Qcow2ErrorCode.LastKeySlot => Parameter("Force") is string last ? $"If that is meant, -{last} removes it." : null,

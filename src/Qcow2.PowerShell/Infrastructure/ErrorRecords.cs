@@ -97,6 +97,7 @@ internal static class ErrorRecords
         Qcow2ErrorCode.RangesNotSupported => ErrorCategory.NotImplemented,
         Qcow2ErrorCode.SourceChanged => ErrorCategory.ResourceUnavailable,
         Qcow2ErrorCode.HashMismatch => ErrorCategory.InvalidData,
+        Qcow2ErrorCode.ManifestMismatch => ErrorCategory.InvalidData,
         _ => ErrorCategory.NotSpecified,
     };
 

@@ -209,6 +209,10 @@ public abstract class ImageCmdlet : Qcow2Cmdlet
         if (image.Location.Preparation is string activity)
         {
             Track(activity, image.Path, image.Location.Prepare);
+            if (image.Location.Warning is string warning)
+            {
+                WriteWarning(warning);
+            }
         }
     }
 

@@ -34,6 +34,9 @@ public abstract class PackedCmdlet : ChainCmdlet
     /// <summary>What is needed of a packed disk.</summary>
     private protected virtual PackedUse Use => PackedUse.AtRandom;
 
+    /// <summary>What becomes of the sum that the manifest of an OVA has for a disk.</summary>
+    private protected virtual ManifestUse Manifest => ManifestUse.Ignored;
+
     /// <summary>How far apart the places of a packed disk may be that are read at the same time, in bytes.</summary>
     private protected virtual long ReadWindow => 0;
 
@@ -76,6 +79,6 @@ public abstract class PackedCmdlet : ChainCmdlet
     {
         DiskFormat? said = MyInvocation.BoundParameters.TryGetValue(format, out object? word) && word is DiskImageFormat known ? known.Known()
             : image.Object is Qcow2ImageInfo info ? DiskFormats.Find(info.Format) : null;
-        return new PackedImage(image.Location, disk, said, use ?? Use, TemporaryFolder, MaximumUnpackedSize, ReadWindow);
+        return new PackedImage(image.Location, disk, said, use ?? Use, TemporaryFolder, MaximumUnpackedSize, ReadWindow, use is null ? Manifest : ManifestUse.Ignored);
     }
 }

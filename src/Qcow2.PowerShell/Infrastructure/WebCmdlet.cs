@@ -4,6 +4,7 @@ using System.Net;
 using System.Security;
 using System.Text;
 using Qcow2.Engine.Http;
+using Qcow2.Engine.Storage;
 using Qcow2.PowerShell.Operations;
 
 namespace Qcow2.PowerShell.Infrastructure;
@@ -148,7 +149,7 @@ public abstract class WebCmdlet : PackedCmdlet
             "Passwords and tokens would go over http, where everybody on the way can read them. Use the https address, or -AllowUnencryptedAuthentication if that is meant.", nameof(AllowUnencryptedAuthentication));
         try
         {
-            _hash = ExpectedHash is null ? null : Engine.Http.ExpectedHash.Parse(ExpectedHash);
+            _hash = ExpectedHash is null ? null : Engine.Storage.ExpectedHash.Parse(ExpectedHash);
         }
         catch (FormatException e)
         {

@@ -20,6 +20,9 @@ internal abstract class ImageLocation : IDisposable
     /// <summary>The full path of the file that it is; null where it is no file of this machine.</summary>
     internal virtual string? LocalPath => null;
 
+    /// <summary>Whether each byte that is read comes over a network, so that none should be read twice.</summary>
+    internal virtual bool IsRemote => false;
+
     /// <summary>What has to be done before anything is opened, as a participle for its progress; null for nothing.</summary>
     internal virtual string? Preparation => null;
 
@@ -29,6 +32,9 @@ internal abstract class ImageLocation : IDisposable
     internal virtual void Prepare(IProgress<WorkProgress> progress, CancellationToken cancellationToken)
     {
     }
+
+    /// <summary>What was found out meanwhile that people should know, as a sentence; null for nothing.</summary>
+    internal virtual string? Warning => null;
 
     /// <summary>What reading it has taken, for who wants to know more; null for nothing.</summary>
     internal virtual string? Summary => null;

@@ -5,7 +5,7 @@ using Qcow2.PowerShell.Infrastructure;
 
 namespace Qcow2.PowerShell.Operations;
 
-/// <summary>An image in a compressed file or an OVA. What has to be unpacked is unpacked once, before anything is opened.</summary>
+/// <summary>An image in a compressed file or an OVA. What has to be unpacked is unpacked once, before anything is opened, and what has a sum in a manifest is compared with it.</summary>
 /// <param name="outer">The file that it is packed in, which somebody else closes.</param>
 /// <param name="disk">Which of what is in it.</param>
 /// <param name="said">What the user or an object says it is; null for nothing.</param>
@@ -13,11 +13,14 @@ namespace Qcow2.PowerShell.Operations;
 /// <param name="folder">Where a temporary file goes.</param>
 /// <param name="maximumSize">What it may become.</param>
 /// <param name="window">How far apart the places are that are read at the same time, in bytes.</param>
-internal sealed class PackedImage(ImageLocation outer, PackedDisk disk, DiskFormat? said, PackedUse use, string folder, long maximumSize, long window) : ImageLocation
+/// <param name="manifestUse">What becomes of the sum that the manifest of an OVA has for the disk.</param>
+internal sealed class PackedImage(
+    ImageLocation outer, PackedDisk disk, DiskFormat? said, PackedUse use, string folder, long maximumSize, long window, ManifestUse manifestUse) : ImageLocation
 {
     private BlockStorage? _unpacked;
     private long? _length;
     private ExceptionDispatchInfo? _failure;
+    private DiskManifest? _manifest;
 
     /// <inheritdoc/>
     internal override string Name => outer.Name;
@@ -29,10 +32,22 @@ internal sealed class PackedImage(ImageLocation outer, PackedDisk disk, DiskForm
     internal string DiskName => disk.Name;
 
     /// <inheritdoc/>
-    internal override string? Preparation => disk.IsCompressed && _length is null && _unpacked is null ? "Unpacking" : null;
+    internal override string? Preparation => !disk.IsCompressed ? manifestUse == ManifestUse.Ignored || _manifest is not null ? null : outer.IsRemote ? "Downloading" : "Verifying"
+        : _length is null && _unpacked is null ? "Unpacking" : null;
 
     /// <inheritdoc/>
-    internal override string? Summary => _unpacked is null ? null : $"{Name}: {DisplayText.SizeAndBytes(_unpacked.Length)} were unpacked into a temporary file.";
+    internal override string? Warning => _manifest switch
+    {
+        { State: ManifestState.NotCompared } when manifestUse != ManifestUse.Mentioned => ManifestMessage(_manifest),
+        { State: ManifestState.Differs } when manifestUse == ManifestUse.Warned => ManifestMessage(_manifest),
+        _ => null,
+    };
+
+    /// <inheritdoc/>
+    internal override string? Summary
+        => _manifest is { State: ManifestState.Matches or ManifestState.NotMentioned } ? ManifestMessage(_manifest)
+            : _unpacked is not null && disk.IsCompressed ? $"{Name}: {DisplayText.SizeAndBytes(_unpacked.Length)} were unpacked into a temporary file."
+            : null;
 
     /// <summary>Whether the disk can be read from its start to its end only: then nobody should look at it twice.</summary>
     private bool IsInOrder(DiskFormat format) => use == PackedUse.InOrder && format == DiskFormats.Raw && _unpacked is null;
@@ -42,6 +57,12 @@ internal sealed class PackedImage(ImageLocation outer, PackedDisk disk, DiskForm
     {
         try
         {
+            if (!disk.IsCompressed)
+            {
+                CompareWithManifest(progress, cancellationToken);
+                return;
+            }
+
             DiskFormat? format = said ?? Recognize().Format;
             if (format == DiskFormats.Raw && (use == PackedUse.Header || (use == PackedUse.InOrder && !ComesTwice)))
             {
@@ -77,7 +98,9 @@ internal sealed class PackedImage(ImageLocation outer, PackedDisk disk, DiskForm
     internal override BlockStorage OpenBytes()
     {
         _failure?.Throw();
-        return disk.IsCompressed ? PackedDisk.Lend(_unpacked ?? throw ImageCmdletException.NotPossible($"{Name}: there is a raw disk in it, which is read in order only.")) : OpenInArchive();
+        return _unpacked is not null ? PackedDisk.Lend(_unpacked)
+            : disk.IsCompressed ? throw ImageCmdletException.NotPossible($"{Name}: there is a raw disk in it, which is read in order only.")
+            : OpenInArchive();
     }
 
     /// <inheritdoc/>
@@ -136,6 +159,22 @@ internal sealed class PackedImage(ImageLocation outer, PackedDisk disk, DiskForm
     }
 
     /// <inheritdoc/>
+    internal override Qcow2CheckResult Check(DiskFormat format, Qcow2CheckOptions options, IProgress<Qcow2CheckProgress> progress, CancellationToken cancellationToken)
+    {
+        Qcow2CheckResult result;
+        try
+        {
+            result = base.Check(format, options, progress, cancellationToken);
+        }
+        catch (Qcow2Exception) when (_manifest is { State: ManifestState.Differs })
+        {
+            throw Mismatch(); // Which is why there is nothing that could be checked.
+        }
+
+        return _manifest is null or { State: ManifestState.NotMentioned } ? result : ManifestFinding.AddTo(result, _manifest);
+    }
+
+    /// <inheritdoc/>
     internal override void EnsureRead() => outer.EnsureRead();
 
     /// <inheritdoc/>
@@ -149,6 +188,35 @@ internal sealed class PackedImage(ImageLocation outer, PackedDisk disk, DiskForm
 
         base.Dispose(disposing);
     }
+
+    /// <summary>All of a disk on a server is brought here for that: it would have to come again for what is done with it.</summary>
+    private void CompareWithManifest(IProgress<WorkProgress> progress, CancellationToken cancellationToken)
+    {
+        using BlockStorage archive = outer.OpenBytes();
+        _manifest = disk.ReadManifest(archive);
+        if (_manifest.HasSum && manifestUse != ManifestUse.Mentioned)
+        {
+            if (outer.IsRemote)
+            {
+                _unpacked = disk.Fetch(outer.OpenBytes(), folder, ref _manifest, progress, cancellationToken);
+            }
+            else
+            {
+                using BlockStorage bytes = disk.OpenInArchive(archive);
+                _manifest = _manifest.Compare(bytes, progress, cancellationToken);
+            }
+        }
+
+        if (_manifest.State == ManifestState.Differs && manifestUse == ManifestUse.Required)
+        {
+            throw Mismatch();
+        }
+    }
+
+    private string ManifestMessage(DiskManifest manifest)
+        => $"{Name}: {DisplayText.Printable(manifest.Message)}{(_unpacked is null ? "" : $" All {DisplayText.SizeAndBytes(_unpacked.Length)} of it were downloaded for that, into a temporary file.")}";
+
+    private Qcow2Exception Mismatch() => _manifest!.ToException(Name);
 
     /// <summary>Whether all of a file on a server would come twice: once to see how much it holds. Of xz that stands at the end.</summary>
     private bool ComesTwice => outer.LocalPath is null && disk.PackedIn != "xz";

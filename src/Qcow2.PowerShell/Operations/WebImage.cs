@@ -22,6 +22,9 @@ internal sealed class WebImage(Uri address, HttpFileOptions access, ExpectedHash
     internal override string Extension => HttpAddress.ExtensionOf(address);
 
     /// <inheritdoc/>
+    internal override bool IsRemote => _source is { IsDownloaded: false };
+
+    /// <inheritdoc/>
     internal override string? Preparation => _source is not null ? null : downloadFolder is null ? "Opening" : "Downloading";
 
     /// <inheritdoc/>

@@ -7,9 +7,12 @@ internal static class RememberedImage
 {
     /// <summary>Describes an image that is packed in a file.</summary>
     /// <param name="info">What the object says.</param>
-    internal static ReportImage Packed(Qcow2ImageInfo info) => ImageDescription.Of(info) with
+    /// <param name="problem">Why it cannot be looked at where it lies, as a sentence; null for one that is compressed.</param>
+    internal static ReportImage Packed(Qcow2ImageInfo info, string? problem = null) => ImageDescription.Of(info) with
     {
-        NoMap = "There is no map of what lies where, because nothing is unpacked for a report.",
+        NoMap = problem is null
+            ? $"There is no map of what lies where, because the image lies compressed ({ReportText.Of(info.PackedIn, 20)}) in its file and nothing is unpacked for a report: unpack or convert it, and make a report of that."
+            : $"There is no map of what lies where, and this is what was seen before. {problem}",
     };
 
     /// <summary>Describes an image whose file is not here.</summary>

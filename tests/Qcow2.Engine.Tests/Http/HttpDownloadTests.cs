@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using Qcow2.Engine.Http;
+using Qcow2.Engine.Storage;
 using Qcow2.Tests;
 
 namespace Qcow2.Engine.Tests.Http;

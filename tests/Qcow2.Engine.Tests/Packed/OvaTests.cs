@@ -20,7 +20,7 @@ public sealed class OvaTests : IDisposable
         Shell.Run("qemu-img", "convert", "-O", "vmdk", "-o", "subformat=streamOptimized", _folder.File("one.raw"), _folder.File("one.vmdk"));
         _folder.Write("two.raw", new byte[1 << 20]);
         Shell.Run("qemu-img", "convert", "-O", "vmdk", _folder.File("two.raw"), _folder.File("two.vmdk"));
-        _folder.Write("box.ovf", Encoding.UTF8.GetBytes(Descriptor("one.vmdk", "two.vmdk")));
+        _folder.Write("box.ovf", Encoding.UTF8.GetBytes(OvaSamples.Descriptor("one.vmdk", "two.vmdk")));
         foreach (string format in (string[])["ustar", "gnu", "posix", "v7"])
         {
             string path = _folder.File($"{format}.ova");
@@ -90,7 +90,7 @@ public sealed class OvaTests : IDisposable
             sparse.WriteByte(1);
         }
 
-        _folder.Write("box.ovf", Encoding.UTF8.GetBytes(Descriptor("disk.vmdk")));
+        _folder.Write("box.ovf", Encoding.UTF8.GetBytes(OvaSamples.Descriptor("disk.vmdk")));
         foreach (string format in (string[])["gnu", "posix"])
         {
             string path = _folder.File($"{format}.ova");
@@ -105,7 +105,7 @@ public sealed class OvaTests : IDisposable
     [Fact]
     public void An_archive_that_is_cut_off_or_lies_is_an_error()
     {
-        byte[] whole = Tar(("box.ovf", Encoding.UTF8.GetBytes(Descriptor("disk.vmdk"))), ("disk.vmdk", new byte[3000]));
+        byte[] whole = OvaSamples.Tar(("box.ovf", Encoding.UTF8.GetBytes(OvaSamples.Descriptor("disk.vmdk"))), ("disk.vmdk", new byte[3000]));
         Assert.Single(OvaArchive.ReadDisks(new MemoryStorage(whole)));
         int end = whole.Length - 1024;
         for (int length = 0; length < end; length += 97)
@@ -122,7 +122,7 @@ public sealed class OvaTests : IDisposable
                 lie[at + i] = (byte)size[i];
             }
 
-            SetSum(lie);
+            OvaSamples.SetSum(lie);
             Assert.Throws<Qcow2Exception>(() => OvaArchive.ReadDisks(new MemoryStorage(lie)));
         }
     }
@@ -133,19 +133,19 @@ public sealed class OvaTests : IDisposable
         // Names that lead elsewhere are names of no file here: nothing is opened by them.
         foreach (string name in (string[])["../../etc/passwd", "/etc/passwd", "http://example.org/disk.vmdk", "box.ovf/../disk.vmdk"])
         {
-            var archive = new MemoryStorage(Tar(("box.ovf", Encoding.UTF8.GetBytes(Descriptor(name))), ("disk.vmdk", new byte[100])));
+            var archive = new MemoryStorage(OvaSamples.Tar(("box.ovf", Encoding.UTF8.GetBytes(OvaSamples.Descriptor(name))), ("disk.vmdk", new byte[100])));
             TarEntry entry = Assert.Single(OvaArchive.ReadDisks(archive));
             Assert.Contains("not in the archive", Assert.Throws<Qcow2Exception>(() => new PackedDisk("ova", name, null, entry).OpenInArchive(archive)).Message, StringComparison.Ordinal);
         }
 
         foreach (string text in (string[])["<!DOCTYPE x [<!ENTITY e SYSTEM \"file:///etc/passwd\">]><Envelope>&e;</Envelope>", "<Envelope>", "no xml", ""])
         {
-            var archive = new MemoryStorage(Tar(("box.ovf", Encoding.UTF8.GetBytes(text))));
+            var archive = new MemoryStorage(OvaSamples.Tar(("box.ovf", Encoding.UTF8.GetBytes(text))));
             Assert.Equal(Qcow2ErrorCode.PackedFileCorrupt, Assert.Throws<Qcow2Exception>(() => OvaArchive.ReadDisks(archive)).Code);
         }
 
-        Assert.Throws<Qcow2Exception>(() => OvaArchive.ReadDisks(new MemoryStorage(Tar(("disk.vmdk", new byte[10])))));
-        TarEntry twice = OvaArchive.ReadDisks(new MemoryStorage(Tar(("box.ovf", Encoding.UTF8.GetBytes(Descriptor("d"))), ("d", [1]), ("./d", [2]))))[0];
+        Assert.Throws<Qcow2Exception>(() => OvaArchive.ReadDisks(new MemoryStorage(OvaSamples.Tar(("disk.vmdk", new byte[10])))));
+        TarEntry twice = OvaArchive.ReadDisks(new MemoryStorage(OvaSamples.Tar(("box.ovf", Encoding.UTF8.GetBytes(OvaSamples.Descriptor("d"))), ("d", [1]), ("./d", [2]))))[0];
         Assert.Contains("several", twice.Problem, StringComparison.Ordinal);
     }
 
@@ -154,47 +154,11 @@ public sealed class OvaTests : IDisposable
     {
         _folder.Write("secret.raw", new byte[1 << 20]);
         string descriptor = "# Disk DescriptorFile\nversion=1\nCID=fffffffe\nparentCID=ffffffff\ncreateType=\"monolithicFlat\"\nRW 2048 FLAT \"secret.raw\" 0\n";
-        string path = _folder.Write("box.ova", Tar(("box.ovf", Encoding.UTF8.GetBytes(Descriptor("disk.vmdk"))), ("disk.vmdk", Encoding.UTF8.GetBytes(descriptor))));
+        string path = _folder.Write("box.ova", OvaSamples.Tar(("box.ovf", Encoding.UTF8.GetBytes(OvaSamples.Descriptor("disk.vmdk"))), ("disk.vmdk", Encoding.UTF8.GetBytes(descriptor))));
         using LocalFile file = LocalFile.OpenRead(path);
         PackedDisk disk = PackedFile.Recognize(file, path)!.FindDisk(file, null);
         Qcow2Exception error = Assert.Throws<Qcow2Exception>(
             () => disk.Recognize(file).Format!.Open(disk.OpenInArchive(file), Qcow2OpenOptions.Default with { References = ReferencePolicy.Forbid }));
         Assert.Equal(Qcow2ErrorCode.ReferenceForbidden, error.Code);
-    }
-
-    private static string Descriptor(params string[] files)
-    {
-        string references = string.Concat(files.Select((file, i) => $"<File ovf:id=\"file{i}\" ovf:href=\"{System.Security.SecurityElement.Escape(file)}\" ovf:size=\"1\"/>"));
-        string disks = string.Concat(files.Select((_, i) => $"<Disk ovf:diskId=\"disk{i}\" ovf:fileRef=\"file{i}\" ovf:capacity=\"1\" ovf:capacityAllocationUnits=\"byte * 2^20\"/>"));
-        return "<?xml version=\"1.0\"?><Envelope xmlns=\"http://schemas.dmtf.org/ovf/envelope/1\" xmlns:ovf=\"http://schemas.dmtf.org/ovf/envelope/1\">"
-            + $"<References>{references}</References><DiskSection><Info>x</Info>{disks}<Disk ovf:diskId=\"empty\" ovf:capacity=\"1\"/></DiskSection></Envelope>";
-    }
-
-    private static byte[] Tar(params (string Name, byte[] Content)[] files)
-    {
-        var archive = new MemoryStream();
-        foreach ((string name, byte[] content) in files)
-        {
-            byte[] header = new byte[512];
-            Encoding.ASCII.GetBytes(name).CopyTo(header, 0);
-            Encoding.ASCII.GetBytes(Convert.ToString(content.Length, 8).PadLeft(11, '0')).CopyTo(header, 124);
-            header[156] = (byte)'0';
-            "ustar\000"u8.ToArray().CopyTo(header, 257);
-            SetSum(header);
-            archive.Write(header, 0, header.Length);
-            archive.Write(content, 0, content.Length);
-            archive.SetLength((archive.Length + 511) / 512 * 512);
-            archive.Position = archive.Length;
-        }
-
-        archive.SetLength(archive.Length + 1024);
-        return archive.ToArray();
-    }
-
-    private static void SetSum(byte[] header)
-    {
-        Encoding.ASCII.GetBytes("        ").CopyTo(header, 148);
-        int sum = header.Take(512).Sum(value => value);
-        Encoding.ASCII.GetBytes(Convert.ToString(sum, 8).PadLeft(6, '0') + "\0 ").CopyTo(header, 148);
     }
 }

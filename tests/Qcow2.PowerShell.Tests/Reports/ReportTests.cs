@@ -110,7 +110,7 @@ public sealed class ReportTests : IDisposable
         SessionResult result = _session.Run("""
             $path = (Get-Item snapshots.qcow2).FullName
             $disks = foreach ($name in 'one<b>.vmdk', 'two.vmdk') {
-                [Qcow2.Engine.Qcow2ImageInfo]@{ Path = $path; PackedIn = 'ova'; DiskName = $name; Format = 'vmdk'; Size = 5MB; FileSize = 3MB }
+                [Qcow2.Engine.Qcow2ImageInfo]@{ Path = $path; PackedIn = 'xz'; DiskName = $name; Format = 'vmdk'; Size = 5MB; FileSize = 3MB }
             }
             $disks | Export-Qcow2Report -DestinationPath packed.html
             """);
@@ -120,6 +120,43 @@ public sealed class ReportTests : IDisposable
         Assert.Contains("snapshots.qcow2: two.vmdk", text, StringComparison.Ordinal);
         Assert.Contains("nothing is unpacked", text, StringComparison.Ordinal);
         Assert.DoesNotContain("class=\"disk\"", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_disk_in_an_archive_has_its_map_and_one_that_is_not_there_any_more_has_none()
+    {
+        Assert.Empty(_session.Run("New-Qcow2Image one.raw 4MB > $null; Write-Qcow2Image one.raw -SourceFormat Raw -Offset 1MB -Value ([byte[]] (,7 * 1MB)); Convert-Qcow2Image one.raw one.vmdk; New-Qcow2Image two.vmdk 2MB").Errors);
+        using (var archive = new System.Formats.Tar.TarWriter(File.Create(_session.File("box.ova"))))
+        {
+            string descriptor = "<Envelope><References><File id=\"a\" href=\"one.vmdk\"/><File id=\"b\" href=\"two.vmdk\"/></References><DiskSection><Disk diskId=\"1\" fileRef=\"a\"/><Disk diskId=\"2\" fileRef=\"b\"/></DiskSection></Envelope>";
+            File.WriteAllText(_session.File("box.ovf"), descriptor);
+            foreach (string name in (string[])["box.ovf", "one.vmdk", "two.vmdk"])
+            {
+                archive.WriteEntry(_session.File(name), name);
+            }
+        }
+
+        SessionResult result = _session.Run("$disks = Get-Qcow2Image box.ova; $disks | Export-Qcow2Report -DestinationPath ova.html; $disks.ForEach{ $_.DiskName }");
+        Assert.Empty(result.Errors);
+        Assert.Equal(2, result.Output.Count);
+        string text = File.ReadAllText(_session.File("ova.html"));
+        Assert.Equal(2, Regex.Matches(text, "class=\"disk\"").Count);
+        Assert.Contains("box.ova: one.vmdk", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("no map", text, StringComparison.Ordinal);
+
+        // The archive is another one by now: of its first disk the format says so, and the second is gone.
+        using (var archive = new System.Formats.Tar.TarWriter(File.Create(_session.File("box.ova"))))
+        {
+            File.WriteAllText(_session.File("box.ovf"), "<Envelope><References><File id=\"a\" href=\"one.vmdk\"/></References><DiskSection><Disk diskId=\"1\" fileRef=\"a\"/></DiskSection></Envelope>");
+            archive.WriteEntry(_session.File("box.ovf"), "box.ovf");
+            archive.WriteEntry(_session.File("box.ovf"), "one.vmdk");
+        }
+
+        result = _session.Run("$disks | Export-Qcow2Report -DestinationPath ova.html -Force");
+        Assert.Equal(2, result.Errors.Count);
+        text = File.ReadAllText(_session.File("ova.html"));
+        Assert.DoesNotContain("class=\"disk\"", text, StringComparison.Ordinal);
+        Assert.Equal(2, Regex.Matches(text, "There is no map of what lies where, and this is what was seen before").Count);
     }
 
     [Fact]

@@ -183,6 +183,15 @@ public enum Qcow2CheckFindingKind
 
     /// <summary>What stands between the parts of a stream is missing or wrong.</summary>
     MarkerDamaged,
+
+    /// <summary>The disk has the sum that the manifest of the OVA that it lies in says.</summary>
+    ManifestMatches,
+
+    /// <summary>The disk does not have the sum that the manifest of the OVA that it lies in says, or the manifest is damaged.</summary>
+    ManifestMismatch,
+
+    /// <summary>The manifest of the OVA has a sum for the disk that was not compared: it is of a kind that is not known, or the OVA lies on a server and is not read as a whole.</summary>
+    ManifestNotCompared,
 }
 
 /// <summary>One thing that a check found. The properties can be set, so that a script's tests can build one.</summary>

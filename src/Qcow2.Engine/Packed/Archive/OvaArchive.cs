@@ -12,7 +12,13 @@ internal static class OvaArchive
     /// <summary>Finds the disks, by the descriptor.</summary>
     /// <param name="storage">The archive.</param>
     /// <exception cref="Qcow2Exception">The archive is cut off or damaged, or no OVA.</exception>
-    internal static IReadOnlyList<TarEntry> ReadDisks(BlockStorage storage)
+    internal static IReadOnlyList<TarEntry> ReadDisks(BlockStorage storage) => ReadDisks(storage, out _);
+
+    /// <summary>Finds the disks, by the descriptor, and what may be its manifest.</summary>
+    /// <param name="storage">The archive.</param>
+    /// <param name="manifests">The manifests, of which there is one in an archive that is in order, or none.</param>
+    /// <exception cref="Qcow2Exception">The archive is cut off or damaged, or no OVA.</exception>
+    internal static IReadOnlyList<TarEntry> ReadDisks(BlockStorage storage, out IReadOnlyList<TarEntry> manifests)
     {
         IReadOnlyList<TarEntry> entries = TarArchive.Read(storage);
         TarEntry descriptor = entries.FirstOrDefault(entry => entry.Name.EndsWith(".ovf", StringComparison.OrdinalIgnoreCase))
@@ -22,6 +28,7 @@ internal static class OvaArchive
             throw new Qcow2Exception(Qcow2ErrorCode.PackedFileCorrupt, "The OVF descriptor in the archive cannot be read.").At(storage.Path);
         }
 
+        manifests = OvaManifest.Find(entries, descriptor);
         byte[] text = new byte[(int)descriptor.Length];
         storage.ReadExactly(descriptor.Offset, text);
         try
@@ -45,5 +52,6 @@ internal static class OvaArchive
         return entry with { Name = file.Name, Problem = problem };
     }
 
-    private static string Plain(string name) => name.StartsWith("./", StringComparison.Ordinal) ? name.Substring(2) : name;
+    /// <summary>A name as tar and others may write it.</summary>
+    internal static string Plain(string name) => name.StartsWith("./", StringComparison.Ordinal) ? name.Substring(2) : name;
 }

@@ -1,6 +1,7 @@
+using System.Globalization;
 using System.Security.Cryptography;
 
-namespace Qcow2.Engine.Http;
+namespace Qcow2.Engine.Storage;
 
 /// <summary>The hash that a file must have, as whoever publishes it says it.</summary>
 public sealed class ExpectedHash
@@ -34,48 +35,50 @@ public sealed class ExpectedHash
             throw new FormatException($"'{Errors.PrintableText.Of(text.Substring(0, colon))}' does not go with {digits.Length} hexadecimal digits: sha256 has 64, sha512 has 128.");
         }
 
-        byte[] value = new byte[digits.Length / 2];
-        for (int i = 0; i < value.Length; i++)
-        {
-            value[i] = (byte)((Digit(digits[2 * i]) << 4) | Digit(digits[(2 * i) + 1]));
-        }
-
-        return new ExpectedHash(algorithm, value);
+        return new ExpectedHash(algorithm, ValueOf(digits) ?? throw new FormatException($"A hash has hexadecimal digits only, and '{Errors.PrintableText.Of(digits.First(c => Digit(c) < 0).ToString())}' is none."));
     }
 
     /// <summary>The hash with the name of its algorithm: <c>sha256:…</c>.</summary>
     public override string ToString() => Text(_value);
 
+    /// <summary>Reads the hash of an algorithm that is known by another word than the number of its digits.</summary>
+    /// <param name="algorithm">The algorithm.</param>
+    /// <param name="length">Bytes of its hashes.</param>
+    /// <param name="digits">The digits.</param>
+    /// <returns>Null if these are not the digits of one.</returns>
+    internal static ExpectedHash? TryParse(HashAlgorithmName algorithm, int length, string digits)
+        => digits.Length == 2 * length && ValueOf(digits) is byte[] value ? new ExpectedHash(algorithm, value) : null;
+
     internal HashMeter Begin() => new(this, IncrementalHash.CreateHash(_algorithm));
 
-    /// <exception cref="Qcow2Exception">It is another one.</exception>
-    internal void Require(byte[] found)
-    {
-        if (!found.AsSpan().SequenceEqual(_value))
-        {
-            throw new Qcow2Exception(
-                Qcow2ErrorCode.HashMismatch, $"The file is not the one that is meant: {this} was expected, and it has {Text(found)}. It was damaged on its way, or is another one by now. Nothing of it was used.");
-        }
-    }
+    /// <summary>A hash of the same algorithm, written the same way.</summary>
+    internal string Text(byte[] value) => $"{_algorithm.Name!.ToLowerInvariant()}:{string.Concat(value.Select(one => one.ToString("x2", CultureInfo.InvariantCulture)))}";
 
-    private string Text(byte[] value) => $"{(_algorithm == HashAlgorithmName.SHA256 ? "sha256" : "sha512")}:{string.Concat(value.Select(one => one.ToString("x2", System.Globalization.CultureInfo.InvariantCulture)))}";
+    internal bool IsMetBy(byte[] found) => found.AsSpan().SequenceEqual(_value);
+
+    /// <returns>Null where something is no hexadecimal digit.</returns>
+    private static byte[]? ValueOf(string digits)
+    {
+        byte[] value = new byte[digits.Length / 2];
+        for (int i = 0; i < value.Length; i++)
+        {
+            (int high, int low) = (Digit(digits[2 * i]), Digit(digits[(2 * i) + 1]));
+            if (high < 0 || low < 0)
+            {
+                return null;
+            }
+
+            value[i] = (byte)((high << 4) | low);
+        }
+
+        return value;
+    }
 
     private static int Digit(char c) => c switch
     {
         >= '0' and <= '9' => c - '0',
         >= 'a' and <= 'f' => c - 'a' + 10,
         >= 'A' and <= 'F' => c - 'A' + 10,
-        _ => throw new FormatException($"A hash has hexadecimal digits only, and '{Errors.PrintableText.Of(c.ToString())}' is none."),
+        _ => -1,
     };
-}
-
-/// <summary>A hash in the making.</summary>
-internal sealed class HashMeter(ExpectedHash expected, IncrementalHash hash) : IDisposable
-{
-    internal void Add(byte[] bytes, int count) => hash.AppendData(bytes, 0, count);
-
-    /// <exception cref="Qcow2Exception">It is another one than was expected.</exception>
-    internal void Require() => expected.Require(hash.GetHashAndReset());
-
-    public void Dispose() => hash.Dispose();
 }
