@@ -179,3 +179,32 @@ Describe 'An OVA' -Skip:$noPrograms {
         (TabExpansion2 $line $line.Length).CompletionMatches.CompletionText | Should -Be one.vmdk, two.vmdk
     }
 }
+
+Describe 'The manifest of an OVA' -Skip:($noPrograms -or -not (Get-Command openssl, sha256sum -CommandType Application -ErrorAction Ignore | Select-Object -Skip 1)) {
+    BeforeAll {
+        # Of one disk by OpenSSL in its own words, of the other by coreutils; the archive is one of pax.
+        $sum = (sha256sum two.vmdk).Split(' ')[0]
+        Set-Content box.mf (openssl dgst -sha512 box.ovf one.vmdk), "SHA256(two.vmdk)= $sum"
+        tar --format=posix -cf right.ova box.ovf box.mf one.vmdk two.vmdk
+        Set-Content box.mf (openssl dgst -sha512 box.ovf one.vmdk), "SHA256(two.vmdk)= $($sum.Substring(1))$($sum[0])"
+        tar --format=ustar -cf wrong.ova box.ovf one.vmdk two.vmdk box.mf
+    }
+
+    It 'has the sums of its disks' {
+        $said = Get-Qcow2Image right.ova | Convert-Qcow2Image -DestinationPath { "said-$($_.DiskName).raw" } -Verbose 4>&1
+        $said -match "'one.vmdk' has the sum.*sha512:" | Should -HaveCount 1
+        $said -match "'two.vmdk' has the sum.*sha256:$sum" | Should -HaveCount 1
+        Get-Sha256 said-one.vmdk.raw | Should -Be (Get-Sha256 disk.raw)
+        (Get-Qcow2Image right.ova | Test-Qcow2Image).Findings.Kind | Should -Be ManifestMatches, ManifestMatches
+    }
+
+    It 'keeps a disk with another sum from being converted' {
+        Convert-Qcow2Image wrong.ova wrong-one.raw -DiskName one.vmdk
+        { Convert-Qcow2Image wrong.ova wrong-two.raw -DiskName two.vmdk -ErrorAction Stop } | Should -Throw -ErrorId 'ManifestMismatch,*' -ExpectedMessage "*wrong.ova*'two.vmdk'*$sum*get the archive again*-Salvage*"
+        Test-Path wrong-one.raw, wrong-two.raw | Should -Be $true, $false
+        (Get-Qcow2Image wrong.ova | Test-Qcow2Image).IsHealthy | Should -Be $true, $false
+        Convert-Qcow2Image wrong.ova wrong-two.raw -DiskName two.vmdk -Salvage -WarningVariable warned -WarningAction SilentlyContinue
+        $warned | Should -HaveCount 1
+        (Get-Item wrong-two.raw).Length | Should -Be 3MB
+    }
+}

@@ -125,7 +125,7 @@ public sealed class ReportTests : IDisposable
     [Fact]
     public void A_disk_in_an_archive_has_its_map_and_one_that_is_not_there_any_more_has_none()
     {
-        Assert.Empty(_session.Run("New-Qcow2Image one.raw 4MB > $null; Write-Qcow2Image one.raw -SourceFormat Raw -Offset 1MB -Value ([byte[]] (,7 * 1MB)); Convert-Qcow2Image one.raw one.vmdk; New-Qcow2Image two.vmdk 2MB").Errors);
+        Assert.Empty(_session.Run("New-Qcow2Image one.qcow2 4MB > $null; Write-Qcow2Image one.qcow2 -Offset 1MB -Value ([byte[]] (,7 * 1MB)); Convert-Qcow2Image one.qcow2 one.vmdk; New-Qcow2Image two.vmdk 2MB > $null").Errors);
         using (var archive = new System.Formats.Tar.TarWriter(File.Create(_session.File("box.ova"))))
         {
             string descriptor = "<Envelope><References><File id=\"a\" href=\"one.vmdk\"/><File id=\"b\" href=\"two.vmdk\"/></References><DiskSection><Disk diskId=\"1\" fileRef=\"a\"/><Disk diskId=\"2\" fileRef=\"b\"/></DiskSection></Envelope>";
