@@ -1,11 +1,12 @@
 using System.Diagnostics;
+using System.Net.Security;
 using System.Net.Sockets;
 
 namespace Qcow2.Engine.Nbd;
 
 /// <summary>
 /// The bytes of one connection, by blocking calls: one thread receives at a time and one sends. What arrives in small pieces is received at
-/// once. An end, an error and a closed socket are one thing, that there is nothing more.
+/// once. An end, an error and a closed socket are one thing, that there is nothing more. From some point on all of it may go through TLS.
 /// </summary>
 internal sealed class NbdChannel(Socket socket) : IDisposable
 {
@@ -14,8 +15,27 @@ internal sealed class NbdChannel(Socket socket) : IDisposable
     private int _end;
     private long _sendingSince;
     private long _receivingSince;
+    private SslStream? _tls;
 
-    /// <summary>Bytes received.</summary>
+    /// <summary>
+    /// Goes over to TLS. A client may say nothing between asking for it and the answer: what came meanwhile, perhaps from somebody in between, would be
+    /// taken for what was said through TLS. It is looked for here, where it can lie; what comes later TLS itself does not understand.
+    /// </summary>
+    /// <returns>False if there is such a thing.</returns>
+    /// <exception cref="Exception">It came to nothing: see <see cref="NbdTls.Agree"/>.</exception>
+    internal bool TryStartTls(NbdTls tls)
+    {
+        if (_start < _end)
+        {
+            return false;
+        }
+
+        _tls = tls.Agree(socket);
+        return true;
+    }
+
+    /// <summary>Receives all of what is asked for.</summary>
+    /// <returns>False if there is no more.</returns>
     internal bool TryReceive(byte[] buffer, int offset, int count)
     {
         while (count > 0)
@@ -103,14 +123,14 @@ internal sealed class NbdChannel(Socket socket) : IDisposable
         {
             while (count > 0)
             {
-                int sent = socket.Send(buffer, offset, count, SocketFlags.None);
+                int sent = Send(buffer, offset, count);
                 offset += sent;
                 count -= sent;
             }
 
             return true;
         }
-        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        catch (Exception e) when (IsEnd(e))
         {
             return false;
         }
@@ -129,15 +149,47 @@ internal sealed class NbdChannel(Socket socket) : IDisposable
         bool IsBefore(long since) => since != 0 && since < limit;
     }
 
+    /// <summary>Takes leave of the client, if that can be done at once. Only when nobody uses the channel any more.</summary>
+    internal void Close()
+    {
+#if NET
+        try
+        {
+            _ = _tls?.ShutdownAsync(); // A client that takes nothing is not waited for.
+        }
+        catch (Exception e) when (IsEnd(e))
+        {
+            // It was cut off, or has left itself.
+        }
+
+#endif
+        _tls?.Dispose();
+        socket.Dispose();
+    }
+
+    /// <summary>Cuts the client off, whatever goes on; other threads may be sending and receiving.</summary>
     public void Dispose() => socket.Dispose();
+
+    private static bool IsEnd(Exception e) => e is SocketException or IOException or InvalidOperationException; // The last also of what was closed.
+
+    private int Send(byte[] buffer, int offset, int count)
+    {
+        if (_tls is null)
+        {
+            return socket.Send(buffer, offset, count, SocketFlags.None);
+        }
+
+        _tls.Write(buffer, offset, count);
+        return count;
+    }
 
     private int Receive(byte[] buffer, int offset, int count)
     {
         try
         {
-            return socket.Receive(buffer, offset, count, SocketFlags.None);
+            return _tls?.Read(buffer, offset, count) ?? socket.Receive(buffer, offset, count, SocketFlags.None);
         }
-        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        catch (Exception e) when (IsEnd(e))
         {
             return 0;
         }

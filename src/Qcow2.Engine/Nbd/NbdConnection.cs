@@ -96,12 +96,17 @@ internal sealed class NbdConnection
 
     private void RunFirst() => Run(() =>
     {
-        if (new NbdHandshake(_channel, _server.Export, () => _server.IsStopping).Run() is NbdSession session)
+        var handshake = new NbdHandshake(_channel, _server.Export, _server.Tls, () => _server.IsStopping);
+        if (handshake.Run() is NbdSession session)
         {
             Session = session;
             IsServing = true;
             _server.OnServing();
             Serve();
+        }
+        else if (handshake.TlsProblem is Exception problem)
+        {
+            _server.OnRefused(problem);
         }
     });
 
@@ -124,7 +129,7 @@ internal sealed class NbdConnection
         {
             if (Interlocked.Decrement(ref _threads) == 0)
             {
-                _channel.Dispose();
+                _channel.Close();
                 _server.OnEnded(this);
             }
         }

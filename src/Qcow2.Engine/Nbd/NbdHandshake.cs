@@ -1,4 +1,7 @@
 using System.Buffers.Binary;
+using System.ComponentModel;
+using System.Security.Authentication;
+using System.Security.Cryptography;
 using System.Text;
 
 namespace Qcow2.Engine.Nbd;
@@ -12,7 +15,7 @@ internal sealed record NbdSession(bool Structured, IReadOnlyList<(uint Id, NbdCo
 /// The fixed newstyle negotiation. Nothing that a client says here takes more than <see cref="MaxOptionBytes"/>, and it may say
 /// <see cref="MaxOptions"/> things; the server ends what takes too long.
 /// </summary>
-internal sealed class NbdHandshake(NbdChannel channel, NbdExport export, Func<bool> isStopping)
+internal sealed class NbdHandshake(NbdChannel channel, NbdExport export, NbdTls? tls, Func<bool> isStopping)
 {
     /// <summary>Most data of an option that is looked at.</summary>
     internal const int MaxOptionBytes = 64 * 1024;
@@ -30,8 +33,14 @@ internal sealed class NbdHandshake(NbdChannel channel, NbdExport export, Func<bo
     private bool _hasPadding;
     private bool _structured;
     private List<(uint Id, NbdContext Context)> _contexts = [];
+    private bool _isThroughTls;
     private bool _isEnded;
     private bool _isAgreed;
+
+    /// <summary>Why it came to no TLS; null where it did, or nobody tried.</summary>
+    internal Exception? TlsProblem { get; private set; }
+
+    private bool LacksTls => tls is not null && !_isThroughTls;
 
     /// <summary>Agrees with the client.</summary>
     /// <returns>Null if it came to nothing: the connection is to be closed.</returns>
@@ -47,6 +56,11 @@ internal sealed class NbdHandshake(NbdChannel channel, NbdExport export, Func<bo
         if ((flags & ~(uint)(NbdHandshakeFlags.FixedNewstyle | NbdHandshakeFlags.NoZeroes)) != 0)
         {
             return null;
+        }
+
+        if (LacksTls && (flags & (uint)NbdHandshakeFlags.FixedNewstyle) == 0)
+        {
+            return null; // It can ask for nothing but the disk, and must not be told that it needs TLS.
         }
 
         _hasPadding = (flags & (uint)NbdHandshakeFlags.NoZeroes) == 0;
@@ -66,7 +80,7 @@ internal sealed class NbdHandshake(NbdChannel channel, NbdExport export, Func<bo
                     return null;
                 }
 
-                Reply(option, NbdOptionReply.ErrorTooBig);
+                Reply(option, LacksTls ? NbdOptionReply.ErrorTlsRequired : NbdOptionReply.ErrorTooBig);
             }
             else
             {
@@ -104,6 +118,12 @@ internal sealed class NbdHandshake(NbdChannel channel, NbdExport export, Func<bo
             return;
         }
 
+        if (LacksTls && option != NbdOption.StartTls)
+        {
+            Reply(option, NbdOptionReply.ErrorTlsRequired);
+            return;
+        }
+
         if (isStopping())
         {
             Reply(option, NbdOptionReply.ErrorShutdown);
@@ -112,6 +132,9 @@ internal sealed class NbdHandshake(NbdChannel channel, NbdExport export, Func<bo
 
         switch (option)
         {
+            case NbdOption.StartTls:
+                StartTls(data);
+                break;
             case NbdOption.List:
                 List(data);
                 break;
@@ -131,10 +154,35 @@ internal sealed class NbdHandshake(NbdChannel channel, NbdExport export, Func<bo
         }
     }
 
+    private void StartTls(byte[] data)
+    {
+        if (tls is null || _isThroughTls || data.Length != 0)
+        {
+            Reply(NbdOption.StartTls, tls is null ? NbdOptionReply.ErrorPolicy : NbdOptionReply.ErrorInvalid);
+            return;
+        }
+
+        Reply(NbdOption.StartTls, NbdOptionReply.Ack);
+        try
+        {
+            _isThroughTls = Send() && channel.TryStartTls(tls);
+        }
+        catch (Exception e) when (e is AuthenticationException or IOException or InvalidOperationException or Win32Exception or CryptographicException)
+        {
+            TlsProblem = e;
+        }
+
+        _isEnded = !_isThroughTls;
+
+        // Nothing counts that was agreed on in the open.
+        _structured = false;
+        _contexts = [];
+    }
+
     private void EnterByName(byte[] data)
     {
         _isEnded = true;
-        _isAgreed = !isStopping() && export.IsCalled(Text(data));
+        _isAgreed = !LacksTls && !isStopping() && export.IsCalled(Text(data));
         if (_isAgreed)
         {
             _answer.Add((ulong)export.Length).Add((ushort)export.FlagsFor(_structured)).AddZeros(_hasPadding ? NbdConstants.ExportNamePadding : 0);

@@ -111,19 +111,20 @@ public sealed class NbdListener : IDisposable
     /// <summary>Ends listening, and removes the file of a Unix socket.</summary>
     public void Dispose() => _socket.Dispose();
 
-    internal string UriOf(string export)
+    internal string UriOf(string export, bool hasTls = false)
     {
+        string scheme = hasTls ? "nbds" : "nbd";
         string name = string.Join("/", export.Split('/').Select(Uri.EscapeDataString));
         if (SocketPath is not null)
         {
-            return $"nbd+unix:///{name}?socket={string.Join("/", SocketPath.Split('/').Select(Uri.EscapeDataString))}";
+            return $"{scheme}+unix:///{name}?socket={string.Join("/", SocketPath.Split('/').Select(Uri.EscapeDataString))}";
         }
 
         IPAddress address = Address!;
         string host = address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any) ? Dns.GetHostName()
             : address.AddressFamily == AddressFamily.InterNetworkV6 ? $"[{address}]"
             : address.ToString();
-        return $"nbd://{host}:{Port}{(name.Length > 0 ? "/" : "")}{name}";
+        return $"{scheme}://{host}:{Port}{(name.Length > 0 ? "/" : "")}{name}";
     }
 
     /// <summary>Lets the next client in.</summary>

@@ -9,7 +9,8 @@ namespace Qcow2.Engine.Nbd;
 /// </summary>
 /// <remarks>
 /// The protocol is that of the NetworkBlockDevice project (doc/proto.md): the fixed newstyle negotiation, simple and structured replies, the
-/// status of blocks. There is no encryption and no authentication: whoever reaches the server has the disk.
+/// status of blocks. Without TLS (<see cref="NbdServerOptions.Tls"/>) there is neither encryption nor authentication: whoever reaches the server has
+/// the disk.
 /// </remarks>
 public sealed class NbdServer : IDisposable
 {
@@ -28,6 +29,7 @@ public sealed class NbdServer : IDisposable
     private long _written;
     private ExceptionDispatchInfo? _failure;
     private string? _lastProblem;
+    private string? _lastRefusal;
 
     private NbdServer(NbdListener listener, NbdExport export, NbdServerOptions options)
     {
@@ -35,10 +37,10 @@ public sealed class NbdServer : IDisposable
         Export = export;
         _options = options;
         Buffers = new NbdBuffers(options.MaxBufferBytes);
-        Uri = listener.UriOf(export.Name);
+        Uri = listener.UriOf(export.Name, options.Tls is not null);
     }
 
-    /// <summary>What clients connect to: <c>nbd://…</c> or <c>nbd+unix:///…?socket=…</c>.</summary>
+    /// <summary>What clients connect to: <c>nbd://…</c> or <c>nbd+unix:///…?socket=…</c>, with TLS <c>nbds://…</c> or <c>nbds+unix:///…</c>.</summary>
     public string Uri { get; }
 
     /// <summary>Clients that are being served.</summary>
@@ -59,8 +61,8 @@ public sealed class NbdServer : IDisposable
     /// <summary>Bytes that clients have written.</summary>
     public long BytesWritten => Interlocked.Read(ref _written);
 
-    /// <summary>What last went wrong with the disk; null for nothing. Clients are told a number only.</summary>
-    public string? LastProblem => Volatile.Read(ref _lastProblem);
+    /// <summary>What last went wrong with the disk, of which clients are told a number only; or else why it last came to no TLS with a client. Null for nothing.</summary>
+    public string? LastProblem => Volatile.Read(ref _lastProblem) ?? Volatile.Read(ref _lastRefusal);
 
     /// <summary>Whether the server has ended, and the disk is closed.</summary>
     public bool HasEnded => _ended.IsSet;
@@ -71,6 +73,8 @@ public sealed class NbdServer : IDisposable
     internal NbdExport Export { get; }
 
     internal NbdBuffers Buffers { get; }
+
+    internal NbdTls? Tls => _options.Tls;
 
     internal bool IsStopping => _isStopping;
 
@@ -128,6 +132,9 @@ public sealed class NbdServer : IDisposable
     internal void OnServing() => _hadClient = true;
 
     internal void OnProblem(Exception problem) => Volatile.Write(ref _lastProblem, problem.Message);
+
+    /// <summary>Any stranger can bring this about, so it covers nothing that went wrong with the disk.</summary>
+    internal void OnRefused(Exception problem) => Volatile.Write(ref _lastRefusal, $"A client did not come to TLS: {problem.GetBaseException().Message}");
 
     internal void OnEnded(NbdConnection connection)
     {

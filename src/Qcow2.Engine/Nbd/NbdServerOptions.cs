@@ -24,6 +24,9 @@ public sealed record NbdServerOptions
     /// <summary>Most requests of one client that are done at once.</summary>
     public int MaxRequestsPerClient { get; init; } = Math.Max(4, Math.Min(16, Environment.ProcessorCount));
 
+    /// <summary>How clients are spoken with through TLS; null, the default, for a server without it.</summary>
+    public NbdTls? Tls { get; init; }
+
     /// <summary>Whether the server ends when the last client has left.</summary>
     public bool StopAfterLastClient { get; init; }
 }

@@ -22,7 +22,7 @@ public sealed class Qcow2NbdServer
     /// <summary>What it does.</summary>
     public Qcow2NbdServerState State { get; set; }
 
-    /// <summary>What clients connect to: <c>nbd://…</c> or <c>nbd+unix:///…?socket=…</c>.</summary>
+    /// <summary>What clients connect to: <c>nbd://…</c> or <c>nbd+unix:///…?socket=…</c>, with TLS <c>nbds://…</c> or <c>nbds+unix:///…</c>.</summary>
     public string Uri { get; set; } = "";
 
     /// <summary>Full path of the image.</summary>
@@ -55,6 +55,12 @@ public sealed class Qcow2NbdServer
     /// <summary>The port that is listened on; null for a Unix socket.</summary>
     public int? Port { get; set; }
 
+    /// <summary>Thumbprint of the certificate of a server that speaks TLS, and takes nobody without; null for one without TLS.</summary>
+    public string? CertificateThumbprint { get; set; }
+
+    /// <summary>Whether clients have to show a certificate.</summary>
+    public bool RequiresClientCertificate { get; set; }
+
     /// <summary>Clients that were connected.</summary>
     public int Clients { get; set; }
 
@@ -67,7 +73,7 @@ public sealed class Qcow2NbdServer
     /// <summary>When the server was started.</summary>
     public DateTime StartTime { get; set; }
 
-    /// <summary>What last went wrong with the disk; null for nothing. Clients are told no more than a number.</summary>
+    /// <summary>What last went wrong with the disk, of which clients are told no more than a number; or else why it last came to no TLS with a client. Null for nothing.</summary>
     public string? LastProblem { get; set; }
 
     /// <summary>The name and the address.</summary>

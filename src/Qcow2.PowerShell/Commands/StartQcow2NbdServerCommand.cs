@@ -1,6 +1,8 @@
 using System.Management.Automation;
 using System.Management.Automation.Runspaces;
 using System.Net;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using Qcow2.Engine;
 using Qcow2.Engine.Nbd;
 using Qcow2.PowerShell.Completion;
@@ -26,8 +28,9 @@ namespace Qcow2.PowerShell.Commands;
 /// clients go to the image, and its enabled bitmaps record them. What a client has flushed is on the disk of the host.
 /// </para>
 /// <para>
-/// NBD has no passwords, and this server has no TLS: whoever can connect has the disk. On a Unix socket (<c>-SocketPath</c>) that is the user who runs this PowerShell;
-/// on a port of the loopback address, the default, every user of this computer; on another <c>-Address</c>, the network.
+/// NBD has no passwords: whoever can connect has the disk. On a Unix socket (<c>-SocketPath</c>) that is the user who runs this PowerShell;
+/// on a port of the loopback address, the default, every user of this computer; on another <c>-Address</c>, the network. With <c>-Certificate</c> the server takes only clients that speak TLS, so that nobody on the way
+/// reads or changes anything and clients know the server; with <c>-ClientCertificateAuthority</c> it takes only those that it knows by their certificates.
 /// </para>
 /// <para>
 /// Clients can ask which parts hold data (<c>base:allocation</c>), which file of the chain has them (<c>qemu:allocation-depth</c>), and what a bitmap marks
@@ -50,6 +53,10 @@ namespace Qcow2.PowerShell.Commands;
 /// <code>Start-Qcow2NbdServer web01.qcow2 -BitmapName daily -SocketPath backup.sock</code>
 /// <para>Gives the disk to a backup program that copies what the bitmap marks.</para>
 /// </example>
+/// <example>
+/// <code>Start-Qcow2NbdServer web01.qcow2 -Address 0.0.0.0 -Certificate $certificate -ClientCertificateAuthority $authority</code>
+/// <para>Serves a disk to the network, through TLS, to those who have a certificate that the authority has issued. How certificates are made is in <c>docs/nbd.md</c>.</para>
+/// </example>
 /// <seealso cref="StopQcow2NbdServerCommand"/>
 /// <seealso cref="GetQcow2NbdServerCommand"/>
 /// <seealso cref="GetQcow2BitmapCommand"/>
@@ -58,6 +65,8 @@ namespace Qcow2.PowerShell.Commands;
 public sealed class StartQcow2NbdServerCommand : DiskReadingCmdlet
 {
     private readonly Guid _runspaceId = Runspace.DefaultRunspace?.InstanceId ?? Guid.Empty;
+
+    private NbdTls? _tls;
 
     /// <summary>
     /// What the image is. By default a file that begins as one of the formats does, or ends as a VHD does, is one, and others are raw if their name says so: <c>.raw</c>, <c>.img</c>,
@@ -83,7 +92,10 @@ public sealed class StartQcow2NbdServerCommand : DiskReadingCmdlet
     [PathText(TakesImage = true)]
     public string? SocketPath { get; set; }
 
-    /// <summary>The address to listen on: by default the loopback address, which only programs of this computer reach. On any other a warning says who can read, or write, the disk.</summary>
+    /// <summary>
+    /// The address to listen on: by default the loopback address, which only programs of this computer reach. On any other a warning says who can read, or write, the disk, unless clients are known by their
+    /// certificates.
+    /// </summary>
     /// <value>127.0.0.1</value>
     [Parameter]
     [ValidateNotNull]
@@ -94,6 +106,23 @@ public sealed class StartQcow2NbdServerCommand : DiskReadingCmdlet
     [Parameter]
     [ValidateRange(0, 65_535)]
     public int Port { get; set; } = NbdListener.DefaultPort;
+
+    /// <summary>
+    /// The certificate of this server, with its private key, as <c>Get-PfxCertificate</c>, <c>Cert:\</c>, <c>New-SelfSignedCertificate</c> and .NET's <c>X509Certificate2</c> give it. With it the server speaks TLS, 1.2 or 1.3 (1.2 in Windows
+    /// PowerShell), and takes nobody without; also on a Unix socket. Clients trust it by its issuer, and hold its names against the one that they connect to. Issuers between that one and the certificate are sent if the user's
+    /// certificate store has them.
+    /// </summary>
+    [Parameter]
+    [ValidateNotNull]
+    public X509Certificate2? Certificate { get; set; }
+
+    /// <summary>
+    /// Lets only clients in that have a certificate, for use by a client, that one of these has issued, or that is one of these and issued by itself. Nobody else's are trusted, neither of the system nor of the issuer of <c>-Certificate</c>. Lists
+    /// of revoked certificates are not asked for: where one has to go, take another issuer. Needs <c>-Certificate</c>, and PowerShell 7.
+    /// </summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public X509Certificate2[]? ClientCertificateAuthority { get; set; }
 
     /// <summary>The name of the export, which is the path of the URI. Clients that ask for no name get the disk, too.</summary>
     [Parameter]
@@ -141,6 +170,15 @@ public sealed class StartQcow2NbdServerCommand : DiskReadingCmdlet
             var conflict = new ImageCmdletException("ParameterConflict", ErrorCategory.InvalidArgument, "-SocketPath is listened on instead of a port: leave out -Address and -Port.");
             ThrowTerminatingError(ErrorRecords.From(conflict, SocketPath!));
         }
+
+        try
+        {
+            _tls = TlsOf(Certificate, ClientCertificateAuthority);
+        }
+        catch (ImageCmdletException e)
+        {
+            ThrowTerminatingError(ErrorRecords.From(e, (object?)Certificate?.Subject ?? nameof(ClientCertificateAuthority)));
+        }
     }
 
     /// <inheritdoc/>
@@ -152,6 +190,11 @@ public sealed class StartQcow2NbdServerCommand : DiskReadingCmdlet
         Action<string>? tell = source.Options.OnProblem;
         source = source with { Options = source.Options with { OnProblem = problem => Tell(problem) } };
         RequirePossible(source, bitmaps);
+        if (Certificate is not null && (Certificate.NotAfter < DateTime.Now || Certificate.NotBefore > DateTime.Now))
+        {
+            WriteWarning($"The certificate '{DisplayText.Printable(Certificate.Subject)}' is valid from {Certificate.NotBefore:g} to {Certificate.NotAfter:g}, so that clients will not trust it.");
+        }
+
         string? socket = SocketPath is null ? null : Resolver.Literal(SocketPath);
         IPAddress address = Address ?? IPAddress.Loopback;
         if (!ShouldProcess(image.Path, $"Serve the disk, {(Writable ? "to be read and written" : "to be read")}, over NBD on {socket ?? $"{address}, port {(Port == 0 ? "any" : Port)}"}"))
@@ -163,9 +206,10 @@ public sealed class StartQcow2NbdServerCommand : DiskReadingCmdlet
         LongOperation.Run(stop => server = NbdServers.Add(Name, image.Path, name => Start(name, source, bitmaps, socket, address, stop)), () => { }, StopToken);
         isStarted = true;
         GiveAway(image);
-        if (IsOnTcp && !IPAddress.IsLoopback(address))
+        if (IsOnTcp && !IPAddress.IsLoopback(address) && _tls is not { RequiresClientCertificate: true })
         {
-            WriteWarning($"{image.Path}: NBD has neither passwords nor encryption: whoever reaches {address} can read {(Writable ? "and write " : "")}this disk.");
+            string lack = _tls is null ? "neither passwords nor encryption" : "no passwords, and no -ClientCertificateAuthority is given";
+            WriteWarning($"{image.Path}: NBD has {lack}: whoever reaches {address} can read {(Writable ? "and write " : "")}this disk.");
         }
 
         WriteObject(server!.Describe());
@@ -203,7 +247,7 @@ public sealed class StartQcow2NbdServerCommand : DiskReadingCmdlet
             var export = new NbdExport(opened.Disk, ExportName, Writable, marked, opened);
             listener = Listen(socket, address);
             stop.ThrowIfCancellationRequested();
-            NbdServer server = NbdServer.Start(listener, export, new NbdServerOptions { MaxClients = MaxClients, StopAfterLastClient = StopAfterLastClient });
+            NbdServer server = NbdServer.Start(listener, export, new NbdServerOptions { MaxClients = MaxClients, StopAfterLastClient = StopAfterLastClient, Tls = _tls });
             return new HostedNbdServer(
                 server,
                 new Qcow2NbdServer
@@ -220,6 +264,8 @@ public sealed class StartQcow2NbdServerCommand : DiskReadingCmdlet
                     SocketPath = listener.SocketPath,
                     Address = listener.Address?.ToString(),
                     Port = listener.Port,
+                    CertificateThumbprint = _tls?.Certificate.Thumbprint,
+                    RequiresClientCertificate = _tls is { RequiresClientCertificate: true },
                     StartTime = DateTime.Now,
                 },
                 _runspaceId);
@@ -229,6 +275,27 @@ public sealed class StartQcow2NbdServerCommand : DiskReadingCmdlet
             listener?.Dispose();
             opened.Dispose();
             throw;
+        }
+    }
+
+    private static NbdTls? TlsOf(X509Certificate2? certificate, X509Certificate2[]? clientAuthorities)
+    {
+        if (certificate is null)
+        {
+            return clientAuthorities is null ? null : throw new ImageCmdletException("ParameterMissing", ErrorCategory.InvalidArgument, "-ClientCertificateAuthority needs TLS: give the server a -Certificate.");
+        }
+
+        try
+        {
+            return new NbdTls(certificate, clientAuthorities);
+        }
+        catch (PlatformNotSupportedException e)
+        {
+            throw ImageCmdletException.NotPossible($"-ClientCertificateAuthority: {e.Message}");
+        }
+        catch (Exception e) when (e is ArgumentException or CryptographicException)
+        {
+            throw new ImageCmdletException("CertificateInvalid", ErrorCategory.InvalidArgument, e.Message);
         }
     }
 

@@ -36,6 +36,8 @@ internal sealed class HostedNbdServer(NbdServer server, Qcow2NbdServer facts, Gu
         SocketPath = facts.SocketPath,
         Address = facts.Address,
         Port = facts.Port,
+        CertificateThumbprint = facts.CertificateThumbprint,
+        RequiresClientCertificate = facts.RequiresClientCertificate,
         Clients = server.ClientCount,
         BytesRead = server.BytesRead,
         BytesWritten = server.BytesWritten,

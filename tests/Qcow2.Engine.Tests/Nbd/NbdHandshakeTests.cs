@@ -22,7 +22,7 @@ public sealed class NbdHandshakeTests : IDisposable
         { "abort", $"{OptionMagic} 00000002 00000000", $"{ReplyMagic} 00000002 00000001 00000000 END" },
         { "abort with data", $"{OptionMagic} 00000002 00000002 abcd", $"{ReplyMagic} 00000002 00000001 00000000 END" },
         { "unknown", $"{OptionMagic} 000003e7 00000003 010203", $"{ReplyMagic} 000003e7 80000001 00000000" },
-        { "STARTTLS", $"{OptionMagic} 00000005 00000000", $"{ReplyMagic} 00000005 80000001 00000000" },
+        { "STARTTLS", $"{OptionMagic} 00000005 00000000", $"{ReplyMagic} 00000005 80000002 00000000" },
         { "structured reply", $"{OptionMagic} 00000008 00000000", $"{ReplyMagic} 00000008 00000001 00000000" },
         { "structured reply with data", $"{OptionMagic} 00000008 00000001 00", $"{ReplyMagic} 00000008 80000003 00000000" },
         { "extended headers", $"{OptionMagic} 0000000b 00000000", $"{ReplyMagic} 0000000b 80000001 00000000" },

@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using Qcow2.Engine.Nbd;
 using Qcow2.Tests;
+using static Qcow2.Engine.Tests.Nbd.NbdTestServer;
 
 namespace Qcow2.Engine.Tests.Nbd;
 
@@ -266,15 +267,5 @@ public sealed class NbdServerTests
         Assert.Throws<ArgumentException>(() => new NbdExport(disk, new string('x', 4097)));
         using RawDisk other = NbdTestServer.Raw(512, out _, isWritable: true);
         Assert.Throws<ArgumentException>(() => new NbdExport(other, isWritable: true, bitmaps: [new NbdBitmap("b", [])]));
-    }
-
-    private static void WaitUntil(Func<bool> isSo)
-    {
-        for (int i = 0; i < 400 && !isSo(); i++)
-        {
-            Thread.Sleep(50);
-        }
-
-        Assert.True(isSo());
     }
 }

@@ -1,5 +1,8 @@
 using System.Buffers.Binary;
+using System.Net.Security;
 using System.Net.Sockets;
+using System.Security.Authentication;
+using System.Security.Cryptography.X509Certificates;
 using Qcow2.Engine.Nbd;
 
 namespace Qcow2.Engine.Tests.Nbd;
@@ -12,6 +15,7 @@ internal sealed class NbdTestClient : IDisposable
     internal const string ReplyMagic = "0003e889045565a9";
 
     private ulong _cookie;
+    private SslStream? _tls;
 
     internal NbdTestClient(NbdListener listener)
     {
@@ -29,37 +33,72 @@ internal sealed class NbdTestClient : IDisposable
         var client = new NbdTestClient(listener);
         client.Expect(Greeting);
         client.Send("00000003");
+        client.Agree(structured, contexts);
+        return client;
+    }
+
+    /// <summary>Agrees with the server after the flags, until requests can be sent.</summary>
+    internal void Agree(bool structured = true, params string[] contexts)
+    {
         if (structured)
         {
-            client.Send($"{OptionMagic} 00000008 00000000");
-            client.Expect($"{ReplyMagic} 00000008 00000001 00000000");
+            Send($"{OptionMagic} 00000008 00000000");
+            Expect($"{ReplyMagic} 00000008 00000001 00000000");
         }
 
         if (contexts.Length > 0)
         {
             string queries = string.Concat(contexts.Select(context => $"{context.Length:x8}{Convert.ToHexString(System.Text.Encoding.UTF8.GetBytes(context))}"));
-            client.Send($"{OptionMagic} 0000000a {8 + (queries.Length / 2):x8} 00000000 {contexts.Length:x8} {queries}");
+            Send($"{OptionMagic} 0000000a {8 + (queries.Length / 2):x8} 00000000 {contexts.Length:x8} {queries}");
             for (int i = 0; i <= contexts.Length; i++)
             {
-                client.ReceiveOptionReply();
+                ReceiveOptionReply();
             }
         }
 
-        client.Send($"{OptionMagic} 00000001 00000000");
-        client.Receive(10);
-        return client;
+        Send($"{OptionMagic} 00000001 00000000");
+        Receive(10);
     }
 
     internal void Send(string hex) => Send(Bytes(hex));
 
-    internal void Send(byte[] bytes) => Socket.Send(bytes);
+    internal void Send(byte[] bytes)
+    {
+        if (_tls is not null)
+        {
+            _tls.Write(bytes, 0, bytes.Length);
+        }
+        else
+        {
+            Socket.Send(bytes);
+        }
+    }
+
+    /// <summary>Asks for TLS, and goes over to it.</summary>
+    internal void StartTls(X509Certificate2? certificate = null, SslProtocols protocols = SslProtocols.None)
+    {
+        Send($"{OptionMagic} 00000005 00000000");
+        Expect($"{ReplyMagic} 00000005 00000001 00000000");
+        GoOverToTls(certificate, protocols);
+    }
+
+    internal void GoOverToTls(X509Certificate2? certificate = null, SslProtocols protocols = SslProtocols.None)
+    {
+        // Whether clients can trust the certificate is tried with other programs.
+        _tls = new SslStream(new NetworkStream(Socket), leaveInnerStreamOpen: true, (_, shown, _, _) => shown is not null, (_, _, _, _, _) => certificate!);
+        X509CertificateCollection? own = certificate is null ? null : new X509CertificateCollection { certificate };
+        _tls.AuthenticateAsClient("localhost", own, protocols, checkCertificateRevocation: false);
+    }
+
+    /// <summary>What was agreed on with the server's TLS.</summary>
+    internal SslStream Tls => _tls!;
 
     internal byte[] Receive(int count)
     {
         byte[] bytes = new byte[count];
         for (int done = 0; done < count;)
         {
-            int received = Socket.Receive(bytes, done, count - done, SocketFlags.None);
+            int received = _tls?.Read(bytes, done, count - done) ?? Socket.Receive(bytes, done, count - done, SocketFlags.None);
             if (received == 0)
             {
                 throw new EndOfStreamException($"The server closed the connection after {done} of {count} bytes.");
@@ -82,7 +121,11 @@ internal sealed class NbdTestClient : IDisposable
     {
         try
         {
-            Assert.Equal(0, Socket.Receive(new byte[1]));
+            Assert.Equal(0, _tls?.Read(new byte[1], 0, 1) ?? Socket.Receive(new byte[1]));
+        }
+        catch (IOException) when (_tls is not null)
+        {
+            // So it looks through TLS.
         }
         catch (SocketException e) when (e.SocketErrorCode is SocketError.ConnectionReset or SocketError.ConnectionAborted)
         {
@@ -202,5 +245,9 @@ internal sealed class NbdTestClient : IDisposable
         return all;
     }
 
-    public void Dispose() => Socket.Dispose();
+    public void Dispose()
+    {
+        Socket.Dispose();
+        _tls?.Dispose();
+    }
 }

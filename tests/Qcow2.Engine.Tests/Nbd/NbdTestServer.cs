@@ -26,5 +26,15 @@ internal sealed class NbdTestServer : IDisposable
         return RawDisk.Open(storage, isWritable);
     }
 
+    internal static void WaitUntil(Func<bool> isSo)
+    {
+        for (int i = 0; i < 400 && !isSo(); i++)
+        {
+            Thread.Sleep(50);
+        }
+
+        Assert.True(isSo());
+    }
+
     public void Dispose() => Server.Dispose();
 }
