@@ -177,7 +177,7 @@ public sealed class StartQcow2NbdServerCommand : DiskReadingCmdlet
         }
         catch (ImageCmdletException e)
         {
-            ThrowTerminatingError(ErrorRecords.From(e, (object?)Certificate?.Subject ?? nameof(ClientCertificateAuthority)));
+            ThrowTerminatingError(ErrorRecords.From(e, Certificate?.Subject ?? nameof(ClientCertificateAuthority)));
         }
     }
 
