@@ -86,6 +86,80 @@ Describe 'Start-Qcow2NbdServer' {
         "$said" | Should -BeLike '*neither passwords nor encryption*can read this disk*'
     }
 
+    Context 'with a certificate' {
+        BeforeAll {
+            function New-TestCertificate([string] $Name, $Issuer, [string] $Usage) {
+                $key = [Security.Cryptography.ECDsa]::Create([Security.Cryptography.ECCurve]::CreateFromFriendlyName('nistP256'))
+                $request = [Security.Cryptography.X509Certificates.CertificateRequest]::new("CN=$Name", $key, [Security.Cryptography.HashAlgorithmName]::SHA256)
+                $request.CertificateExtensions.Add([Security.Cryptography.X509Certificates.X509BasicConstraintsExtension]::new(-not $Issuer, $false, 0, $true))
+                $from, $to = [DateTimeOffset]::Now.AddHours(-1), [DateTimeOffset]::Now.AddHours(12)
+                if (-not $Issuer) {
+                    return $request.CreateSelfSigned($from, $to)
+                }
+                $uses = [Security.Cryptography.OidCollection]::new()
+                [void] $uses.Add([Security.Cryptography.Oid]::new($Usage))
+                $request.CertificateExtensions.Add([Security.Cryptography.X509Certificates.X509EnhancedKeyUsageExtension]::new($uses, $false))
+                $names = [Security.Cryptography.X509Certificates.SubjectAlternativeNameBuilder]::new()
+                $names.AddIpAddress([Net.IPAddress]::Loopback)
+                $request.CertificateExtensions.Add($names.Build())
+                [Security.Cryptography.X509Certificates.ECDsaCertificateExtensions]::CopyWithPrivateKey($request.Create($Issuer, $from, $Issuer.NotAfter, [byte[]] (1..16)), $key)
+            }
+
+            # The TLS of Windows takes no key that lies in memory only, and Windows PowerShell no certificates of clients.
+            function Import-TestCertificate($Certificate) {
+                [Security.Cryptography.X509Certificates.X509Certificate2]::new($Certificate.Export('Pkcs12'))
+            }
+
+            $authority = New-TestCertificate 'Test authority'
+            $certificate = Import-TestCertificate (New-TestCertificate localhost $authority '1.3.6.1.5.5.7.3.1')
+            $public = [Security.Cryptography.X509Certificates.X509Certificate2]::new($authority.RawData)
+        }
+
+        It 'says that it has TLS, and by which certificate' {
+            $server = Start-Qcow2NbdServer disk.qcow2 -Port 0 -Certificate $certificate
+            $server.Uri | Should -BeLike 'nbds://127.0.0.1:*'
+            $server.CertificateThumbprint | Should -Be $certificate.Thumbprint
+            $server.RequiresClientCertificate | Should -BeFalse
+            (Get-Qcow2NbdServer | Format-List | Out-String) | Should -BeLike "*$($certificate.Thumbprint)*"
+            (Start-Qcow2NbdServer disk.qcow2 -Port 0).CertificateThumbprint | Should -BeNullOrEmpty
+        }
+
+        It 'says what is wrong with certificates' {
+            { Start-Qcow2NbdServer disk.qcow2 -Port 0 -Certificate $public } | Should -Throw -ErrorId 'CertificateInvalid,*' -ExpectedMessage '*no private key*'
+            { Start-Qcow2NbdServer disk.qcow2 -Port 0 -ClientCertificateAuthority $public } | Should -Throw -ErrorId 'ParameterMissing,*' -ExpectedMessage '*-Certificate*'
+            { Start-Qcow2NbdServer disk.qcow2 -Port 0 -Certificate $certificate -ClientCertificateAuthority $certificate } | Should -Throw -ErrorId 'CertificateInvalid,*' -ExpectedMessage '*issued itself*'
+            Get-Qcow2NbdServer | Should -BeNullOrEmpty
+        }
+
+        It 'cannot know clients in Windows PowerShell, and says so' -Skip:($PSVersionTable.PSVersion.Major -ge 7) {
+            { Start-Qcow2NbdServer disk.qcow2 -Port 0 -Certificate $certificate -ClientCertificateAuthority $public } | Should -Throw -ErrorId 'OperationNotSupported,*' -ExpectedMessage '*PowerShell 7*'
+        }
+
+        It 'warns where the network can connect, unless clients are known' -Skip:($PSVersionTable.PSVersion.Major -lt 7) {
+            Start-Qcow2NbdServer disk.qcow2 -Port 0 -Address 0.0.0.0 -Certificate $certificate -WarningVariable said -WarningAction SilentlyContinue > $null
+            "$said" | Should -BeLike '*no passwords*-ClientCertificateAuthority*can read this disk*'
+            Start-Qcow2NbdServer disk.qcow2 -Port 0 -Address 0.0.0.0 -Certificate $certificate -ClientCertificateAuthority $public -WarningVariable said -WarningAction SilentlyContinue > $null
+            $said | Should -BeNullOrEmpty
+        }
+
+        It 'gives the disk to those who have a certificate, and to nobody else' -Skip:(-not $hasTools) {
+            $client = New-TestCertificate backup $authority '1.3.6.1.5.5.7.3.2'
+            [void] (New-Item -ItemType Directory known, unknown)
+            Set-Content known/ca-cert.pem, unknown/ca-cert.pem $authority.ExportCertificatePem()
+            Set-Content known/client-cert.pem $client.ExportCertificatePem()
+            Set-Content known/client-key.pem ([Security.Cryptography.X509Certificates.ECDsaCertificateExtensions]::GetECDsaPrivateKey($client).ExportPkcs8PrivateKeyPem())
+            $server = Start-Qcow2NbdServer disk.qcow2 -Port 0 -Certificate $certificate -ClientCertificateAuthority $public
+            $server.RequiresClientCertificate | Should -BeTrue
+            nbdcopy "$($server.Uri)/?tls-certificates=$PWD/known" copy.raw
+            Get-Sha256 copy.raw | Should -Be (Get-Sha256 disk.raw)
+            nbdinfo "$($server.Uri)/?tls-certificates=$PWD/unknown" 2> $null
+            $LASTEXITCODE | Should -Not -Be 0
+            nbdinfo --size ($server.Uri -replace '^nbds', 'nbd') 2> $null
+            $LASTEXITCODE | Should -Not -Be 0
+            (Get-Qcow2NbdServer).LastProblem | Should -BeLike '*did not come to TLS*'
+        }
+    }
+
     It 'holds the image as its users do' {
         Start-Qcow2NbdServer disk.qcow2 -Port 0 > $null
         { Write-Qcow2Image disk.qcow2 -Offset 0 -Value 1 -ErrorAction Stop } | Should -Throw -ErrorId 'ImageLocked,*'
