@@ -34,7 +34,7 @@ internal sealed class SourceReader(VirtualDisk source, bool salvage)
         }
     }
 
-    /// <summary>What lies where. What no table can tell of is data, and turns out when it is read.</summary>
+    /// <summary>What lies where. What no table can tell of is data where it can be read, and zeros that are listed where not.</summary>
     internal IEnumerable<DiskExtent> Extents(CancellationToken cancellationToken)
         => salvage ? SalvageExtents(cancellationToken) : source.GetExtents(0, source.Length, cancellationToken);
 
@@ -88,11 +88,7 @@ internal sealed class SourceReader(VirtualDisk source, bool salvage)
             }
 
             buffer.Clear();
-            Interlocked.CompareExchange(ref _firstError, e, null);
-            lock (_unreadable)
-            {
-                Add(_unreadable, new DiskRange(offset, buffer.Length));
-            }
+            GiveUp(e, new DiskRange(offset, buffer.Length));
         }
     }
 
@@ -112,9 +108,34 @@ internal sealed class SourceReader(VirtualDisk source, bool salvage)
             if (position < source.Length)
             {
                 long end = Math.Min(source.Length, source.DamageEnd(position));
-                yield return new DiskExtent(position, end - position, ExtentKind.Data, 0, source.Path, null, IsCompressed: false);
+                yield return new DiskExtent(position, end - position, IsLost(position, end) ? ExtentKind.Zero : ExtentKind.Data, 0, source.Path, null, IsCompressed: false);
                 position = end;
             }
+        }
+    }
+
+    /// <summary>Whether a range that no table tells of cannot be read either. It is given up at once: a table that is gone can have covered terabytes.</summary>
+    private bool IsLost(long start, long end)
+    {
+        Span<byte> sector = stackalloc byte[SectorSize];
+        try
+        {
+            source.ReadCore(start, sector.Slice(0, (int)Math.Min(SectorSize, end - start)));
+            return false;
+        }
+        catch (Exception e) when (IsOfSource(e))
+        {
+            GiveUp(e, new DiskRange(start, end - start));
+            return true;
+        }
+    }
+
+    private void GiveUp(Exception reason, DiskRange range)
+    {
+        Interlocked.CompareExchange(ref _firstError, reason, null);
+        lock (_unreadable)
+        {
+            Add(_unreadable, range);
         }
     }
 
@@ -145,9 +166,9 @@ internal sealed class SourceReader(VirtualDisk source, bool salvage)
     private static void Add(List<DiskRange> ranges, DiskRange range)
     {
         int last = ranges.Count - 1;
-        if (last >= 0 && ranges[last].End == range.Offset)
+        if (last >= 0 && range.Offset >= ranges[last].Offset && range.Offset <= ranges[last].End)
         {
-            ranges[last] = ranges[last] with { Length = ranges[last].Length + range.Length };
+            ranges[last] = ranges[last] with { Length = Math.Max(ranges[last].End, range.End) - ranges[last].Offset }; // What was given up can be read again beside what follows.
         }
         else
         {

@@ -23,6 +23,7 @@ public sealed class NbdExport : IDisposable
     /// <param name="bitmaps">The bitmaps that clients can ask about; of a disk that is not written.</param>
     /// <param name="owner">What is closed with the server; null for the disk alone.</param>
     /// <exception cref="ArgumentException">The name is too long, or the disk cannot be written.</exception>
+    /// <exception cref="Qcow2Exception">A file of the disk is encrypted, and its passphrase was not given.</exception>
     public NbdExport(VirtualDisk disk, string name = "", bool isWritable = false, IReadOnlyList<NbdBitmap>? bitmaps = null, IDisposable? owner = null)
     {
         if (Encoding.UTF8.GetByteCount(name) > MaxStringBytes || name.Any(character => character == '\0'))
@@ -40,6 +41,7 @@ public sealed class NbdExport : IDisposable
             throw new ArgumentException($"{disk.Path}: what bitmaps mark changes while the disk is written.", nameof(bitmaps));
         }
 
+        disk.EnsureReadable(); // Later only clients would learn that a passphrase is missing, as an error of the device.
         _disk = disk;
         _owner = owner ?? disk;
         Name = name;

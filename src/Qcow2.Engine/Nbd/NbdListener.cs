@@ -54,9 +54,12 @@ public sealed class NbdListener : IDisposable
         {
             socket.Dispose();
             throw new IOException(
-                e.SocketErrorCode == SocketError.AddressAlreadyInUse
-                    ? $"Port {port} of {address} is in use, perhaps by another server."
-                    : $"Port {port} of {address} cannot be listened on: {e.Message}.",
+                e.SocketErrorCode switch
+                {
+                    SocketError.AddressAlreadyInUse => $"Port {port} of {address} is in use, perhaps by another server.",
+                    SocketError.AddressNotAvailable => $"{address} is no address of this computer.",
+                    _ => $"Port {port} of {address} cannot be listened on: {e.Message}.",
+                },
                 e);
         }
         catch
@@ -68,7 +71,7 @@ public sealed class NbdListener : IDisposable
 
     /// <summary>Listens on a Unix socket that only its owner can connect to. A socket that nobody listens on any more is replaced.</summary>
     /// <param name="path">The socket; a relative path is taken from the process's current directory.</param>
-    /// <exception cref="IOException">Something is there that is not a socket, or a server listens there.</exception>
+    /// <exception cref="IOException">Something is there that is not a socket, or a server listens there, or the folder does not exist.</exception>
     /// <exception cref="PlatformNotSupportedException">There are no Unix sockets here.</exception>
     public static NbdListener OnUnixSocket(string path)
     {
@@ -80,6 +83,11 @@ public sealed class NbdListener : IDisposable
         }
 
         UnixDomainSocketEndPoint place = PlaceOf(path);
+        if (!Directory.Exists(Path.GetDirectoryName(path)))
+        {
+            throw new DirectoryNotFoundException($"{path}: the folder of the socket does not exist.");
+        }
+
         RemoveAbandoned(path, place);
         var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try

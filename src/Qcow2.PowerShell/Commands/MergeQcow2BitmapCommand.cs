@@ -77,6 +77,11 @@ public sealed class MergeQcow2BitmapCommand : ImageCmdlet
                 using Qcow2Image? other = source is null ? null : Qcow2Image.Open(source, new Qcow2OpenOptions { WithoutBacking = true }, token);
                 foreach (string name in SourceBitmapName)
                 {
+                    _ = (other ?? opened).GetBitmapRanges(name, token); // All can be read before any is merged: the bitmap has what was asked for, or what it had.
+                }
+
+                foreach (string name in SourceBitmapName)
+                {
                     if (other is null)
                     {
                         opened.MergeBitmap(name, target);

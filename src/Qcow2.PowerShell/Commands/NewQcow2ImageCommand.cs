@@ -415,7 +415,7 @@ public sealed class NewQcow2ImageCommand : Qcow2Cmdlet, IQcow2FileLayout, IDiskL
 
     /// <summary>The format that the name stands for: a name that stands for none is that of an image as the cmdlet's own name has it.</summary>
     private DiskFormat FormatOf(string path)
-        => BackingFile is not null || System.IO.Path.GetExtension(path).Length == 0 ? DiskImageFormat.Qcow2.Known() : DiskFormats.OfNewFile(path) ?? DiskImageFormat.Qcow2.Known();
+        => BackingFile is not null || System.IO.Path.GetExtension(path).Length == 0 ? DiskImageFormat.Qcow2.Known() : DestinationFile.NamedFormatOf(path, "-" + nameof(Format)) ?? DiskImageFormat.Qcow2.Known();
 
     private DiskCreateOptions OptionsFor(DiskFormat format, string path)
     {

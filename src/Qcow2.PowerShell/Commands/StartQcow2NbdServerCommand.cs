@@ -1,6 +1,7 @@
 using System.Management.Automation;
 using System.Management.Automation.Runspaces;
 using System.Net;
+using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Qcow2.Engine;
@@ -314,9 +315,16 @@ public sealed class StartQcow2NbdServerCommand : DiskReadingCmdlet
         {
             throw ImageCmdletException.NotPossible(e.Message);
         }
+        catch (DirectoryNotFoundException e)
+        {
+            throw new ImageCmdletException("NbdListenFailed", ErrorCategory.ResourceUnavailable, $"{e.Message} Create it first, or choose another -SocketPath.");
+        }
         catch (IOException e)
         {
-            throw new ImageCmdletException("NbdListenFailed", ErrorCategory.ResourceUnavailable, socket is null ? $"{e.Message} Choose another -Port; 0 takes one that is free." : $"{e.Message} Choose another -SocketPath.");
+            string advice = socket is not null ? "Choose another -SocketPath."
+                : e.InnerException is SocketException { SocketErrorCode: SocketError.AddressNotAvailable } ? "Choose another -Address; 0.0.0.0 is all of them."
+                : "Choose another -Port; 0 takes one that is free.";
+            throw new ImageCmdletException("NbdListenFailed", ErrorCategory.ResourceUnavailable, $"{e.Message} {advice}");
         }
     }
 }

@@ -165,7 +165,8 @@ public static class DisplayText
     private static string FirstFinding(Qcow2CheckResult result)
     {
         Qcow2CheckFinding? worst = (result.Findings ?? []).OrderByDescending(finding => finding.Severity).FirstOrDefault();
-        return worst is null ? "" : Printable(worst.Message) + (result.FindingCount > 1 ? $" (and {result.FindingCount - 1} more)" : "");
+        bool isSaid = worst is not null && (!result.IsHealthy || worst.Severity > Qcow2CheckSeverity.Information); // Of a sound image the list has what is good to know.
+        return worst is null || !isSaid ? "" : Printable(worst.Message) + (result.FindingCount > 1 ? $" (and {result.FindingCount - 1} more)" : "");
     }
 
     /// <summary>The first findings of a check, each on a line.</summary>

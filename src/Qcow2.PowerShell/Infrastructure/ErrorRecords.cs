@@ -46,7 +46,13 @@ internal static class ErrorRecords
 
         // Of a name as it was typed, PowerShell knows the full path that it looked for.
         string target = exception is ItemNotFoundException { ItemName: { Length: > 0 } item } ? item : path;
-        return new ErrorRecord(exception, id, category, target);
+        var record = new ErrorRecord(exception, id, category, target);
+        if (!DisplayText.IsPrintable(exception.Message))
+        {
+            record.ErrorDetails = new ErrorDetails(DisplayText.Printable(exception.Message)); // What is shown; the exception and the target keep the names as they are.
+        }
+
+        return record;
     }
 
     /// <summary>The category of each of the engine's codes.</summary>

@@ -28,6 +28,13 @@ public abstract class Qcow2Cmdlet : PSCmdlet, IDisposable
     /// <inheritdoc/>
     protected override void StopProcessing() => _stop.Cancel();
 
+    // The names of files are somebody else's word: no stream takes what would move the cursor of a terminal or forge a line of a log.
+    private protected new void WriteWarning(string text) => base.WriteWarning(DisplayText.Printable(text));
+
+    private protected new void WriteVerbose(string text) => base.WriteVerbose(DisplayText.Printable(text));
+
+    private protected new bool ShouldProcess(string target, string action) => base.ShouldProcess(DisplayText.Printable(target), DisplayText.Printable(action));
+
     /// <summary>Ends the cmdlet.</summary>
     /// <param name="disposing">False when called by the finaliser.</param>
     protected virtual void Dispose(bool disposing)

@@ -98,7 +98,13 @@ internal static class DestinationFile
 
     /// <summary>The format that a destination's name stands for.</summary>
     /// <exception cref="ImageCmdletException">The name is that of another format of disk images: a raw file of that name would deceive.</exception>
-    internal static DiskFormat FormatOf(string path)
+    internal static DiskFormat FormatOf(string path) => NamedFormatOf(path, "-DestinationFormat") ?? DiskFormats.Raw;
+
+    /// <summary>The format that a destination's name stands for; null where it stands for none.</summary>
+    /// <param name="path">The destination.</param>
+    /// <param name="parameter">The parameter that says the format whatever the name is.</param>
+    /// <exception cref="ImageCmdletException">The name is that of another format of disk images, or of what images are packed in: another file of that name would deceive.</exception>
+    internal static DiskFormat? NamedFormatOf(string path, string parameter)
     {
         if (DiskFormats.OfNewFile(path) is DiskFormat named)
         {
@@ -106,13 +112,21 @@ internal static class DestinationFile
         }
 
         string extension = System.IO.Path.GetExtension(path);
+        if (PackedFile.IsCalledPacked(path))
+        {
+            throw new ImageCmdletException(
+                "DestinationFormatUnsupported", ErrorCategory.InvalidArgument,
+                $"{path}: '{extension}' is the name of a packed file, and nothing is packed here. Give the file a name that ends in that of its format ({Writable}), and pack it afterwards if that is meant; "
+                + $"or say {parameter} if it is to have that name all the same.");
+        }
+
         return extension.ToUpperInvariant() switch
         {
             ".VHD" or ".VHDX" or ".AVHD" or ".AVHDX" or ".VMDK" or ".VDI" or ".HDD" or ".HDS" or ".QED" or ".DMG" => throw new ImageCmdletException(
                 "DestinationFormatUnsupported", ErrorCategory.InvalidArgument,
                 $"{path}: '{extension}' is the name of a format that is not written here; {Writable} are. Give the file a name that ends in the name of one of these, or say "
-                + "-DestinationFormat Raw if it is to be a raw file of that name."),
-            _ => DiskFormats.Raw,
+                + $"{parameter} Raw if it is to be a raw file of that name."),
+            _ => null,
         };
     }
 

@@ -115,6 +115,38 @@ public sealed class SalvageTests : IDisposable
         Assert.Equal(data.Length, copy.GetExtents().Where(extent => extent.Kind == ExtentKind.Data).Sum(extent => extent.Length));
     }
 
+    /// <summary>What is behind the end of a file that was cut in its first table is given up in no time, however large the disk is said to be.</summary>
+    [Fact]
+    public void First_table_that_was_cut_takes_what_it_covers_with_it_at_once()
+    {
+        const long Covered = 8192L * Cluster;
+        const long Disk = 1L << 42; // Two million pieces, to read all of it.
+        using var storage = new MemoryStorage([]);
+        byte[] data = Content(3 * Cluster);
+        using (Qcow2Image image = Qcow2Image.Create(storage, Disk))
+        {
+            image.Write(0, data);
+        }
+
+        byte[] file = storage.Content;
+        int l1 = (int)U64(file, 40);
+        byte[] cut = new byte[((file.Length + Cluster - 1) / Cluster * Cluster) + 8];
+        file.CopyTo(cut, 0);
+        file.AsSpan(l1, 8).CopyTo(cut.AsSpan(cut.Length - 8));
+        System.Buffers.Binary.BinaryPrimitives.WriteUInt64BigEndian(cut.AsSpan(40), (ulong)cut.Length - 8);
+        using Qcow2Image source = Qcow2Image.Open(new MemoryStorage(cut), new Qcow2OpenOptions { Salvage = true });
+        string path = _folder.File("copy.qcow2");
+        using var pieces = new FewPieces();
+
+        ConversionResult result = DiskConverter.ConvertToQcow2(source, path, options: Salvage, progress: pieces, cancellationToken: pieces.Token);
+
+        Assert.Equal([new DiskRange(Covered, Disk - Covered)], result.Unreadable);
+        using Qcow2Image copy = Qcow2Image.Open(path);
+        byte[] saved = new byte[data.Length];
+        copy.Read(0, saved);
+        ConversionJudge.AssertSame("before the end", data, saved);
+    }
+
     [Fact]
     public void Passphrase_is_needed_all_the_same()
     {
@@ -123,6 +155,25 @@ public sealed class SalvageTests : IDisposable
         var error = Assert.Throws<Qcow2Exception>(() => DiskConverter.ConvertToRaw(source, new MemoryStorage([]), Salvage));
 
         Assert.Equal(Qcow2ErrorCode.PassphraseRequired, error.Code);
+    }
+
+    /// <summary>Stops what would go on for minutes.</summary>
+    private sealed class FewPieces : IProgress<WorkProgress>, IDisposable
+    {
+        private readonly CancellationTokenSource _stop = new();
+        private int _count;
+
+        internal CancellationToken Token => _stop.Token;
+
+        public void Report(WorkProgress value)
+        {
+            if (Interlocked.Increment(ref _count) > 100_000)
+            {
+                _stop.Cancel();
+            }
+        }
+
+        public void Dispose() => _stop.Dispose();
     }
 
     private static void AssertSalvaged(byte[] content, byte[] copy, ConversionResult result, DiskRange[] unreadable)

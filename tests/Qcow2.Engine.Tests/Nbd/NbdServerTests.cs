@@ -209,6 +209,26 @@ public sealed class NbdServerTests
     }
 
     [Fact]
+    public void An_address_of_another_computer_and_a_folder_that_is_missing_are_said()
+    {
+        IOException error = Assert.Throws<IOException>(() => NbdListener.OnTcp(IPAddress.Parse("203.0.113.7"), 0)); // One that is reserved for documentation.
+        Assert.Contains("no address of this computer", error.Message, StringComparison.Ordinal);
+        if (OperatingSystem.IsLinux())
+        {
+            using var folder = new TempFolder();
+            error = Assert.Throws<DirectoryNotFoundException>(() => NbdListener.OnUnixSocket(Path.Combine(folder.Path, "no", "s.sock")));
+            Assert.Contains("folder", error.Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void What_clients_could_not_read_is_not_served()
+    {
+        using Qcow2Image image = Qcow2Image.Open(Fixtures.Get("luks").Path);
+        Assert.Equal(Qcow2ErrorCode.PassphraseRequired, Assert.Throws<Qcow2Exception>(() => new NbdExport(image)).Code);
+    }
+
+    [Fact]
     public void Names_are_quoted_in_addresses()
     {
         using NbdListener listener = NbdListener.OnTcp(IPAddress.Loopback, 0);

@@ -99,6 +99,18 @@ public sealed class BitmapTests : IDisposable
         Assert.Equal(before, File.ReadAllBytes(_session.File("disk.qcow2")));
     }
 
+    [Theory]
+    [InlineData("none", "BitmapNotFound")]
+    [InlineData("lost", "BitmapInconsistent")]
+    public void Several_are_merged_all_or_none(string last, string id)
+    {
+        _session.Run("New-Qcow2Bitmap disk.qcow2 daily; Write-Qcow2Image disk.qcow2 -Offset 5MB -Value 1, 2 -Confirm:$false; New-Qcow2Bitmap disk.qcow2 all");
+        Assert.Equal([id], _session.Run($"Merge-Qcow2Bitmap disk.qcow2 all daily, {last}").ErrorIds);
+        Assert.Empty(Marks("all"));
+        Assert.Empty(_session.Run("Merge-Qcow2Bitmap disk.qcow2 all daily, good").Errors);
+        Assert.NotEmpty(Marks("all"));
+    }
+
     [Fact]
     public void Every_image_of_a_pipeline_gets_a_bitmap_of_the_name()
     {

@@ -34,6 +34,12 @@ public sealed class ErrorTests(ModuleSession session) : IClassFixture<ModuleSess
     [InlineData("Convert-Qcow2Image empty.qcow2 empty.qcow2 -DestinationFormat Raw -Force", "DestinationIsSource", ErrorCategory.InvalidArgument)]
     [InlineData("Convert-Qcow2Image empty.qcow2 x.hdd", "DestinationFormatUnsupported", ErrorCategory.InvalidArgument)]
     [InlineData("Convert-Qcow2Image empty.qcow2 x.QED", "DestinationFormatUnsupported", ErrorCategory.InvalidArgument)]
+    [InlineData("Convert-Qcow2Image empty.qcow2 x.ova", "DestinationFormatUnsupported", ErrorCategory.InvalidArgument)]
+    [InlineData("Convert-Qcow2Image empty.qcow2 x.raw.GZ", "DestinationFormatUnsupported", ErrorCategory.InvalidArgument)]
+    [InlineData("New-Qcow2Image x.qcow2.xz 1MB", "DestinationFormatUnsupported", ErrorCategory.InvalidArgument)]
+    [InlineData("New-Qcow2Image x.hdd 1MB", "DestinationFormatUnsupported", ErrorCategory.InvalidArgument)]
+    [InlineData("Start-Qcow2NbdServer luks.qcow2 -Port 0", "PassphraseRequired", ErrorCategory.AuthenticationError)]
+    [InlineData("Start-Qcow2NbdServer empty.qcow2 -Port 0 -Address 203.0.113.7", "NbdListenFailed", ErrorCategory.ResourceUnavailable)]
     [InlineData("Convert-Qcow2Image empty.qcow2 x.raw -Compress", "OptionsContradict", ErrorCategory.InvalidArgument)]
     [InlineData("Convert-Qcow2Image empty.qcow2 env:x", "ProviderNotSupported", ErrorCategory.InvalidArgument)]
     [InlineData("New-Qcow2Image empty.qcow2 1MB", "DestinationExists", ErrorCategory.ResourceExists)]
@@ -84,6 +90,20 @@ public sealed class ErrorTests(ModuleSession session) : IClassFixture<ModuleSess
             Assert.Contains(session.Folder.Path, error.Exception.Message, StringComparison.Ordinal);
             Assert.DoesNotContain(".tmp", error.Exception.Message, StringComparison.Ordinal);
         }
+    }
+
+    /// <summary>Who stores a file has chosen its name; the one who reads of it sits at a terminal or before a log.</summary>
+    [LinuxFact]
+    public void No_name_of_a_file_writes_to_the_terminal()
+    {
+        session.With("empty").Run("Copy-Item empty.qcow2 \"evil`e[2J`n.qcow2\"");
+        SessionResult result = session.Run("Restore-Qcow2Snapshot evil*.qcow2 none; Test-Qcow2Image evil*.qcow2 -BackingChain -Verbose; Convert-Qcow2Image evil*.qcow2 \"x`e`n.raw\" -Verbose");
+        ErrorRecord error = Assert.Single(result.Errors);
+        Assert.Contains(@"evil\x1b[2J\x0a.qcow2", error.ToString(), StringComparison.Ordinal);
+        Assert.Equal(session.File("evil\u001b[2J\n.qcow2"), error.TargetObject);
+        Assert.Contains(result.Verbose, message => message.Contains(@"x\x1b\x0a.raw", StringComparison.Ordinal));
+        Assert.All([error.ToString(), .. result.Verbose, .. result.Warnings], message => Assert.DoesNotContain(message, char.IsControl));
+        Assert.DoesNotContain("\u001b[2J", session.Show("Resize-Qcow2Image evil*.qcow2 1GB -WhatIf"), StringComparison.Ordinal);
     }
 
     [Theory]

@@ -47,6 +47,17 @@ public sealed class ViewTests(ModuleSession session) : IClassFixture<ModuleSessi
         Assert.DoesNotContain(shown, character => character is '\u001b' or '\u0007' or '\u202e');
     }
 
+    /// <summary>A row for each sound image, and room for what is wrong with others, where a window is narrow.</summary>
+    [Fact]
+    public void Checks_fit_into_80_columns()
+    {
+        string shown = session.Show(
+            "[Qcow2.Engine.Qcow2CheckResult] @{ Path = '/x/web-database-01.qcow2'; IsHealthy = $true; FindingCount = 1; Findings = @([Qcow2.Engine.Qcow2CheckFinding] @{ Message = 'Good to know.' }) }, "
+            + "[Qcow2.Engine.Qcow2CheckResult] @{ Path = '/x/b.qcow2'; FindingCount = 1; Findings = @([Qcow2.Engine.Qcow2CheckFinding] @{ Severity = 'Corruption'; Message = 'Some entry is wrong.' }) } | Out-String -Width 80");
+        Assert.DoesNotContain("Good to know", shown, StringComparison.Ordinal);
+        Assert.Matches(@"\nTrue\s+0\s+0\s+0 web-database-01\.qcow2\s*\nFalse\s+0\s+0\s+0 b\.qcow2\s+Some entry is wrong\.", shown);
+    }
+
     [Theory]
     [InlineData(0L, "0 B")]
     [InlineData(1023L, "1023 B")]

@@ -88,13 +88,14 @@ internal sealed class VmdkDisk : VirtualDisk
         }
 
         VmdkSparseLayout layout = VmdkSparseLayout.Load(file);
-        if (layout.DescriptorOffset == 0 || layout.DescriptorLength == 0)
+        byte[] text = layout.DescriptorOffset == 0 ? [] : ReadText(file, layout.DescriptorOffset, layout.DescriptorLength);
+        if (text.Length == 0 || text[0] == 0) // QEMU leaves room for one in each extent, and nothing there.
         {
-            throw Qcow2Errors.Corrupt(
-                "The file is one extent of a VMDK disk, and not the disk: the descriptor, a small text file beside it (without -s001 or -delta in its name), says what belongs together. Name that file.");
+            throw new Qcow2Exception(Qcow2ErrorCode.NotQcow2,
+                "The file is one extent of a VMDK disk, and not the disk: its own descriptor names no extent. Another one, a small text file beside it (without -s001 or -delta in its name), says what belongs together. Name that file.");
         }
 
-        return (VmdkDescriptor.Parse(ReadText(file, layout.DescriptorOffset, layout.DescriptorLength)), layout);
+        return (VmdkDescriptor.Parse(text), layout);
     }
 
     /// <inheritdoc/>

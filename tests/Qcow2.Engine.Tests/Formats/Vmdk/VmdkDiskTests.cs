@@ -192,7 +192,7 @@ public sealed class VmdkDiskTests
     public void Samples_that_cannot_be_read_say_why()
     {
         AssertRefused("afl9.vmdk", Qcow2ErrorCode.ImageCorrupt, "VMDK");
-        AssertRefused("dissect-sesparse.vmdk", Qcow2ErrorCode.ImageCorrupt, "one extent of a VMDK disk");
+        AssertRefused("dissect-sesparse.vmdk", Qcow2ErrorCode.NotQcow2, "one extent of a VMDK disk");
     }
 
     private static (BuiltGrain[] Grains, byte[][] Data, byte[] Disk) Grains(Random random, int count, int sectors, bool hasZeros)

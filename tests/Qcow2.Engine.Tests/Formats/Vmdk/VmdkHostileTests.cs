@@ -48,6 +48,21 @@ public sealed class VmdkHostileTests
         Assert.Contains("hostile.vmdk", error.Message, StringComparison.Ordinal);
     }
 
+    /// <summary>QEMU writes a header with room for a descriptor into each file of a disk in several; sesparse extents have none at all.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void An_extent_that_is_no_disk_is_no_damaged_one(bool hasRoom)
+    {
+        byte[] file = Sound();
+        int descriptor = (int)BinaryPrimitives.ReadInt64LittleEndian(file.AsSpan(28)) * Sector;
+        int length = (int)BinaryPrimitives.ReadInt64LittleEndian(file.AsSpan(36)) * Sector;
+        file.AsSpan(hasRoom ? descriptor : 28, hasRoom ? length : 8).Clear();
+        Qcow2Exception error = Assert.Throws<Qcow2Exception>(() => Open(file));
+        Assert.Equal(Qcow2ErrorCode.NotQcow2, error.Code);
+        Assert.Contains("Name that file", error.Message, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(1U, "means zeros only")]
     [InlineData(0x00ff_ffffU, "is said to lie")]

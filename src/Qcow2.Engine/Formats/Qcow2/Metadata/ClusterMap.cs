@@ -59,7 +59,7 @@ internal sealed class ClusterMap
     /// <summary>Guest offset where the cluster of an offset ends.</summary>
     internal long ClusterEnd(long offset) => ClusterStart(offset) + _geometry.ClusterSize;
 
-    /// <summary>Guest offset where what cannot be found ends: the cluster of a damaged entry, or all that a part of a table covers.</summary>
+    /// <summary>Guest offset where what cannot be found ends: the cluster of a damaged entry, all that a part of a table covers, or the end of the disk.</summary>
     /// <param name="offset">Guest offset at which <see cref="Find"/> failed.</param>
     internal long DamageEnd(long offset)
     {
@@ -70,6 +70,11 @@ internal sealed class ClusterMap
         }
         catch (Exception e) when (e is IOException or Qcow2Exception)
         {
+            if (_l1.IsCutBefore(L1Index(offset)))
+            {
+                return long.MaxValue;
+            }
+
             long covered = (long)_l2.EntriesPerSlice << _geometry.ClusterBits;
             return (offset / covered * covered) + covered;
         }

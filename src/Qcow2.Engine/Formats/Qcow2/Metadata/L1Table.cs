@@ -36,6 +36,9 @@ internal sealed class L1Table
         ? new(Volatile.Read(ref _entries[index]))
         : throw Qcow2Errors.Corrupt($"Entry {index} of the L1 table at 0x{Offset:x} lies past the end of the file: what it led to is lost.");
 
+    /// <summary>Whether an entry lies past the end of the file, and with it all that follow.</summary>
+    internal bool IsCutBefore(int index) => index >= _readable;
+
     /// <summary>A table of entries that point nowhere.</summary>
     internal static L1Table CreateEmpty(long offset, int count) => new(offset, new ulong[count]) { IsMoved = true };
 

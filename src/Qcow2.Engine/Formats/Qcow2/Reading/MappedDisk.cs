@@ -105,7 +105,7 @@ internal sealed class MappedDisk : VirtualDisk
         }
         catch (Exception e) when (e is IOException or Qcow2Exception)
         {
-            return Map.DamageEnd(offset);
+            return Math.Min(Length, Map.DamageEnd(offset));
         }
     }
 
