@@ -114,7 +114,7 @@ internal sealed class SourceReader(VirtualDisk source, bool salvage)
         }
     }
 
-    /// <summary>Whether a range that no table tells of cannot be read either. It is given up at once: a table that is gone can have covered terabytes.</summary>
+    /// <summary>Whether what led to a range is damaged or gone. It is given up at once: a table that is gone can have covered terabytes.</summary>
     private bool IsLost(long start, long end)
     {
         Span<byte> sector = stackalloc byte[SectorSize];
@@ -123,10 +123,14 @@ internal sealed class SourceReader(VirtualDisk source, bool salvage)
             source.ReadCore(start, sector.Slice(0, (int)Math.Min(SectorSize, end - start)));
             return false;
         }
-        catch (Exception e) when (IsOfSource(e))
+        catch (Qcow2Exception e) when (IsOfSource(e))
         {
             GiveUp(e, new DiskRange(start, end - start));
             return true;
+        }
+        catch (IOException e) when (IsOfSource(e))
+        {
+            return false; // The host could not read it now: each cluster is tried for itself, and may come back.
         }
     }
 
