@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net.Security;
 using System.Net.Sockets;
+using Qcow2.Engine.Storage;
 
 namespace Qcow2.Engine.Nbd;
 
@@ -10,12 +11,15 @@ namespace Qcow2.Engine.Nbd;
 /// </summary>
 internal sealed class NbdChannel(Socket socket) : IDisposable
 {
+    private const int FullMicroseconds = 100_000;
+
     private readonly byte[] _received = new byte[8192];
     private int _start;
     private int _end;
     private long _sendingSince;
     private long _receivingSince;
     private SslStream? _tls;
+    private volatile bool _hasSentFiles;
 
     /// <summary>
     /// Goes over to TLS. A client may say nothing between asking for it and the answer: what came meanwhile, perhaps from somebody in between, would be
@@ -137,6 +141,64 @@ internal sealed class NbdChannel(Socket socket) : IDisposable
         finally
         {
             Volatile.Write(ref _sendingSince, 0);
+        }
+    }
+
+    /// <summary>
+    /// Whether the host can send files to the client, once it is clear whether all goes through TLS, of which the host knows nothing. Not through TCP, which does not say when the other side
+    /// has taken something.
+    /// </summary>
+    internal bool CanSendFiles => SocketSending.IsAvailable && _tls is null && socket.AddressFamily == AddressFamily.Unix;
+
+    /// <summary>Has the host send a range of a file, which nobody may write.</summary>
+    /// <returns>False if the client has left.</returns>
+    /// <exception cref="IOException">The file has ended, or could not be read: the client got less than it was told, and cannot be told otherwise.</exception>
+    internal bool TrySendFile(LocalFile file, long offset, long count)
+    {
+        Volatile.Write(ref _sendingSince, Stopwatch.GetTimestamp());
+        _hasSentFiles = true;
+        try
+        {
+            while (count > 0)
+            {
+                long sent = SocketSending.Send(socket, file, offset, count, out bool isFull);
+                if (isFull)
+                {
+                    socket.Poll(FullMicroseconds, SelectMode.SelectWrite);
+                    continue;
+                }
+
+                if (sent <= 0)
+                {
+                    return false;
+                }
+
+                offset += sent;
+                count -= sent;
+            }
+
+            return true;
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        {
+            return false; // Not where it is the file.
+        }
+        finally
+        {
+            Volatile.Write(ref _sendingSince, 0);
+        }
+    }
+
+    /// <summary>Whether the client has all that the host sent it of files, which can be let go of then.</summary>
+    internal bool HasLetGoOfFiles()
+    {
+        try
+        {
+            return !_hasSentFiles || SocketSending.IsTaken(socket);
+        }
+        catch (ObjectDisposedException)
+        {
+            return true;
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Qcow2.Engine.Storage;
 
 namespace Qcow2.Engine.Nbd;
 
@@ -10,6 +11,7 @@ namespace Qcow2.Engine.Nbd;
 internal sealed class NbdConnection
 {
     private const int ThreadStackBytes = 512 * 1024;
+    private const int LookMilliseconds = 5;
 
     private readonly NbdChannel _channel;
     private readonly NbdServer _server;
@@ -50,7 +52,7 @@ internal sealed class NbdConnection
     /// <summary>Starts serving, on threads of its own.</summary>
     internal void Start() => StartThread(RunFirst);
 
-    /// <summary>Lets the requests that came be done, and takes no more.</summary>
+    /// <summary>Lets the requests that came be done and the client take the replies, and takes no more. Called again until it is done.</summary>
     internal void End()
     {
         lock (_gate)
@@ -62,7 +64,10 @@ internal sealed class NbdConnection
             }
         }
 
-        Abort(); // Or a thread would wait for the next request.
+        if (_channel.HasLetGoOfFiles())
+        {
+            Abort(); // Or a thread would wait for the next request.
+        }
     }
 
     /// <summary>Closes the connection whatever goes on.</summary>
@@ -88,6 +93,30 @@ internal sealed class NbdConnection
         if (!isSent)
         {
             Abort();
+        }
+    }
+
+    /// <summary>Whether files can be sent that nobody writes.</summary>
+    internal bool CanSendFiles => _channel.CanSendFiles;
+
+    /// <summary>Sends a head, and behind it what lies in a file.</summary>
+    /// <exception cref="IOException">The file could not be read. The connection is closed: nothing makes sense to the client that comes in place of the data.</exception>
+    internal void Send(byte[] head, int headLength, LocalFile file, long offset, int count)
+    {
+        bool isSent = false;
+        lock (_sendGate)
+        {
+            try
+            {
+                isSent = _channel.TrySend(head, 0, headLength) && _channel.TrySendFile(file, offset, count);
+            }
+            finally
+            {
+                if (!isSent)
+                {
+                    Abort(); // Before another thread sends anything.
+                }
+            }
         }
     }
 
@@ -129,9 +158,19 @@ internal sealed class NbdConnection
         {
             if (Interlocked.Decrement(ref _threads) == 0)
             {
+                WaitForClient();
                 _channel.Close();
                 _server.OnEnded(this);
             }
+        }
+    }
+
+    /// <summary>Where the server ends, the files are let go of after this, so that others may write them.</summary>
+    private void WaitForClient()
+    {
+        while (_server.IsStopping && !_isBroken && !_channel.HasLetGoOfFiles())
+        {
+            Thread.Sleep(LookMilliseconds);
         }
     }
 
@@ -210,7 +249,7 @@ internal sealed class NbdConnection
 
         if (isLast)
         {
-            Abort(); // Where the server ends, a thread waits for the next request.
+            End(); // Where the server ends, a thread waits for the next request.
         }
     }
 

@@ -225,8 +225,9 @@ public sealed class NbdServer : IDisposable
     {
         _isStopping = true;
         _listener.Dispose();
-        ForEachConnection(connection => connection.End());
-        WaitForConnections(() => _isHurried || Stopwatch.GetTimestamp() > Volatile.Read(ref _graceEnd));
+        WaitForConnections(
+            () => _isHurried || Stopwatch.GetTimestamp() > Volatile.Read(ref _graceEnd),
+            () => ForEachConnection(connection => connection.End()));
         ForEachConnection(connection => connection.Abort());
         Buffers.Close();
 
@@ -277,12 +278,21 @@ public sealed class NbdServer : IDisposable
         }
     }
 
-    private void WaitForConnections(Func<bool> isEnough)
+    /// <summary>Waits until all connections have ended.</summary>
+    /// <param name="isEnough">Asked now and then: whether to wait no more.</param>
+    /// <param name="endThem">Done first, and each time again.</param>
+    private void WaitForConnections(Func<bool> isEnough, Action? endThem = null)
     {
-        lock (_connections)
+        while (true)
         {
-            while (_connections.Count > 0 && !isEnough())
+            endThem?.Invoke();
+            lock (_connections)
             {
+                if (_connections.Count == 0 || isEnough())
+                {
+                    return;
+                }
+
                 Monitor.Wait(_connections, Look);
             }
         }

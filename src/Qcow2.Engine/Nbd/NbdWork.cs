@@ -16,6 +16,7 @@ internal sealed class NbdWork(NbdConnection connection, NbdServer server)
     private readonly NbdSegments _segments = new();
     private readonly NbdExport _export = server.Export;
     private readonly NbdFragments _fragments = new();
+    private readonly NbdFileRuns? _runs = connection.CanSendFiles ? NbdFileRuns.Of(server.Export) : null;
     private NbdRequest _request;
     private NbdError _refusal;
     private byte[]? _buffer;
@@ -174,10 +175,29 @@ internal sealed class NbdWork(NbdConnection connection, NbdServer server)
         int total = (int)_request.Length;
         bool mayFragment = IsStructured && (_request.Flags & NbdCommandFlags.DoNotFragment) == 0;
         int most = mayFragment ? Math.Min(total, MaxChunkData) : total;
-        _buffer = server.Buffers.Take(most, connection.IsWanted);
-        for (int done = 0; done < total && _buffer is not null;)
+        for (int done = 0; done < total;)
         {
             int count = Math.Min(most, total - done);
+            if (mayFragment && _runs is not null && _runs.Find(Offset + done, count) is NbdFileRun run)
+            {
+                NbdReply.WriteDataHead(_head, _request.Cookie, Offset + done, run.Length, isLast: done + run.Length == total);
+                server.CountRead(run.Length);
+                connection.Send(_head, NbdReply.DataHeadBytes, run.File, run.Offset, run.Length);
+                done += run.Length;
+                if (!connection.IsWanted())
+                {
+                    return;
+                }
+
+                continue;
+            }
+
+            _buffer ??= server.Buffers.Take(most, connection.IsWanted);
+            if (_buffer is null)
+            {
+                return;
+            }
+
             ReadExactly(Offset + done, _buffer.AsSpan(NbdBuffers.Headroom, count));
             _segments.Begin(_buffer);
             if (mayFragment)

@@ -115,6 +115,7 @@ internal static class ImageLock
         var request = new LibC.FileLock { Type = LibC.Unlock, Start = UsedBase, Length = LockedBytes };
         _ = LibC.FileControl(file.Handle, LibC.OfdSetLock, ref request);
         file.HoldsLocks = false;
+        file.IsKeptFromWriters = false;
     }
 
     private static void Acquire(LocalFile file, int[] uses, int[] forbids, string refusal)
@@ -135,9 +136,10 @@ internal static class ImageLock
             }
         }
 
+        bool isForbidden = forbids.Length > 0;
         foreach (int permission in forbids)
         {
-            TrySet(file.Handle, UnsharedBase + permission, LibC.ReadLock);
+            isForbidden &= TrySet(file.Handle, UnsharedBase + permission, LibC.ReadLock);
         }
 
         bool isRewritten = IsHeld(file.Handle, UnsharedBase + ConsistentRead);
@@ -152,6 +154,8 @@ internal static class ImageLock
                 CanBeShared = !isRewritten && refusal == ReadingRefused,
             }.At(file.Path);
         }
+
+        file.IsKeptFromWriters = isForbidden && !uses.Contains(Write);
     }
 
     /// <summary>Whether the host has such locks.</summary>

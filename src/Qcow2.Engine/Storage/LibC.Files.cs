@@ -7,6 +7,7 @@ internal static unsafe partial class LibC
 {
     internal const int ErrorNotPermitted = 1; // EPERM
     internal const int ErrorNotFound = 2; // ENOENT
+    internal const int ErrorInterrupted = 4; // EINTR
     internal const int ErrorAccess = 13; // EACCES
     internal const int ErrorBusy = 16; // EBUSY
     internal const int ErrorExists = 17; // EEXIST
@@ -82,6 +83,11 @@ internal static unsafe partial class LibC
     [DllImport("libc", EntryPoint = "copy_file_range", SetLastError = true)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     internal static extern nint CopyRange(SafeHandle source, long* sourceOffset, SafeHandle destination, long* offset, nint length, uint flags);
+
+    /// <summary>Linux only. Moves the offset, and leaves that of the file alone.</summary>
+    [DllImport("libc", EntryPoint = "sendfile", SetLastError = true)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    internal static extern nint SendFile(SafeHandle socket, SafeHandle source, long* sourceOffset, nint length);
 
     [DllImport("libc", EntryPoint = "flock", SetLastError = true)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]

@@ -48,6 +48,9 @@ public sealed class LocalFile : BlockStorage
     /// <summary>Whether locks are to be released before the file is closed.</summary>
     internal bool HoldsLocks { get; set; }
 
+    /// <summary>Whether it is open for reading, and locked so that no program that heeds locks writes it meanwhile.</summary>
+    internal bool IsKeptFromWriters { get; set; }
+
     /// <summary>Whether it must have no holes on Windows and be neither compressed nor encrypted there; see <see cref="WindowsOrdinaryFile"/>.</summary>
     internal bool IsOrdinary { get; }
 
