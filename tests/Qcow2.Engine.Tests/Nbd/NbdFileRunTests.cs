@@ -207,6 +207,24 @@ public sealed class NbdFileRunTests
         RawDisk.Open(raw, new Qcow2OpenOptions { Writable = true }).Dispose();
     }
 
+    /// <summary>What goes through TLS is not the file.</summary>
+    [LinuxFact]
+    public void Nothing_is_sent_past_tls()
+    {
+        using var folder = new TempFolder();
+        byte[] content = Content(MiB);
+        NbdListener listener = NbdListener.OnUnixSocket(folder.File("s"));
+        var tls = new NbdTls(NbdTestCertificates.SelfSigned(NbdTestCertificates.ServerAuthentication));
+        var export = new NbdExport(RawDisk.Open(folder.Write("disk.raw", content)));
+        using NbdServer server = NbdServer.Start(listener, export, NbdServerOptions.Default with { Tls = tls });
+        using var client = new NbdTestClient(listener);
+        client.Expect(NbdTestClient.Greeting);
+        client.Send("00000003");
+        client.StartTls();
+        client.Agree();
+        Assert.Equal(content, client.Read(0, MiB, out _));
+    }
+
     private static NbdServer Serve(TempFolder folder, VirtualDisk disk, out NbdListener listener)
     {
         listener = NbdListener.OnUnixSocket(folder.File("s"));
