@@ -27,7 +27,8 @@ const string Usage = """
     qcow2-benchmarks rebase OVERLAY BASE          an overlay on another qcow2 image; '' for none
     qcow2-benchmarks codecs DISK [PART-OF-A-NAME] [ROUNDS]
                                                   codecs on one core, ours beside others, on clusters of any disk
-    qcow2-benchmarks serve-nbd IMAGE SOCKET       serves an image on a Unix socket until the last client has left
+    qcow2-benchmarks serve-nbd IMAGE SOCKET [CERTIFICATES]
+                                                  serves an image on a Unix socket until the last client has left; through TLS with a folder of server-cert.pem and server-key.pem
     qcow2-benchmarks report RESULTS README        medians, into the README's table
     qcow2-benchmarks report-writing RESULTS README
     qcow2-benchmarks report-chains RESULTS README
@@ -102,8 +103,8 @@ switch (args)
     case ["codecs", string disk, .. string[] which]:
         CodecCommand.Run(disk, which.ElementAtOrDefault(0) ?? "", which.ElementAtOrDefault(1) ?? "", Console.Out);
         return 0;
-    case ["serve-nbd", string image, string socket]:
-        NbdCommands.Serve(image, socket);
+    case ["serve-nbd", string image, string socket, .. string[] certificates]:
+        NbdCommands.Serve(image, socket, certificates.ElementAtOrDefault(0));
         return 0;
     case ["report-chains", string results, string readme]:
         Report.Write(results, readme, "chains");
