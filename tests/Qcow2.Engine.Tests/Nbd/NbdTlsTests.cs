@@ -268,7 +268,7 @@ public sealed class NbdTlsTests
         good.StartTls();
         good.Agree();
         byte[] data = new byte[1 << 20];
-        Array.Fill(data, (byte)9);
+        data.AsSpan().Fill(9);
         Assert.Equal(0u, good.Write(0, data));
         Assert.Equal(data, good.Read(0, data.Length, out _));
 
