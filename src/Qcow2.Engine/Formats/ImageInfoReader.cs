@@ -66,7 +66,7 @@ internal static class ImageInfoReader
             using (file)
             {
                 ChainContext below = chain.Enter(file, child.Path);
-                Qcow2ImageInfo parent = Read(file, format, child.Depth + 1);
+                Qcow2ImageInfo parent = ParentFile.As(format, file, child.Path, () => Read(file, format, child.Depth + 1));
                 chain = below;
                 return (parent, null);
             }

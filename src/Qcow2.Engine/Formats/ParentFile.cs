@@ -24,7 +24,8 @@ internal static class ParentFile
         LocalFile file = Open(path, imagePath, named => ImageFile.Open(named, chain.Options));
         try
         {
-            return known.Open(file, chain.Enter(file, imagePath));
+            ChainContext below = chain.Enter(file, imagePath);
+            return As(known, file, imagePath, () => known.Open(file, below));
         }
         catch
         {
@@ -97,6 +98,23 @@ internal static class ParentFile
     /// The format, from the image or from the caller. It is never probed: whoever wrote into a raw disk could have planted another format's header
     /// there, and with it the name of any file of the host.
     /// </summary>
+    /// <summary>Reads a backing file as what it is recorded to be. That it is something else is not its fault, and the word of another file.</summary>
+    internal static T As<T>(DiskFormat recorded, BlockStorage file, string imagePath, Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (Qcow2Exception e) when (e.Code is Qcow2ErrorCode.NotQcow2 or Qcow2ErrorCode.FormatMismatch && (e.Path is null || e.Path == file.Path) && e.InnerException is not Qcow2Exception)
+        {
+            string found = FileSignatures.Of(file) is FileSignature kind ? $"it is {kind.Description}" : "it does not begin as such a file does";
+            throw new Qcow2Exception(
+                e.Code,
+                $"The backing file {file.Path} is recorded as '{recorded.Name}', but {found}. If it is the right file, its format is to be recorded: of a qcow2 image by Set-Qcow2Image -MetadataOnly, with -BackingFile and -BackingFormat.",
+                e).At(imagePath);
+        }
+    }
+
     private static DiskFormat FormatOf(string name, string? recorded, string imagePath, Qcow2OpenOptions options)
     {
         string format = (string.IsNullOrEmpty(recorded) ? options.BackingFormat : recorded) ?? throw new Qcow2Exception(

@@ -1,6 +1,7 @@
 using System.Management.Automation;
 using System.Security;
 using Qcow2.Engine;
+using Qcow2.PowerShell.Completion;
 using Qcow2.PowerShell.Infrastructure;
 
 namespace Qcow2.PowerShell.Commands;
@@ -39,6 +40,7 @@ public sealed class AddQcow2KeySlotCommand : KeySlotChangeCmdlet
     /// <summary>The slot that gets the new passphrase, 0 to 7. By default it is the first one that is free.</summary>
     /// <value>The first free one</value>
     [Parameter]
+    [ArgumentCompleter(typeof(KeySlotCompleter))]
     [ValidateRange(0, 7)]
     public int? KeySlot { get; set; }
 

@@ -1,6 +1,7 @@
 using System.Management.Automation;
 using System.Security;
 using Qcow2.Engine;
+using Qcow2.PowerShell.Completion;
 using Qcow2.PowerShell.Infrastructure;
 
 namespace Qcow2.PowerShell.Commands;
@@ -39,6 +40,7 @@ public sealed class GetQcow2KeySlotCommand : KeySlotCmdlet
 {
     /// <summary>The numbers of the slots, 0 to 7. They are listed whether or not they have a passphrase.</summary>
     [Parameter(Position = 1)]
+    [ArgumentCompleter(typeof(KeySlotCompleter))]
     [ValidateRange(0, 7)]
     public int[]? KeySlot { get; set; }
 

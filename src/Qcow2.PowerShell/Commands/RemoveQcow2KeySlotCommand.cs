@@ -1,6 +1,7 @@
 using System.Management.Automation;
 using System.Security;
 using Qcow2.Engine;
+using Qcow2.PowerShell.Completion;
 using Qcow2.PowerShell.Infrastructure;
 
 namespace Qcow2.PowerShell.Commands;
@@ -37,6 +38,7 @@ public sealed class RemoveQcow2KeySlotCommand : KeySlotCmdlet
 {
     /// <summary>The slots whose passphrases are removed, 0 to 7.</summary>
     [Parameter(Position = 1)]
+    [ArgumentCompleter(typeof(KeySlotCompleter))]
     [ValidateRange(0, 7)]
     public int[]? KeySlot { get; set; }
 

@@ -1,6 +1,7 @@
 using System.Management.Automation;
 using System.Security;
 using Qcow2.Engine;
+using Qcow2.PowerShell.Completion;
 using Qcow2.PowerShell.Infrastructure;
 
 namespace Qcow2.PowerShell.Commands;
@@ -51,6 +52,7 @@ public sealed class SetQcow2KeySlotCommand : KeySlotChangeCmdlet
     /// <summary>The slot whose passphrase is changed, 0 to 7; others that have the same one keep it. By default it is found by <c>-Passphrase</c>.</summary>
     /// <value>The one that -Passphrase opens</value>
     [Parameter]
+    [ArgumentCompleter(typeof(KeySlotCompleter))]
     [ValidateRange(0, 7)]
     public int? KeySlot { get; set; }
 

@@ -1,6 +1,7 @@
 using System.Management.Automation;
 using Qcow2.Engine;
 using Qcow2.Engine.Http;
+using Qcow2.Engine.Storage;
 using Qcow2.PowerShell.Operations;
 
 namespace Qcow2.PowerShell.Infrastructure;
@@ -260,9 +261,10 @@ public abstract class ImageCmdlet : Qcow2Cmdlet
                 }
             }
         }
-        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException && image.Location.LocalPath is string path && !File.Exists(path))
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException && image.Location.LocalPath is string path && Destination.At(path).Kind == FileKind.None)
         {
-            throw new ItemNotFoundException($"Cannot find path '{image.Path}' because it does not exist.");
+            string target = Destination.At(image.Path).Target;
+            throw new ItemNotFoundException($"Cannot find path '{image.Path}' because {(target == image.Path ? "it does not exist" : $"it is a link to '{target}', which does not exist")}.");
         }
         catch (IOException) when (image.Location.LocalPath is string path && Directory.Exists(path))
         {

@@ -143,10 +143,7 @@ public abstract class WebCmdlet : PackedCmdlet
         bool isByToken = Authentication is WebAuthentication.Bearer or WebAuthentication.OAuth;
         Refuse(isByToken != Token is not null, "-Token goes with -Authentication Bearer or OAuth, and they with it.", nameof(Token));
         Refuse(Authentication == WebAuthentication.Basic && Credential is null, "-Authentication Basic goes with -Credential.", nameof(Credential));
-        bool saysWho = Credential is not null || UseDefaultCredentials || Token is not null || HasAuthorization;
-        Refuse(
-            saysWho && !AllowUnencryptedAuthentication && Uri.Any(address => address.IsAbsoluteUri && address.Scheme == System.Uri.UriSchemeHttp),
-            "Passwords and tokens would go over http, where everybody on the way can read them. Use the https address, or -AllowUnencryptedAuthentication if that is meant.", nameof(AllowUnencryptedAuthentication));
+        Refuse(Uri.Any(TellsAll), SecretOverHttp, nameof(AllowUnencryptedAuthentication));
         try
         {
             _hash = ExpectedHash is null ? null : Engine.Storage.ExpectedHash.Parse(ExpectedHash);
@@ -166,6 +163,7 @@ public abstract class WebCmdlet : PackedCmdlet
     private protected override ImageLocation LocationOf(Uri address)
         => HttpAddress.ProblemOf(address) is string problem
             ? throw new ImageCmdletException("UriInvalid", ErrorCategory.InvalidArgument, $"{HttpAddress.Show(address)}: {problem}")
+            : TellsAll(address) ? throw new ImageCmdletException("ParameterConflict", ErrorCategory.InvalidArgument, $"{HttpAddress.Show(address)}: {SecretOverHttp}") // It came down the pipeline.
             : new WebImage(address, _access!, _hash, AllowDownload || _hash is not null ? TemporaryFolder : null, StopToken);
 
     /// <summary>Ends the cmdlet because of parameters that exclude each other.</summary>
@@ -176,6 +174,13 @@ public abstract class WebCmdlet : PackedCmdlet
             ThrowTerminatingError(new ErrorRecord(new PSArgumentException(message, parameter), "ParameterConflict", ErrorCategory.InvalidArgument, parameter));
         }
     }
+
+    private const string SecretOverHttp
+        = "Passwords and tokens would go over http, where everybody on the way can read them. Use the https address, or -AllowUnencryptedAuthentication if that is meant.";
+
+    private bool TellsAll(Uri address)
+        => (Credential is not null || UseDefaultCredentials || Token is not null || HasAuthorization) && !AllowUnencryptedAuthentication
+            && address.IsAbsoluteUri && address.Scheme == System.Uri.UriSchemeHttp;
 
     private bool HasAuthorization => Headers?.Keys.Cast<object>().Any(key => string.Equals(key.ToString(), "Authorization", StringComparison.OrdinalIgnoreCase)) == true;
 

@@ -67,5 +67,21 @@ public sealed class BackingFormatTests : IDisposable
         Assert.Empty(result.Warnings);
     }
 
+    /// <summary>It is the image above that is wrong, and the record in it that is to be changed.</summary>
+    [Theory]
+    [InlineData("Convert-Qcow2Image over.qcow2 x.raw")]
+    [InlineData("Get-Qcow2Image over.qcow2 -BackingChain")]
+    [InlineData("Show-Qcow2Image top2.qcow2")]
+    public void That_is_recorded_and_wrong_is_said_of_the_image_that_records_it(string script)
+    {
+        Ok("New-Qcow2Image over.qcow2 1MB -BackingFile disk.raw -BackingFormat qcow2 -NoBackingFileCheck");
+        Ok("New-Qcow2Image top2.qcow2 1MB -BackingFile over.qcow2 -BackingFormat qcow2 -NoBackingFileCheck");
+        System.Management.Automation.ErrorRecord error = Assert.Single(_session.Run(script).Errors);
+        Assert.StartsWith("NotQcow2,", error.FullyQualifiedErrorId, StringComparison.Ordinal);
+        Assert.StartsWith($"{_session.File("over.qcow2")}: The backing file {_session.File("disk.raw")} is recorded as 'qcow2', but it", error.Exception.Message, StringComparison.Ordinal);
+        AdvisedParameters.AssertExist(_session, error.InvocationInfo.MyCommand.Name, error.Exception.Message);
+        Ok("Set-Qcow2Image over.qcow2 -BackingFile disk.raw -BackingFormat raw -MetadataOnly -Confirm:$false; Convert-Qcow2Image top2.qcow2 x.raw");
+    }
+
     private void Ok(string script) => Assert.Empty(_session.Run(script).Errors);
 }

@@ -44,6 +44,16 @@ public sealed class CompletionTests(ModuleSession session) : IClassFixture<Modul
     }
 
     [Theory]
+    [InlineData("Remove-Qcow2KeySlot luks.qcow2 -KeySlot ", "0")]
+    [InlineData("Set-Qcow2KeySlot -LiteralPath ./luks.qcow2 -KeySlot ", "0")]
+    [InlineData("Add-Qcow2KeySlot luks.qcow2 -KeySlot ", "1", "2", "3", "4", "5", "6", "7", "0")]
+    public void Offers_key_slots(string line, params string[] expected)
+    {
+        session.With("luks");
+        Assert.Equal(expected, Complete(line));
+    }
+
+    [Theory]
     [InlineData("Get-Qcow2Snapshot missing.qcow2 -Name ")]
     [InlineData("Get-Qcow2Snapshot env:PATH -Name ")]
     [InlineData("Get-Qcow2Snapshot nodrive:x -Name ")]

@@ -92,6 +92,18 @@ public sealed class ErrorTests(ModuleSession session) : IClassFixture<ModuleSess
         }
     }
 
+    [LinuxFact]
+    public void A_link_to_nothing_is_called_one()
+    {
+        File.CreateSymbolicLink(session.File("link.qcow2"), session.File("nowhere.qcow2"));
+        foreach (string script in (string[])["Get-Qcow2Image link.qcow2", "Test-Qcow2Image -LiteralPath link.qcow2", "Checkpoint-Qcow2Image link.qcow2 x"])
+        {
+            ErrorRecord error = Assert.Single(session.Run(script).Errors);
+            Assert.StartsWith("PathNotFound,", error.FullyQualifiedErrorId, StringComparison.Ordinal);
+            Assert.Contains($"is a link to '{session.File("nowhere.qcow2")}'", error.Exception.Message, StringComparison.Ordinal);
+        }
+    }
+
     /// <summary>Who stores a file has chosen its name; the one who reads of it sits at a terminal or before a log.</summary>
     [LinuxFact]
     public void No_name_of_a_file_writes_to_the_terminal()

@@ -152,6 +152,7 @@ public sealed class WebTests : IClassFixture<ModuleSession>, IDisposable
     [InlineData("Get-Qcow2Image -Uri URL -Authentication Bearer -Token (ConvertTo-SecureString x -AsPlainText -Force)", "ParameterConflict")]
     [InlineData("Get-Qcow2Image -Uri URL -UseDefaultCredentials", "ParameterConflict")]
     [InlineData("Get-Qcow2Image -Uri URL -Headers @{ authorization = 1 }", "ParameterConflict")]
+    [InlineData("[pscustomobject] @{ Uri = 'URL' } | Get-Qcow2Image -Headers @{ authorization = 1 }", "ParameterConflict")]
     [InlineData("Get-Qcow2Image -Uri URL -NoProxy -Proxy http://proxy", "ParameterConflict")]
     [InlineData("Get-Qcow2Image -Uri URL -ProxyUseDefaultCredentials", "ParameterConflict")]
     [InlineData("Get-Qcow2Image -Uri URL -ExpectedHash 12", "ParameterConflict")]
