@@ -33,6 +33,18 @@ internal static class HostError
         _ => null,
     };
 
+    /// <summary>Puts an error of making a file into words.</summary>
+    /// <param name="error">What the framework threw.</param>
+    /// <param name="opened">The path that was to be made.</param>
+    /// <param name="known">The path that the user knows it by.</param>
+    /// <returns>What to throw instead; null to let the error go its way.</returns>
+    internal static IOException? OfNewFile(IOException error, string opened, string known) => error switch
+    {
+        Qcow2Exception or DirectoryNotFoundException or PathTooLongException => null,
+        FileNotFoundException => new IOException($"{known}: the file system there takes no new files."), // What Linux says of /proc.
+        _ => Rename(error, opened, known),
+    };
+
     /// <summary>An error that names a file by the name that it has until it is complete, or by none, by its own name.</summary>
     private static IOException? Rename(Exception error, string? opened, string known) => error.Message.StartsWith(known, StringComparison.Ordinal)
         ? null

@@ -349,7 +349,12 @@ internal sealed class IncompleteFile : IDisposable
         catch (UnauthorizedAccessException e)
         {
             IncompleteFiles.Remove(name);
-            throw new UnauthorizedAccessException($"{shownPath}: no file can be made in the folder {folder}.", e);
+            throw new UnauthorizedAccessException($"{shownPath}: no file can be made in the folder {folder}: this user may not write there.", e);
+        }
+        catch (IOException e) when (HostError.OfNewFile(e, name, shownPath) is IOException described)
+        {
+            IncompleteFiles.Remove(name);
+            throw described;
         }
         catch
         {

@@ -31,6 +31,21 @@ public sealed class HostErrorTests
     }
 
     [Fact]
+    public void Of_a_file_that_cannot_be_made_names_the_one_that_was_asked_for()
+    {
+        IOException error = HostError.OfNewFile(new IOException("Read-only file system : '/a/.b.tmp'", 30), "/a/.b.tmp", "/a/b")!;
+        Assert.Equal(("/a/b: Read-only file system", 30), (error.Message, error.HResult));
+        Assert.Null(HostError.OfNewFile(new DirectoryNotFoundException("x"), "/a/.b.tmp", "/a/b"));
+        if (OperatingSystem.IsLinux())
+        {
+            Exception refused = Record.Exception(() => ReplacementFile.Create("/proc/file", overwrite: false));
+            Assert.True(refused is IOException or UnauthorizedAccessException);
+            Assert.StartsWith("/proc/file: ", refused.Message, StringComparison.Ordinal);
+            Assert.DoesNotContain(".tmp", refused.Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
     public void A_file_that_is_too_large_is_no_mistake_of_the_caller()
     {
         using var folder = new TempFolder();
