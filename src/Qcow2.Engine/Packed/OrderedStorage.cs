@@ -53,6 +53,9 @@ internal sealed class OrderedStorage : BlockStorage
     /// <inheritdoc/>
     public override FileIdentity Identity => _storage.Identity;
 
+    /// <summary>Whether something else came out than the bytes that there must be, and all check sums before that were right.</summary>
+    internal bool HadOtherLength { get; private set; }
+
     /// <summary>How often it was begun again; for tests.</summary>
     internal int Restarts { get; private set; }
 
@@ -91,6 +94,8 @@ internal sealed class OrderedStorage : BlockStorage
             {
                 _reader.Dispose();
                 _storage.Dispose();
+                Array.Clear(_first, 0, _first.Length); // Who keeps this to ask it something does not keep that.
+                Array.Clear(_pages, 0, _pages.Length);
             }
         }
     }
@@ -144,11 +149,13 @@ internal sealed class OrderedStorage : BlockStorage
             int count = _reader.Fill(PageAt(_end / PageBytes).AsSpan(0, wanted));
             if (count < wanted)
             {
+                HadOtherLength = true;
                 throw PackedErrors.Damaged(Path, _storage.Length, $"{_reader.Position} bytes came out, and there must be {Length}.");
             }
 
             if (_end + count == Length && _reader.Read(new byte[1]) > 0)
             {
+                HadOtherLength = true;
                 throw PackedErrors.Damaged(Path, _storage.Length, $"more came out than the {Length} bytes that there must be.");
             }
 

@@ -65,6 +65,19 @@ public sealed class PackedDisk
         return length;
     }
 
+    /// <summary>
+    /// Bytes that a compressed disk seems to have, where the file says something of that which may mean something else: the length in gzip is that of the last member, in 32 bits. Who opens it
+    /// in order with that has an error at its end where it is not so, and learns by <see cref="HadOtherLength"/> that it was for this alone.
+    /// </summary>
+    /// <param name="storage">The packed file, which stays the caller's.</param>
+    /// <param name="maximumSize">What it may hold.</param>
+    /// <returns>Null if there is nothing to go by, or it cannot be so.</returns>
+    public long? GuessLength(BlockStorage storage, long maximumSize) => _kind?.GuessLengthOf(storage) is long length && length <= maximumSize ? length : null;
+
+    /// <summary>Whether a disk that was opened in order turned out to be longer or shorter than was said, which was an error for whoever read it.</summary>
+    /// <param name="ordered">What <see cref="OpenInOrder"/> opened; it may be closed.</param>
+    public static bool HadOtherLength(BlockStorage ordered) => ordered is OrderedStorage { HadOtherLength: true };
+
     /// <summary>Opens a compressed disk for a reader that goes through it once, in order: nothing is written, and memory is bounded. Where the last byte was read, all check sums were right.</summary>
     /// <param name="storage">The packed file, which belongs to the result.</param>
     /// <param name="length">Bytes that it holds (<see cref="ReadLength"/>).</param>

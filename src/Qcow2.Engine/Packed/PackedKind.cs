@@ -12,19 +12,22 @@ internal sealed class PackedKind
 {
     private readonly Func<PackedInput, PackedReader> _open;
     private readonly Func<BlockStorage, CancellationToken, long?> _length;
+    private readonly Func<BlockStorage, long?> _guess;
 
-    private PackedKind(string name, string[] extensions, Func<PackedInput, PackedReader> open, Func<BlockStorage, CancellationToken, long?>? length = null)
+    private PackedKind(
+        string name, string[] extensions, Func<PackedInput, PackedReader> open, Func<BlockStorage, CancellationToken, long?>? length = null, Func<BlockStorage, long?>? guess = null)
     {
         Name = name;
         Extensions = extensions;
         _open = open;
         _length = length ?? ((_, _) => null);
+        _guess = guess ?? (_ => null);
     }
 
     /// <summary>Every kind. The names are those of what <see cref="FileSignatures"/> tells by the same marks.</summary>
     internal static IReadOnlyList<PackedKind> All { get; } =
     [
-        new("gzip", [".gz"], input => new GzipReader(input)),
+        new("gzip", [".gz"], input => new GzipReader(input), guess: GzipLength.Guess),
         new("xz", [".xz"], input => new XzReader(input), (file, _) => XzLength.Of(file)),
         new("zstd", [".zst", ".zstd"], input => new ZstdReader(input), ZstdLength.Of),
         new("bzip2", [".bz2"], input => new Bzip2Reader(input)),
@@ -57,4 +60,7 @@ internal sealed class PackedKind
     /// <returns>Null if it does not; then only unpacking it tells.</returns>
     /// <exception cref="Qcow2Exception">The file is cut off or damaged.</exception>
     internal long? LengthOf(BlockStorage storage, CancellationToken cancellationToken) => _length(storage, cancellationToken);
+
+    /// <summary>How many bytes a file seems to hold, where it says something of that and may mean something else.</summary>
+    internal long? GuessLengthOf(BlockStorage storage) => _guess(storage);
 }

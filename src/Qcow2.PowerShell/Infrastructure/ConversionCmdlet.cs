@@ -140,7 +140,8 @@ public abstract partial class ConversionCmdlet : DiskReadingCmdlet
     /// <inheritdoc/>
     private protected override PackedUse Use => IsPreview ? PackedUse.Header
         : Salvage ? PackedUse.AtRandom // Damage of the file that it is packed in is to be found before anything is saved.
-        : PackedUse.InOrder;
+        : NoCreate ? PackedUse.InOrder // What is written there stays written.
+        : PackedUse.InOrderOrAgain;
 
     /// <inheritdoc/>
     private protected override ManifestUse Manifest => IsPreview ? ManifestUse.Ignored : Salvage ? ManifestUse.Warned : ManifestUse.Required;
@@ -186,17 +187,7 @@ public abstract partial class ConversionCmdlet : DiskReadingCmdlet
             return;
         }
 
-        if (!Compress) // How much that saves is known at the end.
-        {
-            EnsureFits(() => SpaceNeed.Of(sources, destination, size, writesHoles: SparseSize == 0));
-        }
-
-        if (!Force)
-        {
-            WarnOfFullDisk(() => SpaceNeed.Of(sources, destination, size, writesHoles: SparseSize == 0));
-        }
-
-        ConversionResult result = Run(sources, destination);
+        ConversionResult result = RunOrAgain(sources, destination, ref size);
         _written.Add(DestinationFile.KeyOf(destination.Path));
         if (destination is NewDisk { Layout: Qcow2CreateOptions { DataFile: string data } } && ImageCreation.Beside(destination.Path, data) is string dataPath)
         {
@@ -234,6 +225,41 @@ public abstract partial class ConversionCmdlet : DiskReadingCmdlet
         if (PassThru)
         {
             WriteObject(destination.Format.ReadInformation(destination.Path));
+        }
+    }
+
+    /// <summary>Does the work, and once more for each source that turns out to have another size than it seemed to have: nothing is there of what was made until then.</summary>
+    private ConversionResult RunOrAgain(IReadOnlyList<DiskSource> sources, ConversionDestination destination, ref long size)
+    {
+        while (true)
+        {
+            long known = size;
+            try
+            {
+                if (!Compress) // How much that saves is known at the end.
+                {
+                    EnsureFits(() => SpaceNeed.Of(sources, destination, known, writesHoles: SparseSize == 0));
+                }
+
+                if (!Force)
+                {
+                    WarnOfFullDisk(() => SpaceNeed.Of(sources, destination, known, writesHoles: SparseSize == 0));
+                }
+
+                return Run(sources, destination);
+            }
+            catch (Exception e) when (e is not OperationCanceledException && sources.Any(source => source.Location.IsToBePreparedAgain))
+            {
+                // Nothing of it is there.
+            }
+
+            foreach (DiskSource source in sources.Where(source => source.Location.IsToBePreparedAgain))
+            {
+                WriteVerbose($"{source.Path}: there is more in it than the size at its end says, so that it is unpacked to count, and read again.");
+                Ready(new ImageInput(source.Location));
+            }
+
+            size = sources.Sum(source => source.ReadSize());
         }
     }
 

@@ -33,6 +33,11 @@ internal abstract class ImageLocation : IDisposable
     {
     }
 
+    /// <summary>
+    /// Whether what was read contradicts what was taken for right when the image was prepared. That was an error for whoever read it; prepared again, the image is as it is.
+    /// </summary>
+    internal virtual bool IsToBePreparedAgain => false;
+
     /// <summary>What was found out meanwhile that people should know, as a sentence; null for nothing.</summary>
     internal virtual string? Warning => null;
 

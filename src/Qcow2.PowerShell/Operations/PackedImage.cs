@@ -18,7 +18,9 @@ internal sealed class PackedImage(
     ImageLocation outer, PackedDisk disk, DiskFormat? said, PackedUse use, string folder, long maximumSize, long window, ManifestUse manifestUse) : ImageLocation
 {
     private BlockStorage? _unpacked;
+    private BlockStorage? _ordered;
     private long? _length;
+    private bool _isGuess;
     private ExceptionDispatchInfo? _failure;
     private DiskManifest? _manifest;
 
@@ -33,7 +35,10 @@ internal sealed class PackedImage(
 
     /// <inheritdoc/>
     internal override string? Preparation => !disk.IsCompressed ? manifestUse == ManifestUse.Ignored || _manifest is not null ? null : outer.IsRemote ? "Downloading" : "Verifying"
-        : _length is null && _unpacked is null ? "Unpacking" : null;
+        : (_length is null && _unpacked is null) || IsToBePreparedAgain ? "Unpacking" : null;
+
+    /// <inheritdoc/>
+    internal override bool IsToBePreparedAgain => _isGuess && _ordered is not null && PackedDisk.HadOtherLength(_ordered);
 
     /// <inheritdoc/>
     internal override string? Warning => _manifest switch
@@ -47,10 +52,13 @@ internal sealed class PackedImage(
     internal override string? Summary
         => _manifest is { State: ManifestState.Matches or ManifestState.NotMentioned } ? ManifestMessage(_manifest)
             : _unpacked is not null && disk.IsCompressed ? $"{Name}: {DisplayText.SizeAndBytes(_unpacked.Length)} were unpacked into a temporary file."
+            : _ordered is not null && _isGuess ? $"{Name}: {DisplayText.SizeAndBytes(_ordered.Length)} were unpacked as they were read."
             : null;
 
     /// <summary>Whether the disk can be read from its start to its end only: then nobody should look at it twice.</summary>
-    private bool IsInOrder(DiskFormat format) => use == PackedUse.InOrder && format == DiskFormats.Raw && _unpacked is null;
+    private bool IsInOrder(DiskFormat format) => IsReadInOrder && format == DiskFormats.Raw && _unpacked is null;
+
+    private bool IsReadInOrder => use is PackedUse.InOrder or PackedUse.InOrderOrAgain;
 
     /// <inheritdoc/>
     internal override void Prepare(IProgress<WorkProgress> progress, CancellationToken cancellationToken)
@@ -64,10 +72,12 @@ internal sealed class PackedImage(
             }
 
             DiskFormat? format = said ?? Recognize().Format;
-            if (format == DiskFormats.Raw && (use == PackedUse.Header || (use == PackedUse.InOrder && !ComesTwice)))
+            if (format == DiskFormats.Raw && (use == PackedUse.Header || (IsReadInOrder && !ComesTwice)))
             {
                 using BlockStorage bytes = outer.OpenBytes();
-                _length = disk.ReadLength(bytes, maximumSize, progress, cancellationToken);
+                long? guess = use == PackedUse.InOrderOrAgain && !_isGuess ? disk.GuessLength(bytes, maximumSize) : null;
+                _length = guess ?? disk.ReadLength(bytes, maximumSize, progress, cancellationToken);
+                _isGuess = guess is not null;
             }
             else if (format is not null ? use != PackedUse.Header || !StartSuffices(format) : HasMarkAtEnd)
             {
@@ -114,7 +124,7 @@ internal sealed class PackedImage(
 
         // What came from elsewhere names no file of this machine.
         return format.Open(
-            IsInOrder(format) ? disk.OpenInOrder(outer.OpenBytes(), _length!.Value, window) : OpenBytes(), options with { References = ReferencePolicy.Forbid }, cancellationToken);
+            IsInOrder(format) ? OpenInOrder() : OpenBytes(), options with { References = ReferencePolicy.Forbid }, cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -223,6 +233,8 @@ internal sealed class PackedImage(
 
     /// <summary>Whether a format is looked for at the end of a file only, which is not known before all of it was unpacked.</summary>
     private bool HasMarkAtEnd => DiskFormats.Get("vhd").Extensions.Contains(Extension, StringComparer.OrdinalIgnoreCase);
+
+    private BlockStorage OpenInOrder() => _ordered = disk.OpenInOrder(outer.OpenBytes(), _length!.Value, window);
 
     private BlockStorage OpenInArchive()
     {

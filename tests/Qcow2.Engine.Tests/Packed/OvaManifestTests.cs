@@ -199,11 +199,19 @@ public sealed class OvaManifestTests : IDisposable
     [SuppressMessage("Security", "CA5350", Justification = "Older manifests have SHA-1.")]
     private static string Filled(string text) => text
         .Replace("{256}", Hex(SHA256.HashData(Disk)).ToUpperInvariant())
-        .Replace("{1}", Hex(SHA1.HashData(Disk)))
+        .Replace("{1}", Hex(Sha1(Disk)))
         .Replace("{512}", Hex(SHA512.HashData(Disk)))
         .Replace("{0}", new string('0', 64))
         .Replace("{bell}", "\a")
         .Replace("{nul}", "\0");
+
+    /// <summary>Of older manifests.</summary>
+    private static byte[] Sha1(byte[] content)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA1);
+        hash.AppendData(content);
+        return hash.GetHashAndReset();
+    }
 
     private static string Hex(byte[] bytes) => string.Concat(bytes.Select(value => value.ToString("x2", CultureInfo.InvariantCulture)));
 

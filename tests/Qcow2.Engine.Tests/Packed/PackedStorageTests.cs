@@ -55,6 +55,75 @@ public sealed class PackedStorageTests : IDisposable
         Assert.Equal(["disk.raw.xz"], Directory.GetFiles(_folder.Path).Select(Path.GetFileName));
     }
 
+    [Fact]
+    public void A_guess_at_what_gzip_holds_is_right_or_found_out_at_its_end()
+    {
+        byte[] content = PackedSamples.Content(3 << 20, 5);
+        byte[] one = Gzip(content);
+        byte[] zeros = Gzip(new byte[2 << 20]);
+        (string Name, byte[] Packed, long? Guess, bool IsOther)[] files =
+        [
+            ("one member", one, content.Length, false),
+            ("zeros before it", [.. zeros, .. one], content.Length, true),
+            ("noise", Gzip(Noise(1 << 20)), 1 << 20, false),
+            ("zeros behind it", [.. one, .. zeros], 2 << 20, true),
+            ("an empty member at its end, as bgzip writes", [.. one, 0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0], null, false),
+            ("less than it takes", [.. one, .. Gzip(new byte[10])], null, false),
+            ("more than can come out", With(one, uint.MaxValue), null, false),
+            ("a lie that could be true", With(one, (uint)content.Length + 512), content.Length + 512, false),
+            ("cut off", one.AsSpan(0, one.Length - 4).ToArray(), null, false),
+            ("no file", [1, 2, 3], null, false),
+        ];
+        foreach ((string name, byte[] packed, long? guess, bool isOther) in files)
+        {
+            var disk = new PackedDisk("gzip", "disk.raw", PackedKind.Find("gzip"), null);
+            long? found = disk.GuessLength(new MemoryStorage(packed), 1L << 40);
+            if (name != "cut off") // Then it is any number.
+            {
+                Assert.True(guess == found, $"{name}: {found}");
+            }
+
+            if (found is long length && length < 16 << 20)
+            {
+                BlockStorage ordered = disk.OpenInOrder(new MemoryStorage(packed), length, 1 << 20);
+                byte[] all = new byte[length];
+                bool isRight = name is "one member" or "noise";
+                Qcow2Exception? error = (Qcow2Exception?)Record.Exception(() => ordered.Read(0, all));
+                ordered.Dispose();
+                Assert.True(isRight == error is null, name);
+                Assert.True(isOther == PackedDisk.HadOtherLength(ordered), name);
+            }
+        }
+
+        Assert.Null(new PackedDisk("gzip", "disk.raw", PackedKind.Find("gzip"), null).GuessLength(new MemoryStorage(one), content.Length - 1));
+        Assert.Null(new PackedDisk("bzip2", "disk.raw", PackedKind.Find("bzip2"), null).GuessLength(new MemoryStorage(one), 1L << 40));
+
+        static byte[] With(byte[] packed, uint length)
+        {
+            byte[] changed = (byte[])packed.Clone();
+            System.Buffers.Binary.BinaryPrimitives.WriteUInt32LittleEndian(changed.AsSpan(changed.Length - 4), length);
+            return changed;
+        }
+
+        static byte[] Gzip(byte[] content)
+        {
+            var packed = new MemoryStream();
+            using (var gzip = new System.IO.Compression.GZipStream(packed, System.IO.Compression.CompressionLevel.Fastest))
+            {
+                gzip.Write(content);
+            }
+
+            return packed.ToArray();
+        }
+
+        static byte[] Noise(int length)
+        {
+            byte[] noise = new byte[length];
+            new Random(6).NextBytes(noise);
+            return noise;
+        }
+    }
+
     [LinuxFact("xz")]
     public void Another_length_than_was_said_is_an_error()
     {

@@ -96,7 +96,7 @@ public sealed class OvaTests : IDisposable
     [Fact]
     public void A_check_says_what_the_manifest_says()
     {
-        Ova("right.ova", $"SHA1(disk.vmdk)= {Hex(SHA1.HashData(_vmdk))}\n");
+        Ova("right.ova", $"SHA384(disk.vmdk)= {Hex(SHA384.HashData(_vmdk))}\n");
         Qcow2CheckResult right = Check("Test-Qcow2Image right.ova");
         Assert.Equal((Qcow2CheckFindingKind.ManifestMatches, Qcow2CheckSeverity.Information), (Assert.Single(right.Findings).Kind, right.Findings[0].Severity));
         Assert.Equal((true, 0L, 1L), (right.IsHealthy, right.Corruptions, right.FindingCount));

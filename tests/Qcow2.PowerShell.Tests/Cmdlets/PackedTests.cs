@@ -111,6 +111,63 @@ public sealed class PackedTests : IDisposable
     }
 
     [Fact]
+    public void Gzip_of_one_member_is_unpacked_once_and_of_several_once_more()
+    {
+        SessionResult result = Ok("Convert-Qcow2Image disk.raw.gz once.raw -Verbose");
+        Assert.Contains(result.Verbose, line => line.Contains("3 MiB (3,145,728 bytes) were unpacked as they were read", StringComparison.Ordinal));
+        Assert.DoesNotContain(result.Verbose, line => line.Contains("read again", StringComparison.Ordinal));
+        Assert.Equal(_disk, File.ReadAllBytes(_session.File("once.raw")));
+
+        byte[] one = File.ReadAllBytes(_session.File("disk.raw.gz"));
+        File.WriteAllBytes(_session.File("two.raw.gz"), [.. one, .. one]);
+        foreach (string command in (string[])
+        [
+            "Convert-Qcow2Image two.raw.gz two.raw -Verbose",
+            "Convert-Qcow2Image two.raw.gz two.qcow2 -Compress -Verbose; Convert-Qcow2Image two.qcow2 two.raw -Force",
+            "Convert-Qcow2Image two.raw.gz two.vhdx -Verbose; Convert-Qcow2Image two.vhdx two.raw -Force",
+        ])
+        {
+            result = Ok(command);
+            Assert.Single(result.Verbose, line => line.Contains("read again", StringComparison.Ordinal));
+            Assert.Equal([.. _disk, .. _disk], File.ReadAllBytes(_session.File("two.raw")));
+        }
+
+        // Each of two that are joined may have more in it.
+        result = Ok("Convert-Qcow2Image two.raw.gz, disk.raw.gz, two.raw.gz five.raw -Concatenate -Verbose");
+        Assert.Equal(2, result.Verbose.Count(line => line.Contains("read again", StringComparison.Ordinal)));
+        Assert.Equal([.. _disk, .. _disk, .. _disk, .. _disk, .. _disk], File.ReadAllBytes(_session.File("five.raw")));
+
+        // What is written into stays written, so that nothing is guessed there.
+        Ok($"New-Qcow2Image into.raw {6 << 20} > $null");
+        result = Ok("Convert-Qcow2Image two.raw.gz into.raw -NoCreate -Verbose");
+        Assert.DoesNotContain(result.Verbose, line => line.Contains("read again", StringComparison.Ordinal));
+        Assert.Equal([.. _disk, .. _disk], File.ReadAllBytes(_session.File("into.raw")));
+    }
+
+    [Fact]
+    public void Gzip_that_lies_of_its_length_is_damaged_and_leaves_nothing()
+    {
+        byte[] packed = File.ReadAllBytes(_session.File("disk.raw.gz"));
+        Directory.CreateDirectory(_session.File("out"));
+        foreach ((int at, string extension) in ((int, string)[])[(-4, "raw"), (-3, "qcow2"), (-8, "raw"), (-8, "vhdx"), (-60_000, "raw")])
+        {
+            byte[] lie = (byte[])packed.Clone();
+            lie[lie.Length + at] ^= 16;
+            File.WriteAllBytes(_session.File("lie.raw.gz"), lie);
+            Assert.Equal(["PackedFileCorrupt"], _session.Run($"Convert-Qcow2Image lie.raw.gz out/lie.{extension}").ErrorIds);
+            Assert.Empty(Directory.GetFileSystemEntries(_session.File("out")));
+        }
+
+        // Two members, of which the second is damaged: the first try says that there is more, the second what is wrong.
+        byte[] two = [.. packed, .. packed];
+        two[^6] ^= 1;
+        File.WriteAllBytes(_session.File("lie.raw.gz"), two);
+        Assert.Equal(["PackedFileCorrupt"], _session.Run("Convert-Qcow2Image lie.raw.gz out/lie.raw").ErrorIds);
+        Assert.Equal(["UnpackedTooLarge"], _session.Run("Convert-Qcow2Image lie.raw.gz out/lie.raw -MaximumUnpackedSize 4MB").ErrorIds);
+        Assert.Empty(Directory.GetFileSystemEntries(_session.File("out")));
+    }
+
+    [Fact]
     public void Snapshots_whose_table_lies_far_behind_the_start_are_seen()
     {
         string path = _session.File("far.qcow2");

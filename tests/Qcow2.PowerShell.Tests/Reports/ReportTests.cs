@@ -140,7 +140,7 @@ public sealed class ReportTests : IDisposable
         Assert.Empty(result.Errors);
         Assert.Equal(2, result.Output.Count);
         string text = File.ReadAllText(_session.File("ova.html"));
-        Assert.Equal(2, Regex.Matches(text, "class=\"disk\"").Count);
+        Assert.Equal(2, Regex.Count(text, "class=\"disk\""));
         Assert.Contains("box.ova: one.vmdk", text, StringComparison.Ordinal);
         Assert.DoesNotContain("no map", text, StringComparison.Ordinal);
 
@@ -156,7 +156,7 @@ public sealed class ReportTests : IDisposable
         Assert.Equal(2, result.Errors.Count);
         text = File.ReadAllText(_session.File("ova.html"));
         Assert.DoesNotContain("class=\"disk\"", text, StringComparison.Ordinal);
-        Assert.Equal(2, Regex.Matches(text, "There is no map of what lies where, and this is what was seen before").Count);
+        Assert.Equal(2, Regex.Count(text, "There is no map of what lies where, and this is what was seen before"));
     }
 
     [Fact]
