@@ -247,6 +247,7 @@ public sealed class ExportQcow2ReportCommand : ChainCmdlet
         ImageSurvey survey;
         try
         {
+            RefusePacked(image);
             survey = new ImageSurvey(image.Path, DiskSource.FormatOf(image, SourceFormat), OptionsFor(image.Path), Check);
             _progress.BeginImage();
             string name = ReportText.FileName(image.Path);
@@ -265,6 +266,20 @@ public sealed class ExportQcow2ReportCommand : ChainCmdlet
         foreach (Exception failure in survey.Failures)
         {
             ForFile(image.Path, () => ExceptionDispatchInfo.Capture(failure).Throw());
+        }
+    }
+
+    /// <summary>Of what is packed there are several disks, or what is known of the one comes from elsewhere: by objects, which say both.</summary>
+    private void RefusePacked(ImageInput image)
+    {
+        if (SourceFormat is null && PackedFile.IsCalledPacked(image.Path))
+        {
+            using BlockStorage bytes = image.Location.OpenBytes();
+            if (PackedFile.Recognize(bytes, image.Path) is not null)
+            {
+                throw new Qcow2Exception(
+                    Qcow2ErrorCode.NotQcow2, $"{image.Path}: this is a packed file. A report shows what Get-Qcow2Image says of what is in it: pass that on, Get-Qcow2Image … | Export-Qcow2Report.");
+            }
         }
     }
 

@@ -105,6 +105,8 @@ public abstract class ImageCmdlet : Qcow2Cmdlet
     private protected virtual ImageInput FromObject(Qcow2ImageObject image) => image switch
     {
         UnusableObject unusable => throw unusable.Problem,
+        _ when string.IsNullOrEmpty(image.Path) => throw new ImageCmdletException("ObjectIncomplete", ErrorCategory.InvalidData,
+            "This object has no Path, so that nobody knows which image it is about."),
         _ when HttpAddress.IsLike(image.Path) => throw new ImageCmdletException("ImageOnOtherComputer", ErrorCategory.InvalidArgument,
             $"{DisplayText.Printable(image.Path)}: this object is about an image on a server, and has neither all of its address nor what it takes to read it. Give the address itself, as Get-Qcow2Image -Uri takes it, and other cmdlets that only read."),
         Qcow2ImageInfo { Format: "raw" } when !TakesRaw => throw ImageCmdletException.NotPossible($"{image.Path}: this is a raw disk; the cmdlet works on qcow2 images."),

@@ -92,6 +92,28 @@ public sealed class ErrorTests(ModuleSession session) : IClassFixture<ModuleSess
         }
     }
 
+    [Fact]
+    public void An_object_without_a_path_is_about_no_folder()
+    {
+        SessionResult result = session.Run("[Qcow2.Engine.Qcow2ImageInfo]::new(), [Qcow2.Engine.Qcow2Snapshot]::new() | Convert-Qcow2Image -DestinationPath x.raw");
+        Assert.Equal(["ObjectIncomplete", "ObjectIncomplete"], result.ErrorIds);
+    }
+
+    /// <summary>The advice that holds for other cmdlets, to take a packed file as it is, would send the user round in a circle.</summary>
+    [Fact]
+    public void A_report_says_how_packed_files_come_into_it()
+    {
+        using (var packed = new System.IO.Compression.GZipStream(File.Create(session.File("packed.raw.gz")), System.IO.Compression.CompressionLevel.Fastest))
+        {
+            packed.Write(new byte[1 << 20]);
+        }
+
+        ErrorRecord error = Assert.Single(session.Run("Export-Qcow2Report packed.raw.gz packed.html").Errors);
+        Assert.StartsWith("NotQcow2,", error.FullyQualifiedErrorId, StringComparison.Ordinal);
+        Assert.Contains("Get-Qcow2Image … | Export-Qcow2Report", error.Exception.Message, StringComparison.Ordinal);
+        Assert.Empty(session.Run("Get-Qcow2Image packed.raw.gz | Export-Qcow2Report -DestinationPath packed.html -Force").Errors);
+    }
+
     [LinuxFact]
     public void A_link_to_nothing_is_called_one()
     {
