@@ -88,11 +88,11 @@ Describe 'Start-Qcow2NbdServer' {
 
     Context 'with a certificate' {
         BeforeAll {
-            function New-TestCertificate([string] $Name, $Issuer, [string] $Usage) {
+            function New-TestCertificate([string] $Name, $Issuer, [string] $Usage, [double] $HoursLeft = 10) {
                 $key = [Security.Cryptography.ECDsa]::Create([Security.Cryptography.ECCurve]::CreateFromFriendlyName('nistP256'))
                 $request = [Security.Cryptography.X509Certificates.CertificateRequest]::new("CN=$Name", $key, [Security.Cryptography.HashAlgorithmName]::SHA256)
                 $request.CertificateExtensions.Add([Security.Cryptography.X509Certificates.X509BasicConstraintsExtension]::new(-not $Issuer, $false, 0, $true))
-                $from, $to = [DateTimeOffset]::Now.AddHours(-1), [DateTimeOffset]::Now.AddHours(12)
+                $from, $to = [DateTimeOffset]::Now.AddHours(-1), [DateTimeOffset]::Now.AddHours($HoursLeft)
                 if (-not $Issuer) {
                     return $request.CreateSelfSigned($from, $to)
                 }
@@ -102,7 +102,7 @@ Describe 'Start-Qcow2NbdServer' {
                 $names = [Security.Cryptography.X509Certificates.SubjectAlternativeNameBuilder]::new()
                 $names.AddIpAddress([Net.IPAddress]::Loopback)
                 $request.CertificateExtensions.Add($names.Build())
-                [Security.Cryptography.X509Certificates.ECDsaCertificateExtensions]::CopyWithPrivateKey($request.Create($Issuer, $from, $Issuer.NotAfter, [byte[]] (1..16)), $key)
+                [Security.Cryptography.X509Certificates.ECDsaCertificateExtensions]::CopyWithPrivateKey($request.Create($Issuer, $from, $to, [byte[]] (1..16)), $key)
             }
 
             # The TLS of Windows takes no key that lies in memory only, and Windows PowerShell no certificates of clients.
@@ -110,7 +110,7 @@ Describe 'Start-Qcow2NbdServer' {
                 [Security.Cryptography.X509Certificates.X509Certificate2]::new($Certificate.Export('Pkcs12'))
             }
 
-            $authority = New-TestCertificate 'Test authority'
+            $authority = New-TestCertificate 'Test authority' -HoursLeft 12
             $certificate = Import-TestCertificate (New-TestCertificate localhost $authority '1.3.6.1.5.5.7.3.1')
             $public = [Security.Cryptography.X509Certificates.X509Certificate2]::new($authority.RawData)
         }
@@ -122,6 +122,12 @@ Describe 'Start-Qcow2NbdServer' {
             $server.RequiresClientCertificate | Should -BeFalse
             (Get-Qcow2NbdServer | Format-List | Out-String) | Should -BeLike "*$($certificate.Thumbprint)*"
             (Start-Qcow2NbdServer disk.qcow2 -Port 0).CertificateThumbprint | Should -BeNullOrEmpty
+        }
+
+        It 'warns of a certificate that is out of date' {
+            $old = Import-TestCertificate (New-TestCertificate localhost $authority '1.3.6.1.5.5.7.3.1' -HoursLeft -0.5)
+            Start-Qcow2NbdServer disk.qcow2 -Port 0 -Certificate $old -WarningVariable said -WarningAction SilentlyContinue > $null
+            "$said" | Should -BeLike "*'CN=localhost' is valid from*will not trust it*"
         }
 
         It 'says what is wrong with certificates' {

@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using System.Security.Authentication;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
@@ -32,6 +34,17 @@ public sealed class NbdClientCertificateTests
         X509Certificate2 middle = Issue(Ours, ClientAuthentication, "no issuer");
         Assert.True(IsTaken(middle, Ours, middle));
         Assert.False(IsTaken(IssueByAny(middle), Ours, middle));
+    }
+
+    /// <summary>A stranger's certificate says where its issuer's is; nobody goes there.</summary>
+    [Fact]
+    public void Nothing_is_fetched_to_judge_a_certificate()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        string address = $"http://127.0.0.1:{((IPEndPoint)listener.LocalEndpoint).Port}/issuer.cer";
+        Assert.False(IsTaken(IssueByAny(Authority("Somebody"), new X509AuthorityInformationAccessExtension(null, [address])), Ours));
+        Assert.False(listener.Pending());
     }
 
     /// <summary>A certificate that nobody else has issued can be named itself.</summary>
@@ -75,11 +88,16 @@ public sealed class NbdClientCertificateTests
     }
 
     /// <summary>What the class of .NET that issues certificates would refuse to do.</summary>
-    private static X509Certificate2 IssueByAny(X509Certificate2 issuer)
+    private static X509Certificate2 IssueByAny(X509Certificate2 issuer, X509Extension? extension = null)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest("CN=below", key, HashAlgorithmName.SHA256);
         request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid(ClientAuthentication)], critical: false));
+        if (extension is not null)
+        {
+            request.CertificateExtensions.Add(extension);
+        }
+
         using ECDsa above = issuer.GetECDsaPrivateKey()!;
         using X509Certificate2 certificate = request.Create(issuer.SubjectName, X509SignatureGenerator.CreateForECDsa(above), DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(0.5), [1, 2, 3]);
         return certificate.CopyWithPrivateKey(key);

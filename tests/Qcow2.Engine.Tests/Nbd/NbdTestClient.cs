@@ -92,9 +92,19 @@ internal sealed class NbdTestClient : IDisposable
     internal void GoOverToTls(X509Certificate2? certificate = null, SslProtocols protocols = SslProtocols.None)
     {
         // Whether clients can trust the certificate is tried with other programs.
-        _tls = new SslStream(new NetworkStream(Socket), leaveInnerStreamOpen: true, (_, shown, _, _) => shown is not null, (_, _, _, _, _) => certificate!);
-        X509CertificateCollection? own = certificate is null ? null : new X509CertificateCollection { certificate };
-        _tls.AuthenticateAsClient("localhost", own, protocols, checkCertificateRevocation: false);
+#if NET
+        _tls = new SslStream(new NetworkStream(Socket), leaveInnerStreamOpen: true, (_, shown, _, _) => shown is not null);
+        _tls.AuthenticateAsClient(new SslClientAuthenticationOptions
+        {
+            TargetHost = "localhost",
+            EnabledSslProtocols = protocols,
+            ClientCertificateContext = certificate is null ? null : SslStreamCertificateContext.Create(certificate, additionalCertificates: null, offline: true),
+        });
+#else
+        Assert.Null(certificate);
+        _tls = new SslStream(new NetworkStream(Socket), leaveInnerStreamOpen: true, (_, shown, _, _) => shown is not null);
+        _tls.AuthenticateAsClient("localhost", null, protocols, checkCertificateRevocation: false);
+#endif
     }
 
     /// <summary>What was agreed on with the server's TLS.</summary>
