@@ -18,6 +18,7 @@ copy_from() {
     local row=$1 program=$2 socket=$scratch/socket user system peak
     shift 2
     rm -f "$socket"
+    [[ $destination == null: ]] || settle "$destination"
     /usr/bin/time --quiet --output="$scratch/server" --format='%U %S %M' "$@" &
     until [[ -S $socket ]]; do sleep 0.05; done
     run "$row" "$program" nbdcopy "nbd${tls:+s}+unix:///?socket=$socket${tls:+&tls-certificates=$scratch}" "$destination"

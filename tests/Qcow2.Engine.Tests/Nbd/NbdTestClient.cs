@@ -19,12 +19,14 @@ internal sealed class NbdTestClient : IDisposable
 
     internal NbdTestClient(NbdListener listener)
     {
+#if NET
         if (listener.SocketPath is string path)
         {
             Socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified) { ReceiveTimeout = 30_000, SendTimeout = 30_000 };
             Socket.Connect(new UnixDomainSocketEndPoint(path));
             return;
         }
+#endif
 
         Socket = new Socket(listener.Address!.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { ReceiveTimeout = 30_000, SendTimeout = 30_000, NoDelay = true };
         Socket.Connect(listener.Address, listener.Port!.Value);
