@@ -146,7 +146,17 @@ public sealed class PackedDisk
     {
         try
         {
-            return FetchedDisk.Create(storage, OpenInArchive(storage), folder, ref manifest, progress, cancellationToken);
+            if (!manifest.HasSum)
+            {
+                throw new ArgumentException("The manifest has no sum for the disk, which is read where it lies.", nameof(manifest));
+            }
+
+            BlockStorage disk = OpenInArchive(storage);
+            FreeSpace.Require(storage.Path, folder, disk.Length);
+            DiskManifest compared = manifest;
+            var copy = TemporaryCopy.Make(storage, folder, file => compared = compared.CompareAndCopy(disk, file, progress, cancellationToken));
+            manifest = compared;
+            return copy;
         }
         catch
         {

@@ -3,8 +3,8 @@ using Qcow2.Engine.Work;
 
 namespace Qcow2.Engine.Packed;
 
-/// <summary>What a packed file holds, in a file that nobody else can open and that is gone when it is closed. All check sums were compared.</summary>
-internal sealed class UnpackedFile : BorrowedStorage
+/// <summary>Unpacks files from their start to their end, with all check sums compared.</summary>
+internal static class UnpackedFile
 {
     private const int PieceBytes = 1 << 20;
     private const int HoleBytes = 64 * 1024;
@@ -15,29 +15,7 @@ internal sealed class UnpackedFile : BorrowedStorage
     /// <summary>What is left to others of the space of a volume: a twentieth of what is free, but no more than this.</summary>
     private const long MostReserve = 1L << 30;
 
-    private readonly TemporaryFile _file;
-    private readonly BlockStorage _packed;
-
-    private UnpackedFile(TemporaryFile file, BlockStorage packed)
-        : base(file.Storage)
-    {
-        _file = file;
-        _packed = packed;
-        Path = packed.Path;
-        Identity = packed.Identity;
-    }
-
-    /// <inheritdoc/>
-    public override string Path { get; }
-
-    /// <inheritdoc/>
-    /// <remarks>It stands for the packed file, which must not be written over while it is read.</remarks>
-    public override FileIdentity Identity { get; }
-
-    /// <inheritdoc/>
-    public override bool HasLocalPath => false;
-
-    /// <summary>Unpacks a file.</summary>
+    /// <summary>Unpacks a file into a temporary one, with holes for zeros.</summary>
     /// <param name="packed">The packed file, which is closed with the result; not where this fails.</param>
     /// <param name="kind">What it is packed with.</param>
     /// <param name="folder">Where the file goes.</param>
@@ -46,7 +24,7 @@ internal sealed class UnpackedFile : BorrowedStorage
     /// <param name="cancellationToken">Stops it, and leaves nothing.</param>
     /// <exception cref="Qcow2Exception">The file is damaged, cut off, or holds more than is allowed.</exception>
     /// <exception cref="IOException">There is not enough space, or the host could not read or write.</exception>
-    internal static UnpackedFile Create(
+    internal static TemporaryCopy Create(
         BlockStorage packed, PackedKind kind, string folder, long mostBytes, IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
     {
         if (kind.LengthOf(packed, cancellationToken) is long known)
@@ -54,17 +32,7 @@ internal sealed class UnpackedFile : BorrowedStorage
             UnpackLimits.Ensure(packed.Path, known, mostBytes);
         }
 
-        var file = TemporaryFile.Create(folder);
-        try
-        {
-            Copy(packed, kind, file.Storage, new SpaceBudget(folder), mostBytes, progress, cancellationToken);
-            return new UnpackedFile(file, packed);
-        }
-        catch
-        {
-            file.Dispose();
-            throw;
-        }
+        return TemporaryCopy.Make(packed, folder, file => Copy(packed, kind, file, new SpaceBudget(folder), mostBytes, progress, cancellationToken));
     }
 
     /// <summary>Counts what comes out of a file, and compares all its check sums.</summary>
@@ -73,18 +41,6 @@ internal sealed class UnpackedFile : BorrowedStorage
         long total = 0;
         ReadAll(packed, kind, mostBytes, progress, (_, piece) => total += piece.Length, cancellationToken);
         return total;
-    }
-
-    /// <inheritdoc/>
-    protected override void Dispose(bool disposing)
-    {
-        if (disposing)
-        {
-            _file.Dispose();
-            _packed.Dispose();
-        }
-
-        base.Dispose(disposing);
     }
 
     private static void Copy(

@@ -39,7 +39,7 @@ public static class FreeSpace
     {
         if (Of(folder) is long free && free < length)
         {
-            throw new IOException($"{path}: the file has {length} bytes, and {free} are free in the folder {folder}, where it would be downloaded to.", HostError.DiskFull);
+            throw new IOException($"{path}: there are {length} bytes, and {free} are free in the folder {folder}, where they would be downloaded to.", HostError.DiskFull);
         }
     }
 

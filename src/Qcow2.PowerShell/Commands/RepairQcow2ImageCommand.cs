@@ -126,15 +126,6 @@ public sealed class RepairQcow2ImageCommand : ImageCmdlet
 
     private static long Count(Qcow2CheckResult result, Qcow2CheckFindingKind kind) => result.Findings.Count(finding => finding.Kind == kind);
 
-    /// <summary>
-    /// Repairing all alone has high impact, and a cmdlet has one impact. So this asks where ShouldProcess did not, but would have
-    /// for a cmdlet of high impact: with $ConfirmPreference High, the default, and without -Confirm.
-    /// </summary>
     private bool ShouldRepairAll(string path, Qcow2CheckResult before)
-    {
-        bool isAsked = !MyInvocation.BoundParameters.ContainsKey("Confirm")
-            && string.Equals($"{GetVariableValue("ConfirmPreference")}", nameof(ConfirmImpact.High), StringComparison.OrdinalIgnoreCase);
-        return !isAsked || ShouldContinue(
-            $"{path}: repair all? Found: {Describe(before)}. What leads nowhere will read as zeros.", "Repair the image", ref _yesToAll, ref _noToAll);
-    }
+        => ShouldContinueAtHighImpact($"{path}: repair all? Found: {Describe(before)}. What leads nowhere will read as zeros.", "Repair the image", ref _yesToAll, ref _noToAll);
 }

@@ -188,17 +188,8 @@ public sealed class ResizeQcow2ImageCommand : DiskWritingCmdlet
             + "or resize it with the program that it belongs to.");
     }
 
-    /// <summary>
-    /// Shrinking alone has high impact, and a cmdlet has one impact. So this asks where ShouldProcess did not, but would have
-    /// for a cmdlet of high impact: with $ConfirmPreference High, the default, and without -Confirm.
-    /// </summary>
     private bool ShouldShrink(string path, string change)
-    {
-        bool isAsked = !MyInvocation.BoundParameters.ContainsKey("Confirm")
-            && string.Equals($"{GetVariableValue("ConfirmPreference")}", nameof(ConfirmImpact.High), StringComparison.OrdinalIgnoreCase);
-        return !isAsked || ShouldContinue(
-            $"{path}: shrink the disk {change}? What lies past its new end is destroyed.", "Shrink the disk", ref _yesToAll, ref _noToAll);
-    }
+        => ShouldContinueAtHighImpact($"{path}: shrink the disk {change}? What lies past its new end is destroyed.", "Shrink the disk", ref _yesToAll, ref _noToAll);
 
     private void Resize(string path, bool isRaw, Qcow2OpenOptions options, long size, TrackedOperation operation, CancellationToken stop)
     {

@@ -35,6 +35,17 @@ public abstract class Qcow2Cmdlet : PSCmdlet, IDisposable
 
     private protected new bool ShouldProcess(string target, string action) => base.ShouldProcess(DisplayText.Printable(target), DisplayText.Printable(action));
 
+    /// <summary>
+    /// Asks for what has a high impact where the cmdlet itself, which has one impact, has a lower one: where ShouldProcess did not ask, but would have for a cmdlet of high impact, with
+    /// $ConfirmPreference High, the default, and without -Confirm.
+    /// </summary>
+    private protected bool ShouldContinueAtHighImpact(string question, string caption, ref bool yesToAll, ref bool noToAll)
+    {
+        bool isAsked = !MyInvocation.BoundParameters.ContainsKey("Confirm")
+            && string.Equals($"{GetVariableValue("ConfirmPreference")}", nameof(ConfirmImpact.High), StringComparison.OrdinalIgnoreCase);
+        return !isAsked || ShouldContinue(DisplayText.Printable(question), caption, ref yesToAll, ref noToAll);
+    }
+
     /// <summary>Ends the cmdlet.</summary>
     /// <param name="disposing">False when called by the finaliser.</param>
     protected virtual void Dispose(bool disposing)

@@ -177,7 +177,7 @@ public sealed class PackedStorageTests : IDisposable
         foreach (string command in (string[])["gzip -c -1", "xz -c -0", "zstd -c", "bzip2 -c -1"])
         {
             var packed = new MemoryStorage(PackedSamples.Pack(content, command), _folder.File("disk.bin.packed"));
-            using (UnpackedFile file = UnpackedFile.Create(packed, PackedSamples.Kind(command), _folder.Path, 1L << 40, null, default))
+            using (TemporaryCopy file = UnpackedFile.Create(packed, PackedSamples.Kind(command), _folder.Path, 1L << 40, null, default))
             {
                 byte[] found = new byte[content.Length + 1];
                 Assert.Equal(content.Length, file.Read(0, found));

@@ -138,6 +138,9 @@ public sealed class ErrorTests(ModuleSession session) : IClassFixture<ModuleSess
         Assert.Contains(result.Verbose, message => message.Contains(@"x\x1b\x0a.raw", StringComparison.Ordinal));
         Assert.All([error.ToString(), .. result.Verbose, .. result.Warnings], message => Assert.DoesNotContain(message, char.IsControl));
         Assert.DoesNotContain("\u001b[2J", session.Show("Resize-Qcow2Image evil*.qcow2 1GB -WhatIf"), StringComparison.Ordinal);
+        string question = session.Show("Resize-Qcow2Image evil*.qcow2 512 -AllowShrink");
+        Assert.Contains(@"evil\x1b[2J\x0a.qcow2: shrink the disk", question, StringComparison.Ordinal);
+        Assert.DoesNotContain("\u001b[2J", question, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -73,7 +73,11 @@ internal sealed class ScreenHost : PSHost
 
         public override Dictionary<string, PSObject> Prompt(string caption, string message, Collection<FieldDescription> descriptions) => throw Nobody();
 
-        public override int PromptForChoice(string caption, string message, Collection<ChoiceDescription> choices, int defaultChoice) => throw Nobody();
+        public override int PromptForChoice(string caption, string message, Collection<ChoiceDescription> choices, int defaultChoice)
+        {
+            Text.AppendLine(message); // It is read all the same.
+            throw Nobody();
+        }
 
         public override PSCredential PromptForCredential(string caption, string message, string userName, string targetName) => throw Nobody();
 
