@@ -115,6 +115,33 @@ public sealed class SalvageTests : IDisposable
         Assert.Equal(data.Length, copy.GetExtents().Where(extent => extent.Kind == ExtentKind.Data).Sum(extent => extent.Length));
     }
 
+    /// <summary>A disk of the host that fails may answer the next time: what it refuses is not lost before each cluster was tried.</summary>
+    [Fact]
+    public void Table_that_the_host_reads_in_the_end_loses_nothing()
+    {
+        byte[] content = Content(Size);
+        byte[] file = Image(content);
+        int table = EntryOffset(file, 0);
+        int refusals = 3; // Of the extents, of how far the damage goes, of a first look.
+        var storage = new MemoryStorage(file)
+        {
+            BeforeRead = (offset, length) =>
+            {
+                if (offset < table + Cluster && offset + length > table && Interlocked.Decrement(ref refusals) >= 0)
+                {
+                    throw new IOException("Input/output error");
+                }
+            },
+        };
+        using Qcow2Image source = Qcow2Image.Open(storage);
+        using var raw = new MemoryStorage([]);
+
+        ConversionResult result = DiskConverter.ConvertToRaw(source, raw, Salvage with { ThrottleLimit = 1 });
+
+        Assert.True(refusals < 0);
+        AssertSalvaged(content, raw.Content[..Size], result, []);
+    }
+
     /// <summary>What is behind the end of a file that was cut in its first table is given up in no time, however large the disk is said to be.</summary>
     [Fact]
     public void First_table_that_was_cut_takes_what_it_covers_with_it_at_once()
