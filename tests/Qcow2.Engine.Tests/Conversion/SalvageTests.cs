@@ -122,7 +122,7 @@ public sealed class SalvageTests : IDisposable
         byte[] content = Content(Size);
         byte[] file = Image(content);
         int table = EntryOffset(file, 0);
-        int refusals = 3; // Of the extents, of how far the damage goes, of a first look.
+        int refusals = 4; // All that come before each cluster is tried for itself.
         var storage = new MemoryStorage(file)
         {
             BeforeRead = (offset, length) =>
